@@ -107,7 +107,7 @@ func (c *Client) Status(ctx context.Context) (*Status, error) {
 	return &s, c.Do(ctx, http.MethodGet, "/v1/status", nil, &s)
 }
 
-// Reload has the gateway read its configuration again, or only say what would change.
+// Reload makes the gateway read its configuration again, or only return what would change.
 func (c *Client) Reload(ctx context.Context, dryRun bool) (*Reloaded, error) {
 	path := "/v1/reload"
 	if dryRun {
@@ -187,7 +187,7 @@ func (c *Client) Do(ctx context.Context, method, path string, request, answer an
 	return refused
 }
 
-// unreachable says why there is no answer.
+// unreachable returns why there is no answer.
 func (c *Client) unreachable(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):

@@ -218,7 +218,7 @@ func isFatal(err error) bool {
 	return errors.As(err, &f)
 }
 
-// pause waits before a write is repeated. It is false when Close has given up.
+// pause waits before a write is repeated, and reports whether it is to be: not when the time of Close is over.
 func (l *Log) pause(err error, wait time.Duration) bool {
 	l.mu.Lock()
 	l.writeErr = err

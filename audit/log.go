@@ -398,7 +398,7 @@ func (l *Log) seal() {
 	l.filling, l.full, l.fullBytes = nil, append(l.full, b), l.fullBytes+int64(len(b.buf))+logfile.MaxLine
 }
 
-// admit says whether a record of n bytes is taken now. mu is held.
+// admit returns an error if a record of n bytes is not taken now. mu is held.
 func (l *Log) admit(n int64, u use, now time.Time) error {
 	switch {
 	case l.fault != nil:

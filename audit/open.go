@@ -49,7 +49,7 @@ func OpenContext(ctx context.Context, o Options) (*Log, Recovery, error) {
 	return l, found, nil
 }
 
-// advise says what to do about a fault. Nothing is repaired that may have been acknowledged: a person has to decide.
+// advise returns what to do about a fault. Nothing is repaired that may have been acknowledged: a person has to decide.
 func advise(err error) error {
 	var f *logfile.FaultError
 	if !errors.As(err, &f) {

@@ -70,7 +70,7 @@ func (l *Log) lookAtFree() {
 	l.mu.Unlock()
 }
 
-// retryDue is false while a failed allocation is not to be tried again yet.
+// retryDue reports whether a failed allocation may be tried again.
 func (l *Log) retryDue() bool {
 	if l.retry == nil {
 		return true
@@ -145,7 +145,7 @@ func (l *Log) segmentSize() int64 {
 // a whole step for the records that come meanwhile.
 func (l *Log) initialSize() int64 { return 2 * (int64(l.cfg.Reserve) + l.cfg.Preallocate) }
 
-// rotationDue says whether the batch that comes next fills the live segment, or begins another day. A segment goes on as
+// rotationDue reports whether the batch that comes next fills the live segment, or begins another day. A segment goes on as
 // long as nothing but its last checkpoint is behind that, and until two keys have signed together: the first record of a
 // segment is a checkpoint that one key signs.
 func (l *Log) rotationDue() bool {

@@ -186,7 +186,7 @@ func (r *recovery) back(segments []string, ends []ends) (live scanned, err error
 	return live, nil
 }
 
-// forward has the tree from the first record on. Only the logs of versions before checkpoints need it, until they have a
+// forward builds the tree from the first record on. Only the logs of versions before checkpoints need it, until they have a
 // segment that begins with one.
 func (r *recovery) forward(segments []string) (err error) {
 	if r.stated {

@@ -97,7 +97,7 @@ func (s *Refusals) Unknown(now time.Time, from source.Source, why logfile.Count,
 	return false
 }
 
-// write queues a record of an unauthenticated peer, unless the day has no room for it. What a summary may need is left.
+// write queues a record of an unauthenticated peer, and reports whether the day had room for it. What a summary may need is left.
 func (s *Refusals) write(now time.Time, r *logfile.Record) bool {
 	size := len(r.Append(nil)) + 1
 	s.mu.Lock()
@@ -126,7 +126,7 @@ func (s *Refusals) Known(now time.Time, r *logfile.Record) (written bool) {
 	return false
 }
 
-// mayRecord counts a record of a known caller, if there may be one more in this minute.
+// mayRecord reports whether there may be one more record of a known caller in this minute, and counts it.
 func (s *Refusals) mayRecord(now time.Time, caller string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -166,7 +166,7 @@ func (s *Refusals) Close() {
 	s.flush(s.log.QueueLast)
 }
 
-// flush writes the summary and says whether nothing is left to write. mu is held, so that nothing is counted into a
+// flush writes the summary and reports whether nothing is left to write. mu is held, so that nothing is counted into a
 // summary that is being written; Queue does not wait for the disk.
 func (s *Refusals) flush(queue func(*logfile.Record) error) bool {
 	if len(s.counts) == 0 && len(s.others) == 0 {

@@ -74,7 +74,7 @@ func (s *scanned) follow(h *logfile.Head, line []byte) error {
 	return s.ledger.AddHead(h, line)
 }
 
-// mayFollowStop knows what stands behind a stop record: its checkpoint, and what the next opening closes and begins with.
+// mayFollowStop reports whether a record may stand behind a stop record: its checkpoint, and what the next opening closes and begins with.
 func mayFollowStop(h *logfile.Head, stop uint64) bool {
 	switch h.Kind {
 	case logfile.KindCheckpoint:

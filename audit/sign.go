@@ -10,7 +10,7 @@ import (
 // Key is the public key that verifies the checkpoints that the log writes.
 func (l *Log) Key() checkpoint.PublicKey { return l.key }
 
-// checkpointDue says whether a checkpoint has to follow the records taken so far. mu is held.
+// checkpointDue reports whether a checkpoint has to follow the records taken so far. mu is held.
 func (l *Log) checkpointDue() bool {
 	if l.nextSegment != nil {
 		return true

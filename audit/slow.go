@@ -64,7 +64,7 @@ func (l *Log) trial() <-chan time.Time {
 	return time.After(l.deadline())
 }
 
-// try has the disk make something durable that is no record, and notes how long it takes.
+// try makes the disk sync something that is no record, and notes how long it takes.
 func (l *Log) try() error {
 	start := l.cfg.Now()
 	l.setBusySince(start)

@@ -27,7 +27,8 @@ func expects(path []byte, ascii bool, field string) (rest string, exact, ok bool
 	return rest, exact, ok
 }
 
-// mayExpect is a cheap look at a path that is not empty and all ASCII: every value of a body is held against every field.
+// mayExpect reports, by a cheap look, whether a path that is not empty and all ASCII can be one of a field: every value of a body is held
+// against every field.
 func mayExpect(path []byte, field string) bool {
 	return endsAt(field, len(path)) && (path[0]^field[0])&^0x20 == 0
 }

@@ -30,7 +30,7 @@ func (s *scanner) peek() byte {
 	return 0
 }
 
-// accept reads c if it comes next.
+// accept reads c if it comes next, and reports whether it did.
 func (s *scanner) accept(c byte) bool {
 	if s.peek() != c {
 		return false

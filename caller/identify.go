@@ -120,7 +120,7 @@ func (r *Registry) settle(e Evidence) (Identity, error) {
 	return byListener, nil
 }
 
-// unidentified says why there is no identity at all.
+// unidentified returns the error for a request without an identity.
 func (r *Registry) unidentified(e Evidence) error {
 	if e.Certificate == nil {
 		return &Error{Reason: NoIdentity, Detail: "nothing says who is calling: sign the request with an access key of this gateway (" +
@@ -179,7 +179,7 @@ func (r *Registry) claim(header http.Header, now time.Time) (*Claim, *Error) {
 	return &Claim{Claim: claim, Caller: k.caller, Scheme: scheme, key: k, at: now.UnixNano()}, nil
 }
 
-// skewText says how far off a date is, which distinguishes a wrong clock or time zone from a queue that is too slow.
+// skewText describes how far off a date is, which distinguishes a wrong clock or time zone from a queue that is too slow.
 func skewText(date, now time.Time) string {
 	direction, off := "behind", now.Sub(date)
 	if off < 0 {

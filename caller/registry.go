@@ -244,7 +244,7 @@ func commonNamesOf(c *x509.Certificate) (names []string) {
 	return names
 }
 
-// hasAlternativeNames looks for the extension itself, because it may hold only kinds of names that crypto/x509 skips.
+// hasAlternativeNames reports whether a certificate has the extension itself, because it may hold only kinds of names that crypto/x509 skips.
 func hasAlternativeNames(c *x509.Certificate) bool {
 	return slices.ContainsFunc(c.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(oidAlternativeName) })
 }

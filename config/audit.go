@@ -134,7 +134,7 @@ func followed(path string) string {
 	return filepath.Clean(path)
 }
 
-// describeAudit says in lines for people how the log is kept.
+// describeAudit describes in lines for people how the log is kept.
 func describeAudit(a *audit.Config) []string {
 	index := "none"
 	if a.Index.Enabled {

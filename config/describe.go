@@ -124,7 +124,7 @@ func (d describer) certificates(t *certs.ListenerTLS) {
 	}
 }
 
-// protection says who can reach the listener, and how callers are known.
+// protection describes who can reach the listener, and how callers are known.
 func (l *Listener) protection() string {
 	switch {
 	case l.Caller != "":
@@ -358,7 +358,7 @@ func modeOf(r *ratelimit.Rule) string {
 	return ""
 }
 
-// withoutRedis says what a limit does while a fleet cannot count; "" without a fleet.
+// withoutRedis describes what a limit does while a fleet cannot count; "" without a fleet.
 func withoutRedis(c *Config, w ratelimit.Without) string {
 	switch {
 	case c.Fleet == nil:

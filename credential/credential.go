@@ -148,7 +148,7 @@ func (c *Credential) AccessKey() string { return c.active.Load().keys.AccessKey 
 // Fixed names the keys that cannot change while the process runs.
 func (c *Credential) Fixed() []string { return c.config.Fixed() }
 
-// FixedNote says what it means that keys are fixed.
+// FixedNote describes what it means that keys are fixed.
 func FixedNote(fixed []string) string {
 	return strings.Join(fixed, ", ") + " in the environment cannot be read again while the gateway runs: a change needs a restart"
 }

@@ -159,7 +159,7 @@ func (c *Credential) read(keys Keys, err error, now time.Time) (changed bool, _ 
 	return c.found(keys, now), nil
 }
 
-// failed has a reading that failed tried again.
+// failed makes sure that a reading that failed is tried again.
 func (r *reader) failed(err error) error {
 	r.wanted.Store(true)
 	r.changed = nil
@@ -176,7 +176,7 @@ func (r *reader) report(err error) error {
 	return err
 }
 
-// found takes what the source holds now. The mutex of the reader is held.
+// found takes what the source holds now, and reports whether other keys are in use now. The mutex of the reader is held.
 func (c *Credential) found(keys Keys, now time.Time) (used bool) {
 	r := &c.reader
 	if keys.equal(c.active.Load().keys) {

@@ -68,7 +68,7 @@ func (c *Credential) loadTwice() (Keys, error) {
 	return again, err
 }
 
-// settle takes the keys of files that stand still. The mutex is held.
+// settle takes the keys of files that stand still, and reports whether other keys are in use now. The mutex is held.
 func (c *Credential) settle(keys Keys, now time.Time) (used bool) {
 	r := &c.reader
 	r.err = nil

@@ -96,7 +96,7 @@ func (c *Client) take(l *link, e *entry) {
 	c.recount()
 }
 
-// join has the parts upload what this member knows, and adds the member to those that have joined.
+// join makes the parts upload what this member knows, and adds the member to those that have joined.
 func (c *Client) join(ctx context.Context, l *link) error {
 	c.mu.Lock()
 	now := c.epoch.life

@@ -95,7 +95,7 @@ type Freeze struct {
 	By     string    `json:"by,omitempty"`   // who asked for it
 }
 
-// String says for callers and operators which freeze it is, why, and until when.
+// String describes for callers and operators which freeze it is, why, and until when.
 func (f *Freeze) String() string {
 	until := "until it is lifted"
 	if !f.Until.IsZero() {

@@ -77,7 +77,7 @@ func (c *call) unknownSince(format string, args ...any) *Refusal {
 	return r
 }
 
-// notTaken says why an upstream took nothing of a call.
+// notTaken returns why an upstream took nothing of a call.
 func (c *call) notTaken(err error) *Refusal {
 	kind := tlspolicy.KindOf(err)
 	if kind == "" && !inHandshake(err) {
@@ -88,7 +88,7 @@ func (c *call) notTaken(err error) *Refusal {
 	return r
 }
 
-// outOfReach says why there is no connection. Addresses stay in the gateway's log.
+// outOfReach returns why there is no connection. Addresses stay in the gateway's log.
 func outOfReach(err error) string {
 	if _, forbidden := errors.AsType[*upstream.AddressError](err); forbidden {
 		return "is at an address that the gateway must not connect to"
@@ -118,7 +118,7 @@ func inHandshake(err error) bool {
 	return is
 }
 
-// brokenBy says how a handshake ended that TLS itself found nothing wrong with.
+// brokenBy returns how a handshake ended that TLS itself found nothing wrong with.
 func brokenBy(err error) string {
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):

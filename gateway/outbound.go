@@ -81,7 +81,7 @@ func (c *call) appendForwarded(to http1.Fields) http1.Fields {
 		http1.Field{Name: "X-Forwarded-Proto", Value: c.scheme()})
 }
 
-// isOrigin knows the headers in which the gateway says where a call came from.
+// isOrigin reports whether a header is one in which the gateway says where a call came from.
 func isOrigin(name string) bool {
 	return name == "X-Forwarded-For" || name == "X-Forwarded-Host" || name == "X-Forwarded-Proto"
 }
@@ -122,5 +122,5 @@ func (h hop) has(name string) bool {
 	return false
 }
 
-// isOurs knows the headers that only the gateway may speak.
+// isOurs reports whether only the gateway may set a header.
 func isOurs(name string) bool { return strings.HasPrefix(name, "Tollgate-") }

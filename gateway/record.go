@@ -56,7 +56,7 @@ func (c *call) describe(r *logfile.Record) {
 	r.BodyHash, r.BodyMAC = c.hashOf(r, c.bodyHash)
 }
 
-// intent says that the call is about to be sent.
+// intent returns the record that says that the call is about to be sent.
 func (c *call) intent() *logfile.Record {
 	r := c.record(logfile.KindIntent)
 	r.Share(c.connection.partsOf(c, r))

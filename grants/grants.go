@@ -286,7 +286,7 @@ func domainIsCustomer(operation *catalog.Operation, c *credential.Facts) bool {
 	return c.Class == catalog.ClassPartner && operation.DomainIsCustomer()
 }
 
-// accountMissing says which account id the credential lacks for the operation's path.
+// accountMissing returns which account id the credential lacks for the operation's path.
 func accountMissing(operation *catalog.Operation, c *credential.Facts) string {
 	for name, account := range map[string]setting.Account{catalog.DomainID: c.DomainID, "partner_id": c.Partner()} {
 		if name == catalog.DomainID && domainIsCustomer(operation, c) {

@@ -159,7 +159,7 @@ func TestWaitsInOrder(t *testing.T) {
 	})
 }
 
-// near allows for the nanoseconds that rounding delays up adds.
+// near reports whether two times are equal but for the nanoseconds that rounding delays up adds.
 func near(got, want time.Duration) bool { return (got - want).Abs() < 10*time.Microsecond }
 
 func TestMaxWait(t *testing.T) {

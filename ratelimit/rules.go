@@ -105,7 +105,7 @@ type counting struct {
 	kind Kind
 }
 
-// counting says how the rule counts.
+// counting describes how the rule counts.
 func (r Rule) counting() counting {
 	kind := Bucket
 	if r.Quota != (Quota{}) {

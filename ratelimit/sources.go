@@ -74,7 +74,7 @@ func NewSources(c Unauthenticated) (*Sources, error) {
 	return s, nil
 }
 
-// Follow has failures counted by other settings from now on. What sources have left stays, but for what a smaller burst has no room for. If
+// Follow makes failures be counted by other settings from now on. What sources have left stays, but for what a smaller burst has no room for. If
 // there are more sources than are to be remembered, those that failed longest ago are dropped.
 func (s *Sources) Follow(c Unauthenticated) error {
 	if err := c.check(); err != nil {

@@ -81,7 +81,7 @@ func (s *Service) Drain() error {
 	return errors.Join(append(problems, s.closeAll(closing))...)
 }
 
-// drained has each listener drained, and returns a channel that is closed when no connection and no call is left, or ctx has ended.
+// drained drains each listener, and returns a channel that is closed when no connection and no call is left, or ctx has ended.
 // Calls may outlive their connections: HTTP/2 ones end with their peers.
 func (s *Service) drained(ctx context.Context) <-chan struct{} {
 	var group sync.WaitGroup

@@ -302,7 +302,7 @@ func (s *Service) decide(ctx context.Context, do func(context.Context) error) er
 
 const restartCounts = " (the next start looks again)"
 
-// rebuilding says why calls that write or spend are refused; "" if they are not.
+// rebuilding returns why calls that write or spend are refused; "" if they are not.
 func (s *Service) rebuilding() string {
 	state := s.spending.journal.Load().State()
 	switch fresh := s.spending.counts.Load(); {

@@ -116,7 +116,7 @@ func (k *sdkKey) authorization(s *scratch, r *Request) (string, error) {
 	return string(s.buf), nil
 }
 
-// Verify wants the claim's signature as 64 lower-case hex digits.
+// Verify reports whether the claim's signature is that of the request. It must be 64 lower-case hex digits.
 func (k *sdkKey) Verify(r Request, c *Claim) bool {
 	if !k.usable || !validSignature(c.Signature) {
 		return false
@@ -155,6 +155,6 @@ func (s *scratch) signature(r *Request, date string) (sum [sha256.Size]byte) {
 	return sum
 }
 
-// validSignature allows one spelling of a signature only, so that a replay cannot be dressed up as another one by the
+// validSignature reports whether a signature has its one spelling, so that a replay cannot be dressed up as another one by the
 // case of a digit.
 func validSignature(s string) bool { return len(s) == 2*sha256.Size && all(s, lowerHex) }

@@ -87,7 +87,7 @@ func describe[T any](values []T, limit int, name func(T) string) []string {
 	return names
 }
 
-// suiteName knows the whitelist as well as the suites of crypto/tls.
+// suiteName returns the name of a suite by the whitelist or crypto/tls, or else its number ("0x00FF").
 func suiteName(code uint16) string {
 	if name, ok := namesOfSuites()[code]; ok {
 		return name

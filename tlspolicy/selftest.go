@@ -154,7 +154,7 @@ func answer(config *tls.Config, hello []byte) (uint16, error) {
 	return chosenSuite(record)
 }
 
-// firstRecord has crypto/tls shake hands over a pipe, sends it a hello unless that is nil, and returns the first record that comes.
+// firstRecord makes crypto/tls shake hands over a pipe, sends it a hello unless that is nil, and returns the first record that comes.
 func firstRecord(side func(net.Conn) *tls.Conn, hello []byte) (record []byte, err error) {
 	ours, theirs := net.Pipe()
 	deadline := time.Now().Add(selfTestTimeout)

@@ -68,7 +68,7 @@ func (c *conn) begin(ctx context.Context, deadline, now time.Time) error {
 // latest is how late what is cut off by a deadline may be.
 const latest = time.Second
 
-// setDeadline has raw end reading and writing at a deadline, or a little later: by an eighth of the time that is left, and a second at most.
+// setDeadline makes raw end reading and writing at a deadline, or a little later: by an eighth of the time that is left, and a second at most.
 // So on a connection in steady use it is moved once a second, not for each call.
 func (c *conn) setDeadline(deadline, now time.Time) error {
 	if deadline.IsZero() {

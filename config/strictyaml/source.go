@@ -28,7 +28,7 @@ func newSource(text string) *sourceText {
 // maxExcerpt is how much of a line an excerpt shows.
 const maxExcerpt = 120
 
-// excerpt shows a line with a caret under the column, which it returns as a place in the line. The text is empty where the line may
+// excerpt returns a line with a caret under the column, and the column as a place in the line. The text is empty where the line may
 // have a secret.
 func (s *sourceText) excerpt(at Position) (column int, text string) {
 	if at.Line < 1 || at.Line > len(s.lines) {
@@ -63,7 +63,7 @@ func (s *sourceText) tabNear(line int) (int, bool) {
 // alike are characters that look like those of YAML, and are typed in their place or come with copied text.
 var alike = strings.NewReplacer("：", ":", "，", ",", "｛", "{", "｝", "}", "［", "[", "］", "]", "“", `"`, "”", `"`, "‘", "'", "’", "'", "－", "-", "\u3000", " ", "\u00a0", " ")
 
-// lookalikes says which characters of a line, or of the next, are not those that they look like; "" if none.
+// lookalikes describes which characters of a line, or of the next, are not those that they look like; "" if none.
 func (s *sourceText) lookalikes(line int) string {
 	for n := line; n <= min(line+1, len(s.lines)); n++ {
 		for _, r := range s.lines[max(n, 1)-1] {

@@ -13,7 +13,7 @@ import (
 	"tollgate/signing"
 )
 
-// agree holds the two signers against each other. A sample that Tollgate refuses as ambiguous returns false: the SDK signs
+// agree holds the two signers against each other. It reports false for a sample that Tollgate refuses as ambiguous: the SDK signs
 // more than the gateway takes.
 func agree(t testing.TB, s sample) bool {
 	t.Helper()
@@ -174,7 +174,7 @@ func isToken(s string) bool {
 	return s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" && s != "CONNECT"
 }
 
-// isHeaderValue knows what net/http sends: no control characters but the tab.
+// isHeaderValue reports whether net/http sends a value: no control characters but the tab.
 func isHeaderValue(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
 }

@@ -117,7 +117,7 @@ const (
 	maxLifts   = 8
 )
 
-// Lifts says which freezes came to be lifted here over Redis of late, and by whom.
+// Lifts returns the freezes that were lifted here over Redis of late, and by whom.
 func (f *Freezes) Lifts() (all []string) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()

@@ -50,7 +50,7 @@ func (ln *callerLine) wait(n int) time.Duration {
 	return max(0, time.Until(ln.asks)) + time.Duration(n)*ln.pace
 }
 
-// behind has a call stand behind those of its caller that wait for one of its limits: it must not overtake them. It returns a refusal if that
+// behind queues a call behind those of its caller that wait for one of its limits: it must not overtake them. It returns a refusal if that
 // would take too long.
 func (l *lines) behind(c *call) *ratelimit.Verdict {
 	l.mu.Lock()
@@ -85,7 +85,7 @@ func (l *lines) join(c *call, ln *callerLine, limit int) *ratelimit.Verdict {
 	return nil
 }
 
-// wait has a call wait as an answer says, or decides that it is refused.
+// wait makes a call wait as an answer says, or decides that it is refused.
 func (l *lines) wait(c *call, a *takeReply) (v ratelimit.Verdict, refused bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -77,7 +77,7 @@ func (c *Conn) recoverPanic() {
 	c.abort()
 }
 
-// await waits for the first byte of a request, without any memory for it.
+// await waits for the first byte of a request, without any memory for it, and reports whether it came.
 func (c *Conn) await(within time.Duration) bool {
 	if c.reader.Buffered() > 0 || c.hasAhead {
 		return true

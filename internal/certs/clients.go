@@ -110,7 +110,7 @@ func (c *Clients) newlyLacking() error {
 	return errors.New(text)
 }
 
-// lacking says which lists are outdated, and which authorities have none.
+// lacking returns which lists are outdated, and which authorities have none.
 func (c *Clients) lacking() (what []string) {
 	if len(c.crls) == 0 {
 		return nil

@@ -97,7 +97,7 @@ func (c InternalCertificate) check() error {
 	return nil
 }
 
-// isHost takes what crypto/x509 takes as a name of a certificate.
+// isHost reports whether crypto/x509 takes a text for a name of a certificate.
 func isHost(host string) bool {
 	return net.ParseIP(host) != nil || hasLabels(strings.TrimPrefix(host, "*."), lowerAlphanumeric+"ABCDEFGHIJKLMNOPQRSTUVWXYZ-_")
 }
@@ -249,7 +249,7 @@ func Named(hosts []setting.CertificateHost) *x509.Certificate {
 	return c
 }
 
-// leafFile has a name of its own for each list of hosts.
+// leafFile returns the name of a file for a list of hosts, each its own.
 func (i *Internal) leafFile() string {
 	hosts := slices.Sorted(slices.Values(setting.Texts(i.config.Hosts)))
 	sum := sha256.Sum256([]byte(strings.Join(hosts, "\n")))

@@ -32,7 +32,7 @@ func (s String) Reveal() string {
 // IsZero reports whether the secret is empty.
 func (s String) IsZero() bool { return s.Reveal() == "" }
 
-// Equal compares in time that depends on the lengths only.
+// Equal reports whether two values are equal, in time that depends on the lengths only.
 func (s String) Equal(other String) bool {
 	return subtle.ConstantTimeCompare([]byte(s.Reveal()), []byte(other.Reveal())) == 1
 }

@@ -230,7 +230,7 @@ func (f *fold) needed() uint64 {
 	return first
 }
 
-// restatement says once more what an unknown call holds.
+// restatement returns the record that says once more what an unknown call holds.
 func (s *statement) restatement() *logfile.Record {
 	r := s.Record
 	r.Kind, r.Event, r.Subject, r.Call = logfile.KindEvent, logfile.EventUnresolved, r.Call, ""

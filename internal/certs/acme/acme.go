@@ -241,7 +241,7 @@ func (s *Source) Name() string {
 	return filepath.Join(s.config.Dir, string(s.config.Key)) + ", " + string(s.config.Hosts[0])
 }
 
-// Poll says what has happened since it was last asked: whether there are other certificates, and what failed and is not the
+// Poll reports what has happened since its last call: whether there are other certificates, and what failed and is not the
 // same as before.
 func (s *Source) Poll() (changed bool, err error) {
 	s.mu.Lock()
@@ -269,7 +269,7 @@ type Host struct {
 	Err  error             // why there is none, or why it is not renewed; nil if the last look was good
 }
 
-// Hosts says how it stands. A host without a certificate is a reason not to be ready.
+// Hosts returns the state of each host. A host without a certificate is a reason not to be ready.
 func (s *Source) Hosts() []Host {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -63,7 +63,7 @@ func (s *Source) look(h *host) error {
 	return s.load(h)
 }
 
-// stillMismatched says whether what is stored did not fit together at the last look either.
+// stillMismatched reports whether what is stored did not fit together at the last look either.
 func (s *Source) stillMismatched(h *host) (was bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,7 +77,7 @@ func (s *Source) leaf(h *host) *x509.Certificate {
 	return h.certificate.Leaf
 }
 
-// due follows the rule by which certmagic decides whether a stored certificate is to be renewed.
+// due reports whether a stored certificate is to be renewed, by certmagic's rule.
 func due(leaf *x509.Certificate, window float64) bool {
 	life, left := leaf.NotAfter.Sub(leaf.NotBefore), time.Until(leaf.NotAfter)
 	return left < time.Duration(window*float64(life)) || left < 5*CheckInterval
