@@ -182,7 +182,7 @@ func (l *Log) commit(b *batch) error {
 	l.status.LastCommit = l.cfg.Now().Sub(start)
 	l.took(l.status.LastCommit)
 	l.status.DurableSeq = b.last
-	l.note() // in one step with inFlight, or the same bytes would count as room twice
+	l.note() // in one step with inFlight, or the same bytes would count as space twice
 	idle := l.filling == nil
 	l.mu.Unlock()
 	l.finish(b, nil)
@@ -210,7 +210,7 @@ func (l *Log) appendToTree(b *batch) {
 func (l *Log) note() {
 	l.status.Segment = l.live.name
 	l.status.SegmentBytes = l.live.offset
-	l.status.Preallocated = l.live.room()
+	l.status.Preallocated = l.live.space()
 }
 
 func isFatal(err error) bool {
@@ -285,7 +285,7 @@ func (l *Log) setBusySince(since time.Time) {
 	l.mu.Unlock()
 }
 
-// stop ends the log in good order, with a checkpoint even if only the reserve is left for it. The live segment keeps its room, which
+// stop ends the log in good order, with a checkpoint even if only the reserve is left for it. The live segment keeps its space, which
 // a start needs on a disk that is full by then.
 func (l *Log) stop() error {
 	r := logfile.Record{Kind: logfile.KindStop}

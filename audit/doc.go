@@ -6,7 +6,7 @@
 // When [Log.Intent] returns nil, the record survives a loss of power. After a crash at any point [Open] finds every
 // record that was acknowledged, in order and without gaps, and closes each call that has an intent and no outcome with
 // the outcome [logfile.Unknown]. Nothing that a peer does makes the log wait or grow without bound: refusals are queued,
-// summarised by [Refusals] when unauthenticated peers cause them, and may use neither the room on disk nor the memory that is kept
+// summarised by [Refusals] when unauthenticated peers cause them, and may use neither the space on disk nor the memory that is kept
 // for the outcomes of calls that were sent.
 //
 // The lines are the leaves of a Merkle tree, whose size and root the log signs now and then. Those who hold the disk and not

@@ -288,7 +288,7 @@ func TestReserve(t *testing.T) {
 		if l.Status().Err == nil {
 			t.Error("a full log reports no error")
 		}
-		// The room is within one record of the reserve, so the smallest refusal may still fit, but not many.
+		// The space is within one record of the reserve, so the smallest refusal may still fit, but not many.
 		for range 10 {
 			_ = l.Queue(&logfile.Record{Kind: logfile.KindRefusal, Caller: "a"})
 		}
@@ -317,7 +317,7 @@ func TestReserve(t *testing.T) {
 }
 
 // TestUnauthenticatedPeersLeaveTheRoomOfIntents: on a disk that is getting full, records of unauthenticated peers and summaries
-// stop first, and intents go on in room of their own.
+// stop first, and intents go on in space of their own.
 func TestUnauthenticatedPeersLeaveTheRoomOfIntents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, _ := openOnFullDisk(t)
@@ -344,7 +344,7 @@ func TestUnauthenticatedPeersLeaveTheRoomOfIntents(t *testing.T) {
 	})
 }
 
-// TestLastSummaryOnAFullDisk: what was counted is on record when the log is closed, although refusals find no room any more.
+// TestLastSummaryOnAFullDisk: what was counted is on record when the log is closed, although refusals find no space any more.
 func TestLastSummaryOnAFullDisk(t *testing.T) {
 	l, d := openOnFullDisk(t)
 	refusals := NewRefusals(l, RefusalBounds{})
@@ -353,7 +353,7 @@ func TestLastSummaryOnAFullDisk(t *testing.T) {
 		refusals.Known(noon, &logfile.Record{Kind: logfile.KindRefusal, Caller: "shop", Reason: "no_grant", Detail: strings.Repeat("x", 200)})
 	}
 	filled := 0
-	for l.Queue(&logfile.Record{Kind: logfile.KindRefusal, Caller: "a"}) == nil { // as small as it gets, so that a summary finds no room
+	for l.Queue(&logfile.Record{Kind: logfile.KindRefusal, Caller: "a"}) == nil { // as small as it gets, so that a summary finds no space
 		filled++
 	}
 	refusals.Close()
@@ -622,7 +622,7 @@ func TestRotationOnFullDisk(t *testing.T) {
 		d := newMemDisk()
 		l, _ := open(t, small(d))
 		d.mu.Lock()
-		d.budget = int64(len(d.names[logfile.SegmentName(1)].cache)) + 100 // no room for another segment
+		d.budget = int64(len(d.names[logfile.SegmentName(1)].cache)) + 100 // no space for another segment
 		d.mu.Unlock()
 		var sent []string
 		for l.Intent(t.Context(), &logfile.Record{Call: fmt.Sprint("call-", len(sent)), Path: strings.Repeat("p", 100)}) == nil {
@@ -732,7 +732,7 @@ func TestIntentIsTakenWholeOrNotAtAll(t *testing.T) {
 	}
 }
 
-// TestStartOnAFullDisk: a log that was closed in good order has the room that one has which was killed.
+// TestStartOnAFullDisk: a log that was closed in good order has the space that one has which was killed.
 func TestStartOnAFullDisk(t *testing.T) {
 	for _, ending := range []string{"close", "kill", "power loss"} {
 		synctest.Test(t, func(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// preallocate allocates room ahead: for the next segment when one is due, or else of the live one. That this fails is no error
-// as long as the room lasts; it is tried again later. The errors returned are fatal ones.
+// preallocate allocates space ahead: for the next segment when one is due, or else of the live one. That this fails is no error
+// as long as the space lasts; it is tried again later. The errors returned are fatal ones.
 func (l *Log) preallocate() error {
 	defer l.setBusySince(time.Time{})
 	if !l.retryDue() {
@@ -49,13 +49,13 @@ func (l *Log) allocate() error {
 		return nil
 	}
 	err = fmt.Errorf("beginning the segment after %s: %w", l.live.name, err)
-	if lacksDescriptors(err) { // but not room: the live segment may become longer meanwhile
+	if lacksDescriptors(err) { // but not space: the live segment may become longer meanwhile
 		return cmp.Or(l.grow(), err)
 	}
 	return err
 }
 
-// freeEvery is how often the free room of the file system is looked up: for Status only, nothing is decided by it.
+// freeEvery is how often the free space of the file system is looked up: for Status only, nothing is decided by it.
 const freeEvery = time.Second
 
 func (l *Log) lookAtFree() {
@@ -94,16 +94,16 @@ func (l *Log) schedule(err error) {
 }
 
 const (
-	// startStep is how much room calls have when a log has just been opened, and by how much it grows from there: a call that comes
+	// startStep is how much space calls have when a log has just been opened, and by how much it grows from there: a call that comes
 	// meanwhile waits for one step at most.
 	startStep = 1 << 20
 	// startPause is how long after that it grows, unless calls use half of a step before: until then the process has listeners to open.
 	startPause = 50 * time.Millisecond
 )
 
-// grow keeps room for both reserves and more behind the records.
+// grow keeps space for both reserves and more behind the records.
 func (l *Log) grow() error {
-	room, step := l.live.room(), l.cfg.Preallocate
+	room, step := l.live.space(), l.cfg.Preallocate
 	switch {
 	case room >= 2*int64(l.cfg.Reserve)+l.cfg.Preallocate:
 		l.filled = true
@@ -123,7 +123,7 @@ func (l *Log) grow() error {
 // startSize is how much a segment is allocated before the log is open: what calls need. The rest is allocated beside them.
 func (l *Log) startSize() int64 { return min(int64(l.cfg.Reserve)+startStep, l.initialSize()) }
 
-// allocating reports whether there is more to allocate at once: the room that a start did not wait for.
+// allocating reports whether there is more to allocate at once: the space that a start did not wait for.
 func (l *Log) allocating() bool {
 	select {
 	case <-l.closing:

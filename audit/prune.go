@@ -214,7 +214,7 @@ func (l *Log) pruneSegment(ctx context.Context, name, next string) error {
 }
 
 // state writes a prune record and returns when a checkpoint that covers it is durable: from then on no one without the key
-// can pass hashes off as what is left of a segment. Both may use the reserve, since pruning makes room.
+// can pass hashes off as what is left of a segment. Both may use the reserve, since pruning makes space.
 func (l *Log) state(ctx context.Context, r *logfile.Record) error {
 	b, _, err := l.add(r, forOutcome)
 	if err != nil {

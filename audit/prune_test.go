@@ -625,7 +625,7 @@ func TestPruneOrder(t *testing.T) {
 	})
 }
 
-// TestPruneMakesRoom: a full disk, whose last room is kept for outcomes, can be pruned.
+// TestPruneMakesRoom: a full disk, whose last space is kept for outcomes, can be pruned.
 func TestPruneMakesRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, old := oldLog(t)

@@ -21,7 +21,7 @@ func (p *publisher) run(receive func(note string)) {
 	}
 }
 
-// publish never waits: it is called by one goroutine, so there is room once the older note is gone.
+// publish never waits: it is called by one goroutine, so there is space once the older note is gone.
 func (p *publisher) publish(note string) {
 	select {
 	case <-p.notes:

@@ -70,7 +70,7 @@ type Refusals struct {
 	known    map[string]int           // records of known callers in this minute, by caller: names of the configuration only
 	counts   map[logfile.Count]uint64 // by Count without its number
 	others   map[logfile.Count]uint64 // the same without source and caller, for sources beyond maxCounts
-	withheld uint64                   // records that Daily had no room for
+	withheld uint64                   // records that Daily had no space for
 }
 
 // NewRefusals returns a Refusals that writes to log.
@@ -97,7 +97,7 @@ func (s *Refusals) Unknown(now time.Time, from source.Source, why logfile.Count,
 	return false
 }
 
-// write queues a record of an unauthenticated peer, and reports whether the day had room for it. What a summary may need is left.
+// write queues a record of an unauthenticated peer, and reports whether the day had space for it. What a summary may need is left.
 func (s *Refusals) write(now time.Time, r *logfile.Record) bool {
 	size := len(r.Append(nil)) + 1
 	s.mu.Lock()

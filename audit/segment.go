@@ -177,7 +177,7 @@ func (s *segment) zeros(size int64) error {
 
 // try writes zeros over the last of those behind the records, if there are enough. A disk that does not take them is asked again.
 func (s *segment) try() error {
-	if s.room() < pageSize {
+	if s.space() < pageSize {
 		return nil
 	}
 	if _, err := s.file.WriteAt(make([]byte, pageSize), s.size-pageSize); err != nil {
@@ -196,5 +196,5 @@ func (s *segment) trim() error {
 	return fatal("syncing audit segment "+s.name, s.file.Sync())
 }
 
-// room is how many bytes of zeros lie behind the last record.
-func (s *segment) room() int64 { return max(s.size-s.offset, 0) }
+// space is how many bytes of zeros lie behind the last record.
+func (s *segment) space() int64 { return max(s.size-s.offset, 0) }

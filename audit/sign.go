@@ -18,7 +18,7 @@ func (l *Log) checkpointDue() bool {
 	if !l.late && l.status.LastSeq-l.lastCheckpoint < uint64(l.cfg.Checkpoints.Records) {
 		return false
 	}
-	return l.status.Preallocated-l.pending() >= int64(l.cfg.Reserve) // a full disk keeps its last room for outcomes
+	return l.status.Preallocated-l.pending() >= int64(l.cfg.Reserve) // a full disk keeps its last space for outcomes
 }
 
 // reserve assigns the next checkpoint's seq: records that come from now on stand behind it. mu is held.

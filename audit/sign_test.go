@@ -119,7 +119,7 @@ func TestCheckpointByCount(t *testing.T) {
 	})
 }
 
-// TestCheckpointsLeaveTheReserve: on a full disk none is written but the last one; with room again they go on.
+// TestCheckpointsLeaveTheReserve: on a full disk none is written but the last one; with space again they go on.
 func TestCheckpointsLeaveTheReserve(t *testing.T) {
 	for _, freed := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {

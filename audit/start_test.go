@@ -12,7 +12,7 @@ import (
 	"tollgate/audit/logfile"
 )
 
-// TestStartRoom: a log opens with the room that calls need, and has the rest soon, without a record that asks for it.
+// TestStartRoom: a log opens with the space that calls need, and has the rest soon, without a record that asks for it.
 func TestStartRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newMemDisk()
@@ -38,7 +38,7 @@ func TestStartRoom(t *testing.T) {
 	})
 }
 
-// TestStartSteps: the room that a start did not wait for comes in steps, of which a call that comes meanwhile waits for one.
+// TestStartSteps: the space that a start did not wait for comes in steps, of which a call that comes meanwhile waits for one.
 func TestStartSteps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newMemDisk()
@@ -69,7 +69,7 @@ func TestStartSteps(t *testing.T) {
 	})
 }
 
-// TestStartUnderLoad: calls that come at once have room beyond that of the start.
+// TestStartUnderLoad: calls that come at once have space beyond that of the start.
 func TestStartUnderLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newMemDisk()
