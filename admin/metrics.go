@@ -47,7 +47,7 @@ func NewMetrics(registry *prometheus.Registry) *Metrics {
 	m := &Metrics{
 		series: map[labels]*series{},
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tollgate_calls_total", Help: "Calls that were intended, by what became of them.",
+			Name: "tollgate_calls_total", Help: "Calls that were intended, by outcome.",
 		}, []string{"listener", "caller", "upstream", "operation", "effect", "outcome", "status"}),
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tollgate_refusals_total", Help: "Calls that were refused before anything was sent.",

@@ -80,7 +80,7 @@ func (w *LineWriter) writeRest() {
 func (w *LineWriter) write(line []byte) {
 	_, _ = w.to.Write(line) // there is no other place to report it
 	if dropped := w.dropped.Swap(0); dropped > 0 {
-		_, _ = fmt.Fprintf(w.to, `{"level":"warn","msg":"log lines were dropped: nobody read them","lines":%d}`+"\n", dropped)
+		_, _ = fmt.Fprintf(w.to, `{"level":"warn","msg":"log lines were dropped: they were not read","lines":%d}`+"\n", dropped)
 	}
 }
 
@@ -94,7 +94,7 @@ func (w *LineWriter) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// Close writes what waits, as long as somebody reads, and ends the goroutine. What is written after it may be dropped: the server's
+// Close writes what waits, as long as it is read, and ends the goroutine. What is written after it may be dropped: the server's
 // goroutines for connections end later than the server.
 func (w *LineWriter) Close(within time.Duration) {
 	close(w.closing)
