@@ -30,7 +30,7 @@ func (r *request) split(ids []string) (good []*resource, bad []failure) {
 func failures(idName string, bad []failure) []object {
 	rows := []object{}
 	for _, f := range bad {
-		rows = append(rows, object{idName: f.id, "error_code": f.code, "error_msg": messages()[f.code]})
+		rows = append(rows, object{idName: f.id, "error_code": f.code, "error_msg": messages[f.code]})
 	}
 	return rows
 }

@@ -111,7 +111,7 @@ func TestSignatureRefusals(t *testing.T) {
 		{"hash of another body", func(r *http.Request) { r.Header.Set("X-Sdk-Content-Sha256", strings.Repeat("0", 64)) }, 401, "verify aksk signature fail", VerdictWrong},
 		{"unsigned payload", func(r *http.Request) { r.Header.Set("X-Sdk-Content-Sha256", "UNSIGNED-PAYLOAD") }, 401, "not signed", VerdictUnsigned},
 		{"no date", func(r *http.Request) { r.Header.Del("X-Sdk-Date") }, 401, "signature expired", VerdictDate},
-		{"other account", func(r *http.Request) { r.Header.Set("X-Domain-Id", "p-2") }, 403, "Access denied", VerdictValid},
+		{"other account", func(r *http.Request) { r.Header.Set("X-Domain-Id", "p-2") }, 403, "访问拒绝", VerdictValid},
 		{"own account", func(r *http.Request) { r.Header.Set("X-Domain-Id", "p-1") }, 200, "", VerdictValid},
 	}
 	for _, test := range tests {
