@@ -28,6 +28,7 @@ import (
 	"cmp"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -127,6 +128,9 @@ func New(config Config) *Server {
 	s.Reset()
 	return s
 }
+
+// Accounts returns the accounts that the server knows, by their access keys.
+func (s *Server) Accounts() []Account { return slices.Clone(s.config.Accounts) }
 
 // Reset returns to the start state and drops calls, faults, locks and throttling.
 func (s *Server) Reset() {

@@ -5,11 +5,12 @@ package sdkconfig
 import (
 	"embed"
 	"fmt"
-	"regexp"
 	"strings"
 	"sync"
 	"text/template"
 	"unicode"
+
+	"tollgate/internal/text"
 )
 
 // Languages are those that there are lines for.
@@ -40,7 +41,7 @@ type Settings struct {
 var files embed.FS
 
 var templates = sync.OnceValue(func() *template.Template {
-	return template.Must(template.New("").Funcs(template.FuncMap{"lower": lowerFirst, "snake": snake, "sh": quoted}).ParseFS(files, "*.tmpl"))
+	return template.Must(template.New("").Funcs(template.FuncMap{"lower": lowerFirst, "snake": snake, "sh": text.ShellWord}).ParseFS(files, "*.tmpl"))
 })
 
 // Lines returns the lines for a language.
@@ -63,17 +64,6 @@ func (s Settings) Service() string {
 // Client returns the name of the SDKs' client type.
 func (s Settings) Client() string {
 	return strings.ToUpper(s.Service()[:1]) + s.Service()[1:] + "Client"
-}
-
-// plain are the words that a shell takes as they are.
-var plain = regexp.MustCompile(`^[A-Za-z0-9_./-]+$`)
-
-// quoted returns a word for a shell.
-func quoted(word string) string {
-	if plain.MatchString(word) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 func lowerFirst(name string) string {
