@@ -33,9 +33,9 @@ func sdkConfigCommand() *cobra.Command {
 	var f sdkConfigFlags
 	cmd := &cobra.Command{
 		Use: "sdk-config --caller NAME --lang LANGUAGE --config FILE", Short: "Print the lines by which an application calls through the gateway",
-		Long: "Print the lines by which an application calls through the gateway: for the provider's SDKs (go, python, java, node), which sign with a\n" +
-			"virtual key, and for curl, which cannot: it goes through a listener whose fixed caller it is, or shows a client certificate. The\n" +
-			"lines say where the secret is, and never show it. The call in them is one that the caller may make.",
+		Long: "Print the lines by which an application calls through the gateway: for the provider's SDKs (go, python, java, node, php)\n" +
+			"and terraform, which sign with a virtual key, and for curl, which cannot: it goes through a listener whose fixed caller it is, or\n" +
+			"shows a client certificate. The lines say where the secret is, and never show it. The call in them is one that the caller may make.",
 		Example: "  tollgate sdk-config --caller billing-app --lang go --config /etc/tollgate/tollgate.yaml",
 		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {

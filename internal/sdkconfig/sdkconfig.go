@@ -1,5 +1,5 @@
-// Package sdkconfig has the lines by which an application calls the provider's API through the gateway: for the provider's unmodified SDKs, and
-// for curl.
+// Package sdkconfig has the lines by which an application calls the provider's API through the gateway: for the provider's unmodified SDKs, for
+// Terraform, and for curl.
 package sdkconfig
 
 import (
@@ -14,7 +14,9 @@ import (
 )
 
 // Languages are those that there are lines for.
-func Languages() []string { return []string{"go", "python", "java", "node", "curl"} }
+func Languages() []string {
+	return []string{"go", "python", "java", "node", "php", "terraform", "curl"}
+}
 
 // Settings are what the lines depend on.
 type Settings struct {
@@ -61,9 +63,18 @@ func (s Settings) Service() string {
 	return "bss"
 }
 
+// Package returns the name of the site's API as the SDK for PHP has it in namespaces.
+func (s Settings) Package() string { return strings.ToUpper(s.Service()[:1]) + s.Service()[1:] }
+
 // Client returns the name of the SDKs' client type.
-func (s Settings) Client() string {
-	return strings.ToUpper(s.Service()[:1]) + s.Service()[1:] + "Client"
+func (s Settings) Client() string { return s.Package() + "Client" }
+
+// Region returns a region of the site.
+func (s Settings) Region() string {
+	if s.Site == "intl" {
+		return "ap-southeast-1"
+	}
+	return "cn-north-1"
 }
 
 func lowerFirst(name string) string {
