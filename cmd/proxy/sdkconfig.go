@@ -111,7 +111,7 @@ func (f *sdkConfigFlags) chooseListener(c *config.Config, auth []caller.Auth) (*
 		slices.SortStableFunc(fitting, func(a, b *config.Listener) int { return cmp.Compare(rank(a), rank(b)) })
 		return fitting[0], nil
 	case f.language == "curl":
-		return nil, errors.New("curl cannot sign calls as the provider's SDKs do: give the caller a plain listener on this machine (caller: " + f.caller +
+		return nil, errors.New("curl cannot sign calls as the provider's SDKs do: the caller needs a plain listener on this machine (caller: " + f.caller +
 			"), or a client certificate (auth: [{certificate: ...}]) and a listener with tls.client_ca")
 	}
 	return nil, errors.New("the caller can reach no listener over TCP; the SDKs use no unix sockets")

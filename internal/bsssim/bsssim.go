@@ -2,7 +2,7 @@
 // without an account: an [http.Handler] with toy accounts, orders, coupons and balances that move.
 //
 // It knows every operation of the catalog. Those that pay, renew, unsubscribe, allocate, issue or list act on the toy
-// state; the others give a legal answer of the documented shape with nothing in it. Errors have the documented status
+// state; the others return a legal answer of the documented shape with nothing in it. Errors have the documented status
 // and code; where no page names a code, the code starts with "SIM.". Messages and names of services are Chinese, or English with
 // X-Language: en_US, as the pages document; those of the API gateway in front of BSS are English always.
 //
@@ -21,7 +21,7 @@
 // resources, coupons. Whenever a customer has no unpaid order left that its balance covers, after it paid or cancelled one, there is a new
 // one like that: CS-c-17-1, CS-c-17-2 and so on.
 //
-// Ids made later count up, so that equal calls give equal states.
+// Ids made later count up, so that equal calls lead to equal states.
 package bsssim
 
 import (

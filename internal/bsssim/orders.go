@@ -39,7 +39,7 @@ func payOrder(r *request, o *order) *answer {
 	return r.accept(nil)
 }
 
-// usableCoupons gives the coupons of the request; false if one of them is not the customer's or is used.
+// usableCoupons returns the coupons of the request; false if one of them is not the customer's or is used.
 func (r *request) usableCoupons() ([]*coupon, bool) {
 	if r.text("use_coupon") == "NO" {
 		return nil, true

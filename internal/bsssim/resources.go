@@ -77,7 +77,7 @@ func renew(r *request) *answer {
 	return r.batchAnswer([]string{o.ID}, bad)
 }
 
-// unsubscribe gives the running month back to the customer, one refund order a call.
+// unsubscribe refunds the running month to the customer, by one refund order for each call.
 func unsubscribe(r *request) *answer {
 	ids := r.list("resource_ids", "resourceIds")
 	if len(ids) == 0 || len(ids) > 10 {

@@ -229,8 +229,8 @@ func (s *state) next(prefix string) string {
 	return fmt.Sprintf("%s-%d", prefix, 9000+s.made)
 }
 
-// follow makes an order like one that was just paid or cancelled, if its customer has no other that its balance covers: whoever
-// develops against the simulator has one to pay, for as long as there is money. Its id depends on the customer's orders alone.
+// follow makes an order like one that was just paid or cancelled, if its customer has no other that its balance covers: a developer always has
+// one to pay, for as long as there is money. Its id depends on the customer's orders alone.
 func (s *state) follow(ended *order, now time.Time) {
 	balance := s.customers[ended.Customer].Balance
 	for _, o := range s.orders {
