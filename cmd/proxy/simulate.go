@@ -224,7 +224,7 @@ A sidecar in front of it is configured in %[2]s. In other terminals, from this f
 
   %[1]s check --config %[2]s
   %[1]s run --config %[2]s
-  curl http://%[3]s/v2/orders/customer-orders?status=6
+  curl 'http://%[3]s/v2/orders/customer-orders?status=6'
 
 `, program, file, written.Listener)
 }

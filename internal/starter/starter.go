@@ -102,7 +102,7 @@ func (s *Settings) files(w *Written) ([]file, error) {
 		}
 	}
 	customers := s.known("PayOrders", "CancelCustomerOrder", "RenewalResources", "CancelResourcesSubscription")
-	partners := s.known("ListSubCustomers", "ListPartnerBalances", "ListIssuedPartnerCoupons", "CreatePartnerCoupons", "CreateSubCustomer")
+	partners := s.known("ListSubCustomers", "CreateSubCustomer", "ListPartnerBalances", "ListIssuedPartnerCoupons")
 	var config bytes.Buffer
 	if err := configuration.Execute(&config, map[string]any{
 		"Settings": s, "Written": w, "Admin": admin, "Socket": s.socket(), "Currency": catalog.Currency(s.Site), "Partner": partner, "Customer": customer,

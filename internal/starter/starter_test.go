@@ -10,7 +10,7 @@ import (
 	"tollgate/internal/bsssim"
 )
 
-// TestWrite: what is written is a configuration without problems, for either site, for ids that YAML could take for numbers, and where the
+// TestWrite: what is written is a configuration on which check has nothing to remark, for either site, for ids that YAML could take for numbers, and where the
 // path is too long for a socket.
 func TestWrite(t *testing.T) {
 	odd := []bsssim.Account{
@@ -36,6 +36,9 @@ func TestWrite(t *testing.T) {
 		c, err := config.Load(w.Config, config.Options{Secrets: true})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
+		}
+		if notes := c.Notes(); len(notes) > 0 {
+			t.Errorf("%s: check remarks on %v", name, notes)
 		}
 		if got := c.Listeners[0].Address.Listen(); got != w.Listener {
 			t.Errorf("%s: the listener is at %s, not %s", name, got, w.Listener)
