@@ -44,7 +44,7 @@ func ids[T any](c *seedCheck, part string, entries []T, idOf func(*T) id) seen {
 	all := make(seen, len(entries))
 	for i := range entries {
 		of, path := idOf(&entries[i]), entry(part, i)+".id"
-		if first, twice := all[of]; twice && of != "" {
+		if first, twice := all[of]; twice && of != "" && len(entries) <= maxSeeded {
 			c.Add(c.Where(path), path, "", "id %s is taken: the first is at %s", of, c.Place(first))
 			continue
 		}
