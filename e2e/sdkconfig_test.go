@@ -11,8 +11,8 @@ import (
 	"tollgate/internal/testpki"
 )
 
-// described is a gateway for which lines are printed. They have port 0, which is any free one: the tests put the one that was taken in its
-// place.
+// described is a gateway whose listeners applications are told of. Nothing can be told of a port that is any free one: the tests put the one
+// that was taken in its place.
 var described = strings.NewReplacer(
 	"key: gateway.key}}}", "key: gateway.key}}, client_ca: ca.pem, client_certificate: optional}",
 	"auth: [{access_key: {id: TGOFFICE, secret: {file: office.sk}}}]",

@@ -98,29 +98,10 @@ func simulate(ctx context.Context, out, warnings io.Writer, f *simulateFlags) er
 	if err != nil {
 		return err
 	}
-	listener, err := f.open(ctx)
+	servers, err := f.serve(ctx, out, warnings, simulator)
 	if err != nil {
 		return err
 	}
-	written, err := f.writeConfig(simulator, listener.Addr())
-	if err != nil {
-		return errors.Join(err, listener.Close())
-	}
-	servers := []*http.Server{bsssim.Serve(listener, simulator)}
-	fmt.Fprintf(out, "BSS simulator (%s) on %s\n", f.site, listener.Addr())
-	warnBeyondLoopback(warnings, listener.Addr())
-	if f.control != "" {
-		control, err := f.openControl(ctx)
-		if err != nil {
-			return errors.Join(err, listener.Close())
-		}
-		servers = append(servers, bsssim.Serve(control, simulator.Control()))
-		fmt.Fprintf(out, "control pages on http://%s/state\n", control.Addr())
-	}
-	for _, account := range simulator.Accounts() {
-		fmt.Fprintf(out, "%-9s AK %s  SK %s  domain id %s\n", account.Class, account.AccessKey, account.SecretKey, account.DomainID)
-	}
-	showNext(out, written)
 	<-ctx.Done()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
@@ -128,6 +109,42 @@ func simulate(ctx context.Context, out, warnings io.Writer, f *simulateFlags) er
 		err = errors.Join(err, server.Shutdown(ctx))
 	}
 	return err
+}
+
+// serve starts to listen, writes the configuration and says how the simulator is reached. Where one of these fails nothing is served, and
+// the configuration is the last that can fail, so that none is left behind.
+func (f *simulateFlags) serve(ctx context.Context, out, warnings io.Writer, simulator *bsssim.Server) ([]*http.Server, error) {
+	listener, err := f.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	control, err := f.openControl(ctx)
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	written, err := f.writeConfig(simulator, listener.Addr())
+	if err != nil {
+		if control != nil {
+			err = errors.Join(err, control.Close())
+		}
+		return nil, errors.Join(err, listener.Close())
+	}
+	servers := []*http.Server{bsssim.Serve(listener, simulator)}
+	fmt.Fprintf(out, "BSS simulator (%s) on %s\n", f.site, listener.Addr())
+	if control != nil {
+		servers = append(servers, bsssim.Serve(control, simulator.Control()))
+		fmt.Fprintf(out, "control pages on http://%s/state\n", control.Addr())
+	}
+	warnBeyondLoopback(warnings, listener.Addr())
+	showAccounts(out, simulator)
+	showNext(out, written)
+	return servers, nil
+}
+
+func showAccounts(out io.Writer, simulator *bsssim.Server) {
+	for _, account := range simulator.Accounts() {
+		fmt.Fprintf(out, "%-9s AK %s  SK %s  domain id %s\n", account.Class, account.AccessKey, account.SecretKey, account.DomainID)
+	}
 }
 
 func (f *simulateFlags) simulator() (*bsssim.Server, error) {
@@ -170,7 +187,11 @@ func (f *simulateFlags) open(ctx context.Context) (net.Listener, error) {
 	return tls.NewListener(listener, &tls.Config{GetCertificate: files.GetCertificate, MinVersion: tls.VersionTLS12}), nil
 }
 
+// openControl returns nil if no control pages are asked for.
 func (f *simulateFlags) openControl(ctx context.Context) (net.Listener, error) {
+	if f.control == "" {
+		return nil, nil
+	}
 	control, err := accept.Listen(ctx, "tcp", f.control)
 	if err != nil {
 		return nil, err
