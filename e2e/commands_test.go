@@ -167,15 +167,6 @@ func TestExplainJSON(t *testing.T) {
 	}
 }
 
-// TestDemoOnce is what a newcomer runs first. It needs no environment at all.
-func TestDemoOnce(t *testing.T) {
-	t.Parallel()
-	got := run(t, []string{"TMPDIR=" + t.TempDir()}, "demo", "--once")
-	if got.code != 0 || !strings.Contains(got.stdout, "the log is whole") || !strings.Contains(got.stdout, "Every call did what the tour says.") {
-		t.Errorf("exit code %d\n%s\n%s", got.code, got.stdout, got.stderr)
-	}
-}
-
 // TestHealth asks a running gateway.
 func TestHealth(t *testing.T) {
 	t.Parallel()

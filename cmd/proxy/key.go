@@ -238,8 +238,8 @@ func keyRevokeCommand() *cobra.Command {
 }
 
 func revoke(ctx context.Context, file, id string) (string, error) {
-	if file == "" {
-		return "", cli.UsageError("a configuration file is needed: --config FILE")
+	if err := cli.NeedConfig(file); err != nil {
+		return "", err
 	}
 	place, err := config.FindKey(file, id)
 	if err != nil {

@@ -53,7 +53,7 @@ func showing[T any](cmd *cobra.Command, ask func(*admin.Client, context.Context)
 type runningGateway struct{ file, socket string }
 
 func (r *runningGateway) flags(cmd *cobra.Command) {
-	cli.ConfigFlag(cmd, &r.file)
+	cli.ConfigFlag(cmd, &r.file, "socket")
 	cmd.Flags().StringVar(&r.socket, "socket", "", "`path` of the admin socket, where the configuration does not lead to it")
 }
 
@@ -66,11 +66,11 @@ func (r *runningGateway) String() string {
 }
 
 func (r *runningGateway) client() (*admin.Client, error) {
-	switch {
-	case r.socket != "":
+	if r.socket != "" {
 		return admin.At(r.socket), nil
-	case r.file == "":
-		return nil, cli.UsageError("a configuration file is needed: --config FILE")
+	}
+	if err := cli.NeedConfig(r.file); err != nil {
+		return nil, err
 	}
 	return admin.Find(r.file)
 }

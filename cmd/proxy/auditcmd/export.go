@@ -19,11 +19,11 @@ func exportCommand() *cobra.Command {
 	var times cli.TimeFlags
 	var force bool
 	cmd := &cobra.Command{
-		Use: "export --dir DIR --from TIME --to TIME -o FILE", Short: "Make one archive of a period for an auditor, with proofs and how to verify it",
+		Use: "export --dir DIR --since TIME --until TIME -o FILE", Short: "Make one archive of a period for an auditor, with proofs and how to verify it",
 		Long: "The archive holds the records of the period, exactly as they are, with what is needed to verify them: checkpoint, public key,\n" +
 			"a verifier in Python, and a README that says how to use this program, that one, or standard tools alone.",
 		Example: "  tollgate audit export --dir /var/lib/tollgate/audit --month 2026-10 --zone Asia/Shanghai -o october.zip\n" +
-			"  tollgate audit export --dir D --from 2026-10-01 --to \"2026-10-03 12:00\" -o part.zip",
+			"  tollgate audit export --dir D --since 2026-10-01 --until \"2026-10-03 12:00\" -o part.zip",
 		Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := exportTimes(&times, time.Now()); err != nil {
@@ -36,7 +36,8 @@ func exportCommand() *cobra.Command {
 		},
 	}
 	cli.DirFlag(cmd, &dir)
-	times.RegisterAs(cmd, "from", "to")
+	times.Register(cmd)
+	times.AcceptFromTo(cmd)
 	cmd.Flags().StringVarP(&out, "out", "o", "", "the `file` to write (required)")
 	cmd.Flags().BoolVar(&force, "force", false, "replace the file if it is there")
 	return cmd
@@ -46,13 +47,13 @@ func exportCommand() *cobra.Command {
 type place struct{ dir, bundle string }
 
 func (p *place) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&p.dir, "dir", "", "audit `directory`, as audit.dir of the configuration")
+	cli.DirFlag(cmd, &p.dir, "bundle")
 	cmd.Flags().StringVar(&p.bundle, "bundle", "", "`archive` made by audit export, or the folder that it was unpacked into")
 }
 
 func (p *place) check() error {
 	if (p.dir == "") == (p.bundle == "") {
-		return cli.UsageError("one of --dir and --bundle is needed: the audit directory, or what audit export made")
+		return cli.UsageError("one log is needed: the audit directory (%s), or --bundle with what audit export made", cli.DirWays)
 	}
 	if p.bundle != "" {
 		return nil
@@ -70,9 +71,9 @@ func exportTimes(f *cli.TimeFlags, now time.Time) error {
 	}
 	switch {
 	case f.Since.IsZero() || f.Until.IsZero():
-		return cli.UsageError("the period is needed: --from with --to, --month, or --last")
+		return cli.UsageError("the period is needed: --since with --until, --month, or --last")
 	case !f.Since.Before(f.Until):
-		return cli.UsageError("--from must be before --to")
+		return cli.UsageError("--since must be before --until")
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ func hashCommand() *cobra.Command {
 		Args: cli.ExactArgs("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if (dir == "") == (file == "") {
-				return cli.UsageError("one of --dir and --key-file is needed: the audit directory, or audit.hash_key of the configuration")
+				return cli.UsageError("one key is needed: that of the audit directory (%s), or --key-file with audit.hash_key of the configuration", cli.DirWays)
 			}
 			if file == "" {
 				file = filepath.Join(dir, mac.FileName)
@@ -41,7 +41,7 @@ func hashCommand() *cobra.Command {
 			return printMAC(cmd.OutOrStdout(), key, args[0], cmd.InOrStdin())
 		},
 	}
-	cmd.Flags().StringVar(&dir, "dir", "", "audit `directory`, as audit.dir of the configuration")
+	cli.DirFlag(cmd, &dir, "key-file")
 	cmd.Flags().StringVar(&file, "key-file", "", "`file` of the hash key, as audit.hash_key of the configuration (default: hash.key in --dir)")
 	return cmd
 }

@@ -95,7 +95,7 @@ func rotateKeyCommand() *cobra.Command {
 		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" && dir == "" {
-				return cli.UsageError("one of --dir and --key-file is needed: the audit directory, or audit.key of the configuration")
+				return cli.UsageError("one key is needed: that of the audit directory (%s), or --key-file with audit.key of the configuration", cli.DirWays)
 			}
 			if lost && dir == "" {
 				return cli.UsageError("--lost needs --dir, the audit directory: the name that the key was for stands there")
@@ -106,7 +106,7 @@ func rotateKeyCommand() *cobra.Command {
 			return rotateKey(cmd.OutOrStdout(), cmd.ErrOrStderr(), dir, file, lost)
 		},
 	}
-	cmd.Flags().StringVar(&dir, "dir", "", "audit `directory`, as audit.dir of the configuration")
+	cli.DirFlag(cmd, &dir, "key-file")
 	cmd.Flags().StringVar(&file, "key-file", "", "`file` of the private key, as audit.key of the configuration (default: signing.key in --dir)")
 	cmd.Flags().BoolVar(&lost, "lost", false, "the old key is lost")
 	return cmd

@@ -40,13 +40,13 @@ func reportCommand() *cobra.Command {
 		Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd, time.Now()) },
 	}
+	cli.OptionalConfigFlag(cmd, &f.config, "take the policy, and without --dir the audit directory, from this configuration `file`")
 	cli.DirFlag(cmd, &f.dir)
 	f.times.Register(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.format, "format", cli.AsTable, "table, json or html")
 	flags.StringArrayVar(&f.without, "without", nil, "`names` of a version, suites or groups to think away (repeatable)")
 	flags.StringVar(&f.policy, "policy", "", "policy `name` of the listeners (default: the only one of --config, else huawei-high)")
-	flags.StringVarP(&f.config, "config", "c", "", "take the policy from this configuration `file`")
 	return cmd
 }
 

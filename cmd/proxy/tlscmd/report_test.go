@@ -112,7 +112,7 @@ func TestTLSReportJSON(t *testing.T) {
 func TestTLSReportWrongUse(t *testing.T) {
 	dir := handshakes(t)
 	for args, want := range map[string]string{
-		"":                           "--dir is needed",
+		"":                           "the audit directory is needed: --dir DIR",
 		"--dir D --without TLS1.1":   `--without: policy huawei-high has no "TLS1.1" to remove; it has TLS 1.3, `,
 		"--dir D --format csv":       "choose from table, json, html",
 		"--dir D --policy none":      `--policy: unknown policy "none"`,

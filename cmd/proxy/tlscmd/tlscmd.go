@@ -40,7 +40,7 @@ func policyCommand() *cobra.Command {
 			return printPolicies(cmd.OutOrStdout(), policies)
 		},
 	}
-	cmd.Flags().StringVarP(&file, "config", "c", "", "show the policies that this configuration `file` uses")
+	cli.OptionalConfigFlag(cmd, &file, "show the policies that this configuration `file` uses")
 	return cmd
 }
 
