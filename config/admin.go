@@ -56,7 +56,7 @@ func (b *builder) buildAdmin(a *Admin) {
 			"the admin address has no authentication and must be on loopback")
 		return
 	case a.Address == (setting.Address{}) && a.Socket == NoSocket:
-		b.problem("admin", "leave socket out, or give an address", "admin has neither an address nor a socket")
+		b.problem("admin", "leave socket out, or add an address", "admin has neither an address nor a socket")
 		return
 	}
 	if b.adminSocket(key, &made); made.Address != (setting.Address{}) {

@@ -39,6 +39,9 @@ func (b *builder) buildAudit(a audit.Config) {
 	if a.HashKey.File != "" { // otherwise the file is the gateway's own, which a start tightens
 		b.keepPrivate("audit.hash_key.file", absolute.HashKey.File)
 	}
+	if _, err := a.Index.Location(); err != nil && !b.Failed("audit.index.zone") {
+		b.problem("audit.index.zone", "", "%v", err)
+	}
 	b.checkKeep()
 	b.checkCopies(a.Checkpoints.Copies)
 	b.checkAuditFiles()

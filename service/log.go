@@ -116,7 +116,8 @@ func (s *Service) openIndex(last func() uint64) {
 	if !a.Index.Enabled {
 		return
 	}
-	s.index = store.New(a.Dir, a.Index.File)
+	zone, _ := a.Index.Location() // it was checked
+	s.index = store.New(a.Dir, a.Index.File).InZone(zone)
 	s.background(func(ctx context.Context) {
 		s.index.Run(ctx, last, func(err error) {
 			s.logger.Warn("the audit log's index is behind; calls and the log do not depend on it, and it is tried again",

@@ -44,6 +44,7 @@ func BenchmarkRebuild(b *testing.B) {
 	dir := benchLog(b)
 	x := New(dir, filepath.Join(b.TempDir(), "index"))
 	var records uint64
+	before := processTime()
 	for b.Loop() {
 		seq, err := x.Rebuild(b.Context(), nil)
 		if err != nil {
@@ -52,6 +53,7 @@ func BenchmarkRebuild(b *testing.B) {
 		records += seq
 	}
 	b.ReportMetric(float64(records)/b.Elapsed().Seconds(), "records/s")
+	b.ReportMetric(float64(processTime()-before)/float64(records), "cpu-ns/record")
 	path, err := target(x.file)
 	if err != nil {
 		b.Fatal(err)
@@ -65,12 +67,14 @@ func BenchmarkRebuild(b *testing.B) {
 func BenchmarkFollow(b *testing.B) {
 	dir := benchLog(b)
 	var records uint64
+	before := processTime()
 	for b.Loop() {
 		x := New(dir, filepath.Join(b.TempDir(), fmt.Sprint("index-", records)))
 		step(b, x)
 		records += x.State().Seq
 	}
 	b.ReportMetric(float64(records)/b.Elapsed().Seconds(), "records/s")
+	b.ReportMetric(float64(processTime()-before)/float64(records), "cpu-ns/record")
 }
 
 // BenchmarkQuery measures whole queries as the command line makes them: open the index, check that it fits, find, read the
@@ -149,13 +153,13 @@ func examples(b *testing.B, x *Index) *calls.Call {
 		b.Fatal(err)
 	}
 	defer r.close()
-	q, err := r.query(b.Context(), &calls.Filter{})
+	q, err := r.query(b.Context(), &calls.Filter{}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
 	var found *calls.Call
 	q.low = int64(seq / 2)
-	if err := q.walk(b.Context(), forwards, func(c *calls.Call) error { found = c; return errStop }); err != errStop {
+	if err := q.walk(b.Context(), forwards, func(c *calls.Call, _ *row) error { found = c; return errStop }); err != errStop {
 		b.Fatal(err)
 	}
 	return found

@@ -60,10 +60,10 @@ func rebuild(t *testing.T, x *Index) {
 	}
 }
 
-// command changes an index from outside.
-func command(t *testing.T, x *Index, texts ...string) {
+// alter changes an index from outside.
+func alter(t *testing.T, x *Index, texts ...string) {
 	t.Helper()
-	d, err := connect(t.Context(), x.file, "rw", following)
+	d, err := connect(t.Context(), x.dir, x.file, "rw", following)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestBrokenFiles(t *testing.T) {
 		}
 	}
 	sqlText := func(texts ...string) func(*testing.T, *Index) {
-		return func(t *testing.T, x *Index) { command(t, x, texts...) }
+		return func(t *testing.T, x *Index) { alter(t, x, texts...) }
 	}
 	for name, c := range map[string]struct {
 		harm   func(t *testing.T, x *Index)
@@ -130,7 +130,7 @@ func TestOlderIndex(t *testing.T) {
 	for made := range version {
 		x := New(dir, filepath.Join(t.TempDir(), "index"))
 		rebuild(t, x)
-		command(t, x, "ALTER TABLE calls DROP COLUMN account", fmt.Sprintf("PRAGMA user_version = %d", made))
+		alter(t, x, "ALTER TABLE calls DROP COLUMN low", fmt.Sprintf("PRAGMA user_version = %d", made))
 		before, err := target(x.file)
 		if err != nil {
 			t.Fatal(err)
@@ -179,7 +179,7 @@ func TestWrongRows(t *testing.T) {
 			x := New(dir, filepath.Join(t.TempDir(), "index"))
 			rebuild(t, x)
 			want := list(t, x, &calls.Filter{})
-			command(t, x, change)
+			alter(t, x, change)
 			var got []string
 			err := x.Calls(t.Context(), &calls.Filter{}, func(c *calls.Call) error { got = append(got, linesOf(c)); return nil })
 			if !errors.Is(err, errMisfit) || !errors.Is(err, ErrUnusable) {
@@ -205,7 +205,7 @@ func TestWrongOpenCalls(t *testing.T) {
 	if got := list(t, x, &calls.Filter{Last: 2}); len(got) != 2 {
 		t.Fatalf("%q", got)
 	}
-	command(t, x, "UPDATE open SET offset = offset + 1")
+	alter(t, x, "UPDATE open SET offset = offset + 1")
 	given := 0
 	err := x.Calls(t.Context(), &calls.Filter{Last: 2}, func(*calls.Call) error { given++; return nil })
 	if !errors.Is(err, ErrUnusable) || given > 0 {
@@ -257,14 +257,14 @@ func TestCrashAtEveryCommand(t *testing.T) {
 			t.Fatal(err)
 		}
 		commands := 0
-		f.w.before = func(string) error {
+		f.db.before = func(string) error {
 			if commands++; commands == crash {
 				return errStop
 			}
 			return nil
 		}
 		_, err = f.step(t.Context())
-		f.w.before = nil
+		f.db.before = nil
 		if closed := f.close(); closed != nil {
 			t.Fatal(closed)
 		}
@@ -317,7 +317,7 @@ func victim(dir, dies string) {
 	if err != nil {
 		panic(err)
 	}
-	f.w.before = func(string) error {
+	f.db.before = func(string) error {
 		if left--; left == 0 {
 			killSelf()
 		}
@@ -377,10 +377,21 @@ func TestLogCutBackAndGrown(t *testing.T) {
 	if err := os.WriteFile(records, []byte(strings.Join(lines[:1], "")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	command(t, x, "DELETE FROM marks WHERE seq < (SELECT max(seq) FROM marks)")
+	alter(t, x, "DELETE FROM marks WHERE seq < (SELECT max(seq) FROM marks)")
 	appendLines(t, records, l, firstSeq(records)+1, 100)
 	expectUnusable(t, x, "does not fit the log")
 	expectStuck(t, x, "does not fit the log")
+}
+
+// cutBack removes the last lines of the log, as many as are there of n, as a crash of the machine does, and writes others.
+func (l *randomLog) cutBack(t *testing.T, dir string, n int) {
+	t.Helper()
+	path, lines := lastSegment(t, dir)
+	keep := max(len(lines)-n, 1)
+	if err := os.WriteFile(path, []byte(strings.Join(lines[:keep], "")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	appendLines(t, path, l, firstSeq(path)+uint64(keep), 20)
 }
 
 func lastSegment(t *testing.T, dir string) (path string, lines []string) {
@@ -479,15 +490,16 @@ func expectNothingPruned(t *testing.T, x *Index, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := connect(t.Context(), x.file, "ro", reading)
+	d, err := connect(t.Context(), x.dir, x.file, "ro", reading)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, text := range []string{
 		"SELECT count(*) FROM calls WHERE ord < ?1 OR intent_segment > 0 AND intent_segment < ?1", fmt.Sprintf("SELECT count(*) FROM ids WHERE span < ?1 >> %d", spanShift),
-		fmt.Sprintf("SELECT count(*) FROM seen WHERE block < ?1 >> %d", blockShift),
+		"SELECT count(*) FROM days WHERE segment < ?1", "SELECT count(*) FROM customers WHERE segment < ?1", "SELECT count(*) FROM plans WHERE high < ?1",
+		"SELECT count(*) FROM kinds WHERE NOT EXISTS (SELECT 1 FROM calls WHERE kind = kinds.id) AND ?1 > 0",
 		"SELECT count(*) FROM amounts WHERE ord < ?1", "SELECT count(*) FROM open WHERE segment < ?1", "SELECT count(*) FROM lost WHERE segment < ?1",
-		"SELECT count(*) FROM settled WHERE seq < ?1",
+		"SELECT count(*) FROM events WHERE seq < ?1",
 	} {
 		if n, err := d.number(t.Context(), text, int64(first)); err != nil || n > 0 {
 			t.Errorf("%s gives %d, %v", text, n, err)

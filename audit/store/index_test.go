@@ -45,19 +45,20 @@ type randomLog struct {
 	// unknown are calls whose outcome is.
 	unknown []string
 	now     time.Time
+	stride  time.Duration // between two records at most; they may step back
 	n       int
 }
 
 func newRandomLog(dir string, seed uint64) *randomLog {
-	return &randomLog{Log: testlog.New(dir, nil), rng: rand.New(rand.NewPCG(seed, 0)), now: testlog.Start}
+	return &randomLog{Log: testlog.New(dir, nil), rng: rand.New(rand.NewPCG(seed, 0)), now: testlog.Start, stride: 20 * time.Second}
 }
 
 func (l *randomLog) pick(texts ...string) string { return texts[l.rng.IntN(len(texts))] }
 
 func (l *randomLog) add(r *logfile.Record) {
-	l.now = l.now.Add(time.Duration(l.rng.Int64N(int64(20*time.Second))) - 3*time.Second)
+	l.now = l.now.Add(time.Duration(l.rng.Int64N(int64(l.stride))) - l.stride/7)
 	if l.rng.IntN(100) == 0 {
-		l.now = l.now.Add(-5 * time.Minute)
+		l.now = l.now.Add(-15 * l.stride)
 	}
 	r.Time = l.now
 	l.Add(r)
@@ -159,7 +160,7 @@ func (l *randomLog) refusal() {
 func (l *randomLog) call(kind logfile.Kind) *logfile.Record {
 	l.n++
 	return &logfile.Record{
-		Kind: kind, Call: fmt.Sprintf("c-%d", l.n), Caller: l.pick("", "app-1", "app-2", "app-3"), Operation: l.pick("", "PayOrders", "ListOrders", "CreatePartnerCoupons"),
+		Kind: kind, Call: fmt.Sprintf("c-%d", l.n), Caller: l.pick("", "app-1", "app-2", "app-3"), Operation: l.pick("", "PayOrders", "ListOrders", "CreatePartnerCoupons", "CancelResourcesSubscription", "ShowRefundOrderDetails"),
 		Effect: l.pick("read", "write", "spend"), Site: l.pick("", "cn", "intl"), Fields: l.fields(),
 	}
 }

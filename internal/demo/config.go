@@ -202,6 +202,6 @@ limits:
     - {name: cities, per: [caller, operation], operations: [ListCities], rate: 1/min, burst: 2}
 audit: {dir: audit, checkpoints: {every: 1s}}
 admin: {address: {{.Admin}}, socket: none}
-log: {level: warn, format: console}
+log: {level: warn, format: text}
 bounds: {drain: 5s}
 `))
