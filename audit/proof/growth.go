@@ -120,7 +120,7 @@ func Trusted(signed, trusted []checkpoint.PublicKey) error {
 // comparison is of one log with many old checkpoints.
 type comparison struct {
 	known, trusted []checkpoint.PublicKey
-	newest       checkpoint.Checkpoint
+	newest         checkpoint.Checkpoint
 
 	olds   []oldRoot
 	last   checkpoint.Checkpoint
