@@ -49,7 +49,7 @@ func NewMetrics(registry *prometheus.Registry) *Metrics {
 	m := &Metrics{
 		series: map[labels]*series{},
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tollgate_calls_total", Help: "Calls that were intended, by their outcome.",
+			Name: "tollgate_calls_total", Help: "Calls that were intended, by outcome.",
 		}, []string{"listener", "caller", "upstream", "operation", "effect", "outcome", "status"}),
 		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tollgate_outcomes_total", Help: "Outcomes of calls, also of those that a start closed as unknown. All series exist from the start.",

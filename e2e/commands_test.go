@@ -28,7 +28,7 @@ func TestHelpShowsExamples(t *testing.T) {
 
 var commandLine = regexp.MustCompile(`(?m)^  ([a-z][a-z-]*)  +\S`)
 
-// commandPaths gives the commands below a path that have none below themselves, as --help lists them.
+// commandPaths returns the commands below a path that have none below themselves, as --help lists them.
 func commandPaths(t *testing.T, path []string) [][]string {
 	t.Helper()
 	help := run(t, nil, append(path, "--help")...).stdout

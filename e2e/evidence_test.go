@@ -12,7 +12,7 @@ import (
 	"tollgate/internal/testlog"
 )
 
-// audited runs an audit command that must succeed, and gives what it prints.
+// audited runs an audit command that must succeed, and returns what it prints.
 func (w *world) audited(args ...string) string {
 	w.t.Helper()
 	got := run(w.t, nil, append([]string{"audit"}, args...)...)
@@ -80,7 +80,7 @@ func TestKeyRotation(t *testing.T) {
 	w.consistent()
 }
 
-// lastLine gives the last line of a file of keys.
+// lastLine returns the last line of a file of keys.
 func lastLine(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -119,7 +119,7 @@ func TestHashesMissing(t *testing.T) {
 	for name, harm := range map[string]func(path string) error{
 		"removed":   os.Remove,
 		"truncated": func(path string) error { return cutBy(path, 32) },
-		"torn":      func(path string) error { return cutBy(path, 1) },
+		"cut off":   func(path string) error { return cutBy(path, 1) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, bsssim.Config{}).configure(standard + unlimited)
@@ -145,7 +145,7 @@ func TestHashesMissing(t *testing.T) {
 	}
 }
 
-// prunedLog makes a log of which the first segment was removed, and gives the file of its hashes.
+// prunedLog makes a log of which the first segment was removed, and returns the file of its hashes.
 func (w *world) prunedLog() string {
 	w.t.Helper()
 	dir := w.file("audit")

@@ -65,7 +65,7 @@ type Question struct {
 	Body     []byte // nil: not known
 }
 
-// Ruling is what a plan decides on a call, up to limits, keys and caps, of whose counts and holders it knows nothing.
+// Ruling is what a plan decides on a call, but for limits, keys and caps: it does not know their counts and holders.
 type Ruling struct {
 	Operation *catalog.Operation // nil: none was found
 	Upstream  *Upstream

@@ -52,7 +52,7 @@ type Secret interface {
 type Document struct {
 	file     string
 	rootKeys []string
-	source   *source
+	source   *sourceText
 	secrets  secretKeys
 	root     *node // nil if the text is not YAML, so that its sections are not known
 	problems []*Problem
