@@ -80,7 +80,7 @@ func (b *builder) adminSocket(key string, a *Admin) {
 	b.listenerHas(key, as)
 }
 
-// describeAdmin says where operators reach the gateway.
+// describeAdmin describes where operators reach the gateway.
 func describeAdmin(a *Admin) (lines []string) {
 	if a == nil {
 		return []string{"none"}

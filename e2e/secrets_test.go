@@ -23,7 +23,7 @@ import (
 	"tollgate/internal/bsssim"
 )
 
-// What applications of this test send and nobody may find again.
+// What applications of this test send and must not be found again.
 const (
 	customerToken = "security-token-of-c17-5kfP/+=0"
 	password      = "Passw0rd-of-a-customer"
@@ -254,7 +254,7 @@ func (w *world) commandsAfterwards(said outputs) {
 	for _, args := range commands {
 		got := run(w.t, w.env, args...)
 		text := got.stdout + got.stderr
-		if args[0] == "explain" { // it repeats its arguments, whoever gives them sees them anyway
+		if args[0] == "explain" { // it repeats its arguments, which its user has typed
 			text = strings.ReplaceAll(text, args[len(args)-1], "")
 		}
 		said["tollgate "+args[0]] += text

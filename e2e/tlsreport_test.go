@@ -11,8 +11,8 @@ import (
 	"tollgate/internal/testpki"
 )
 
-// TestTLSReport has a caller that can do no more than TLS 1.2, one that can do both, and a stranger with TLS 1.1: the report
-// tells them apart from the log alone.
+// TestTLSReport has a caller that can do no more than TLS 1.2, one that can do both, and an unknown one with TLS 1.1: the report
+// distinguishes them from the log alone.
 func TestTLSReport(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(central)

@@ -15,7 +15,7 @@ import (
 	"tollgate/internal/bsssim"
 )
 
-// withheld is an internal app of whose calls the gateway knows nothing: one endpoint says that they carry secrets, one that they do not.
+// withheld is an internal app whose calls the gateway does not know: one endpoint says that they carry secrets, one that they do not.
 const withheld = `
 listeners: [{name: plain, address: "127.0.0.1:0", caller: shop}]
 upstreams:

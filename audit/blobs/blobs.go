@@ -135,7 +135,7 @@ func Read(fsys fs.FS, digits string) (text []byte, name string, err error) {
 
 func only(found []Text, digits string) (text []byte, name string, err error) {
 	if len(found) > 1 {
-		return nil, "", fmt.Errorf("%s and %s both begin with %s: give more digits", found[0].Name, found[1].Name, digits)
+		return nil, "", fmt.Errorf("%s and %s both begin with %s: use more digits", found[0].Name, found[1].Name, digits)
 	}
 	return found[0].Content, found[0].Name, nil
 }

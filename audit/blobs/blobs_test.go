@@ -119,7 +119,7 @@ func TestAlike(t *testing.T) {
 	if err != nil || len(found) < 2 {
 		t.Fatalf("%d texts, %v", len(found), err)
 	}
-	if _, _, err := only(found, name[:1]); err == nil || !strings.Contains(err.Error(), "give more digits") {
+	if _, _, err := only(found, name[:1]); err == nil || !strings.Contains(err.Error(), "use more digits") {
 		t.Errorf("of %d texts: %v", len(found), err)
 	}
 }

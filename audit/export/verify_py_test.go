@@ -459,7 +459,7 @@ func (l *logs) tampered() []sample {
 		elsewhere = log.Last
 	})
 	lost := l.make(func(log *testlog.Log) { log.Rekey(l.other, true) })
-	stranger, err := checkpoint.NewKey("tollgate/other")
+	unrelated, err := checkpoint.NewKey("tollgate/other")
 	l.ok(err)
 	hashed := l.prune(full, 0)
 	rotated := l.splitAt(l.make(func(log *testlog.Log) { log.Rekey(l.other, false) }), 4)
@@ -556,7 +556,7 @@ func (l *logs) tampered() []sample {
 		{Name: "hash changed", Log: filepath.Dir(hashed), Flip: &flip{"00000000000000000001.hashes", 40}, want: "records 1 to 8, 00000000000000000001.hashes byte 0: these are not the records that record 9 signs"},
 		{Name: "line of 65537 bytes", Log: l.long(full, 65537), Allow: true, want: "a line is longer than 65536 bytes"},
 		{Name: "key of another name", Log: end(func(log *testlog.Log) {
-			log.Add(&logfile.Record{Kind: logfile.KindKey, Key: stranger.Public().String(), PreviousKey: key})
+			log.Add(&logfile.Record{Kind: logfile.KindKey, Key: unrelated.Public().String(), PreviousKey: key})
 		}), want: "the key is of tollgate/other, the log of tollgate/test"},
 		{Name: "refusal of a call with an intent", Log: end(func(log *testlog.Log) {
 			log.Add(&logfile.Record{Kind: logfile.KindIntent, Call: "a"})

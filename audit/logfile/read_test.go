@@ -149,7 +149,7 @@ func TestReadWhilePruning(t *testing.T) {
 	}
 }
 
-func TestReadGivesErrorsBack(t *testing.T) {
+func TestReadReturnsErrors(t *testing.T) {
 	if err := Read(filepath.Join(t.TempDir(), "none"), nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing directory: %v", err)
 	}

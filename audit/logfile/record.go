@@ -44,8 +44,11 @@ const (
 	Failed    = "failed"    // the provider said that it did not
 	Partial   = "partial"   // the provider did a part of it
 	NotSent   = "not_sent"  // certainly no byte of the request was written, or an alert about our certificate refused it: see upstream.Error
-	Unknown   = "unknown"   // it may have acted: no answer, or an unclear one
+	Unknown   = "unknown"   // it may have acted: no answer, or one that does not say
 )
+
+// Outcomes lists the values of [Record.Outcome].
+func Outcomes() []string { return []string{Succeeded, Failed, Partial, NotSent, Unknown} }
 
 // Limited is what limits did to a call.
 type Limited struct {

@@ -153,10 +153,10 @@ func (f *flaky) place() Place {
 // TestRetry: a place that comes back has the queued lines written, without another checkpoint, and other places do not wait.
 func TestRetry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f, told := &flaky{err: errors.New("no space")}, 0
+		f, reports := &flaky{err: errors.New("no space")}, 0
 		var other bytes.Buffer
 		c := Start([]Place{f.place(), Writer("other", &other)}, func(place string, err error) {
-			if told++; place != "flaky" || !errors.Is(err, f.err) {
+			if reports++; place != "flaky" || !errors.Is(err, f.err) {
 				t.Errorf("%s: %v", place, err)
 			}
 		})
@@ -165,8 +165,8 @@ func TestRetry(t *testing.T) {
 		c.Publish(note(t, 2))
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if s := c.Status()[0]; !errors.Is(s.Err, f.err) || s.Failures != uint64(told) || told < 60 || told > 70 {
-			t.Errorf("after an hour: %+v, reported %d times", s, told)
+		if s := c.Status()[0]; !errors.Is(s.Err, f.err) || s.Failures != uint64(reports) || reports < 60 || reports > 70 {
+			t.Errorf("after an hour: %+v, reported %d times", s, reports)
 		}
 		if got := sizes(t, other.String()); got != "1 2" || c.Status()[1].Err != nil {
 			t.Errorf("the other place has %s, %v", got, c.Status()[1])
@@ -179,8 +179,8 @@ func TestRetry(t *testing.T) {
 		if got := sizes(t, f.text.String()); got != "1 2" || c.Status()[0].Err != nil {
 			t.Errorf("then %s, %+v", got, c.Status()[0])
 		}
-		if err := c.Close(t.Context()); err != nil || f.calls != told+1 {
-			t.Errorf("%v, %d calls, reported %d times", err, f.calls, told)
+		if err := c.Close(t.Context()); err != nil || f.calls != reports+1 {
+			t.Errorf("%v, %d calls, reported %d times", err, f.calls, reports)
 		}
 	})
 }

@@ -85,7 +85,7 @@ type Growth struct {
 
 // CheckGrowth compares the log, recomputed from its files, with witnesses. Each of them and the newest checkpoint must be signed by one of
 // the keys or, if there are none, by keys that the log itself names.
-func (l *Log) CheckGrowth(olds iter.Seq2[Old, error], given []checkpoint.PublicKey) (*Growth, error) {
+func (l *Log) CheckGrowth(olds iter.Seq2[Old, error], trusted []checkpoint.PublicKey) (*Growth, error) {
 	uses, err := l.Keys()
 	if err != nil {
 		return nil, err
@@ -94,10 +94,10 @@ func (l *Log) CheckGrowth(olds iter.Seq2[Old, error], given []checkpoint.PublicK
 	if err != nil {
 		return nil, err
 	}
-	if err := Trusted(newest.Keys, given); err != nil {
+	if err := Trusted(newest.Keys, trusted); err != nil {
 		return nil, fmt.Errorf("the log's newest checkpoint, of %d records: %w", newest.Size, err)
 	}
-	c := comparison{known: append(uses.all(), given...), given: given, newest: newest.Checkpoint}
+	c := comparison{known: append(uses.all(), trusted...), trusted: trusted, newest: newest.Checkpoint}
 	for old, err := range olds {
 		if err == nil {
 			err = c.take(old)
@@ -110,8 +110,8 @@ func (l *Log) CheckGrowth(olds iter.Seq2[Old, error], given []checkpoint.PublicK
 }
 
 // Trusted returns an error unless one of the keys that signed is trusted, or no keys are trusted in particular.
-func Trusted(signed, given []checkpoint.PublicKey) error {
-	if len(given) == 0 || slices.ContainsFunc(signed, func(k checkpoint.PublicKey) bool { return slices.Contains(given, k) }) {
+func Trusted(signed, trusted []checkpoint.PublicKey) error {
+	if len(trusted) == 0 || slices.ContainsFunc(signed, func(k checkpoint.PublicKey) bool { return slices.Contains(trusted, k) }) {
 		return nil
 	}
 	return fmt.Errorf("it is signed by %v, which is not the key given; tollgate audit key shows since when a log has which key", signed[len(signed)-1])
@@ -119,8 +119,8 @@ func Trusted(signed, given []checkpoint.PublicKey) error {
 
 // comparison is of one log with many old checkpoints.
 type comparison struct {
-	known, given []checkpoint.PublicKey
-	newest       checkpoint.Checkpoint
+	known, trusted []checkpoint.PublicKey
+	newest         checkpoint.Checkpoint
 
 	olds   []oldRoot
 	last   checkpoint.Checkpoint
@@ -139,7 +139,7 @@ func (c *comparison) take(old Old) error {
 	}
 	opened, keys, err := OpenNote(old.Note, c.known...)
 	if err == nil {
-		err = Trusted(keys, c.given)
+		err = Trusted(keys, c.trusted)
 	}
 	switch {
 	case err != nil:

@@ -81,15 +81,7 @@ func BenchmarkFollow(b *testing.B) {
 // lines back. The middle one of the times is reported, since that is what was aimed at.
 func BenchmarkQuery(b *testing.B) {
 	dir := benchLog(b)
-	x := New(dir, filepath.Join(dir, "index"))
-	if !x.Exists() {
-		start := time.Now()
-		seq, err := x.Rebuild(b.Context(), nil)
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Logf("%d records indexed in %v", seq, time.Since(start).Round(time.Millisecond))
-	}
+	x := benchIndex(b, dir)
 	some := examples(b, x)
 	amount, err := decimal.Parse("9999.90")
 	if err != nil {
@@ -140,6 +132,39 @@ func BenchmarkQuery(b *testing.B) {
 			b.ReportMetric(float64(n)/float64(len(times)), "calls")
 		})
 	}
+}
+
+// BenchmarkReport measures a report of all days, from sums, and by customer, of whom the log has 1,000 at random: most of their sums are of one call.
+func BenchmarkReport(b *testing.B) {
+	x := benchIndex(b, benchLog(b))
+	for name, by := range map[string][]calls.Dimension{"caller, operation": {calls.ByCaller, calls.ByOperation}, "customer": {calls.ByCustomer}} {
+		b.Run(name, func(b *testing.B) {
+			var all uint64
+			for b.Loop() {
+				r := calls.NewReport(by, nil)
+				if err := x.Report(b.Context(), &calls.Filter{}, name == "customer", r); err != nil {
+					b.Fatal(err)
+				}
+				all = r.Total().Calls
+			}
+			b.ReportMetric(float64(all), "calls")
+		})
+	}
+}
+
+// benchIndex returns an index beside the log, which is made if there is none.
+func benchIndex(b *testing.B, dir string) *Index {
+	x := New(dir, filepath.Join(dir, "index"))
+	if x.Exists() {
+		return x
+	}
+	start := time.Now()
+	seq, err := x.Rebuild(b.Context(), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Logf("%d records indexed in %v", seq, time.Since(start).Round(time.Millisecond))
+	return x
 }
 
 // examples gives a call in the middle of the log.

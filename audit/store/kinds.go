@@ -73,13 +73,6 @@ func kindOf(c *calls.Call, amounts bool) (k kind) {
 	return k
 }
 
-// text returns the value of a column that holds texts.
-func (k *kind) text(column string) string {
-	i := slices.IndexFunc(kindColumns[:], func(c kindColumn) bool { return c.name == column })
-	s, _ := k[i].(string)
-	return s
-}
-
 // kindConditions are the conditions that a filter puts on a kind, named k.
 func kindConditions(f *calls.Filter) (all []command) {
 	for _, c := range kindColumns {

@@ -142,7 +142,7 @@ func (r *reader) addTable(ctx context.Context, table, customer string, scope cal
 		}
 		segment = next
 		s := statement{args: []any{days.low, days.high - 1, segment}}
-		s.add("SELECT d.kind, " + customer + ", price_from, calls, no_amount, d.unsummed, money FROM " + table + " AS d CROSS JOIN kinds AS k ON k.id = d.kind" +
+		s.add("SELECT k.caller_text, k.operation, k.credential, k.account, k.effect, k.state, k.reason, k.currency, " + customer + ", price_from, calls, no_amount, d.unsummed, money FROM " + table + " AS d CROSS JOIN kinds AS k ON k.id = d.kind" +
 			" WHERE d.segment = MOST AND d.day BETWEEN LOW AND HIGH")
 		for _, c := range kindConditions(f) {
 			s.add(" AND "+c.text, c.args...)
@@ -165,31 +165,18 @@ func (r *reader) addRows(ctx context.Context, s *statement, scope calls.Scope, r
 	defer rows.Close()
 	for rows.Next() {
 		e := calls.Entry{Key: calls.Key{Scope: scope}}
-		var kind int64
 		var money string
-		if err := rows.Scan(&kind, &e.Customer, &e.PriceFrom, &e.Calls, &e.NoAmount, &e.Unsummed, &money); err != nil {
+		err := rows.Scan(&e.Caller, &e.Operation, &e.Credential, &e.Account, &e.Effect, &e.State, &e.Reason, &e.Currency, &e.Customer, &e.PriceFrom,
+			&e.Calls, &e.NoAmount, &e.Unsummed, &money)
+		if err != nil {
 			return err
 		}
 		if e.Money, err = decimal.Parse(money); err != nil {
 			return fmt.Errorf("%w: %w", errMisfit, err)
-		}
-		if err := r.nameEntry(ctx, &e, kind); err != nil {
-			return err
 		}
 		if err := report.AddEntry(&e); err != nil {
 			return err
 		}
 	}
 	return rows.Err()
-}
-
-// nameEntry sets what the entry has in common with its kind. The kinds are few: they are not read while rows are.
-func (r *reader) nameEntry(ctx context.Context, e *calls.Entry, id int64) error {
-	k, err := r.kind(ctx, id)
-	if err != nil {
-		return err
-	}
-	e.Caller, e.Operation, e.Credential, e.Account = k.text("caller_text"), k.text("operation"), k.text("credential"), k.text("account")
-	e.Effect, e.State, e.Reason, e.Currency = k.text("effect"), k.text("state"), k.text("reason"), k.text("currency")
-	return nil
 }

@@ -253,13 +253,13 @@ func (c *Collector) judge(o *logfile.Offer, cut bool) []verdict {
 	if len(c.judged) >= maxJudged {
 		clear(c.judged)
 	}
-	given := make([]verdict, len(c.questions))
+	list := make([]verdict, len(c.questions))
 	isWhole := !cut && whole(o.Versions) && whole(o.Suites) && whole(o.Groups)
 	for i, q := range c.questions {
-		given[i] = q.allowed.offered(o, isWhole)
+		list[i] = q.allowed.offered(o, isWhole)
 	}
-	c.judged[key] = given
-	return given
+	c.judged[key] = list
+	return list
 }
 
 // whole reports whether a list of an offer was not cut.

@@ -124,6 +124,6 @@ func (s *signers) given(v *verifier) {
 	}
 	if !spoken && unknown > 0 {
 		v.fault(FaultKey, signers[unknown].First, v.last, "from record %d on, no given key signs: the key before it was lost, and nothing leads to %s; "+
-			"give that key as well if you know that it is the log's", signers[unknown].First, signers[unknown].Key)
+			"use that key as well if you know that it is the log's", signers[unknown].First, signers[unknown].Key)
 	}
 }

@@ -76,6 +76,7 @@ func TestForgedIndex(t *testing.T) {
 		"a kind of another caller":     {"UPDATE kinds SET caller = 'x', caller_text = 'x' WHERE state = 'succeeded'", failed, wrong},
 		"a kind that failed":           {"UPDATE kinds SET state = 'failed' WHERE state = 'succeeded' AND operation = 'PayOrders'", failed, wrong},
 		"said to be open":              {"INSERT INTO open SELECT intent_segment, intent_offset FROM calls" + paid, failed, failed},
+		"moved to the open calls":      {"INSERT INTO open SELECT intent_segment, intent_offset FROM calls WHERE ord = 10; DELETE FROM ids WHERE ord = 10; DELETE FROM calls WHERE ord = 10", failed, failed},
 		"open instead of ended":        {"INSERT INTO lost SELECT 11, intent_segment, intent_offset FROM calls" + paid, failed, failed},
 		"another end of the index":     {"UPDATE marks SET hash = x'00'", same, same},
 		"an index of another log":      {"UPDATE begin SET first = 7", same, same},
