@@ -106,6 +106,10 @@ func (r *Record) member(name, value string) bool {
 		}
 		r.Status, err = strconv.Atoi(value)
 		return err == nil && value[0] >= '1'
+	case "cut":
+		ok := value == "true" && !r.Cut
+		r.Cut = ok
+		return ok
 	case "deprecated":
 		ok := value == "true" && !r.Deprecated
 		r.Deprecated = ok
@@ -114,6 +118,10 @@ func (r *Record) member(name, value string) bool {
 		var text string
 		return setText(&text, value) && r.Time.IsZero() && r.Time.UnmarshalText([]byte(text)) == nil && !r.Time.IsZero()
 	case "fields":
+		if fields, ok := briefFields(value); ok && r.Fields == nil {
+			r.Fields = fields
+			return true
+		}
 		return r.Fields == nil && json.Unmarshal([]byte(value), &r.Fields) == nil && r.Fields != nil
 	case "kind":
 		return setText((*string)(&r.Kind), value)
@@ -139,6 +147,10 @@ func (r *Record) spending() *Spending {
 // textOf returns the member of a brief record that is a text; nil for all others.
 func (r *Record) textOf(name string) *string {
 	switch name {
+	case "claimed_caller":
+		return &r.ClaimedCaller
+	case "reason":
+		return &r.Reason
 	case "call":
 		return &r.Call
 	case "caller":
