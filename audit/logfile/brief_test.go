@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// briefOf returns of a record what a brief one has.
+// briefOf returns a record with the members of a brief one.
 func briefOf(r *Record) Record {
 	return Record{
 		Seq: r.Seq, Time: r.Time, Kind: r.Kind, Call: r.Call, Caller: r.Caller, Site: r.Site, Currency: r.Currency, Operation: r.Operation,
@@ -36,7 +36,7 @@ func briefLines() (lines [][]byte) {
 	return lines
 }
 
-// TestBrief: of what a gateway writes all lines are read in the short way, and as the long one reads them.
+// TestBrief: brief parses all lines that a gateway writes, with the values that Record has.
 func TestBrief(t *testing.T) {
 	for _, line := range briefLines() {
 		var brief, whole Record
@@ -48,7 +48,7 @@ func TestBrief(t *testing.T) {
 	}
 }
 
-// TestBriefLeaves: what is not spelled so is parsed as all JSON is, which may refuse it.
+// TestBriefLeaves: other spellings are left to the JSON parser, which may refuse them.
 func TestBriefLeaves(t *testing.T) {
 	for _, line := range []string{
 		"", "{", "}", "{}x", `{"seq":1}}`, `{"seq":1,"seq":2}`, `{"seq":01}`, `{"seq":+1}`, `{"seq":1.0}`, `{"seq":"1"}`, `{ "seq":1}`, `{"seq":1 }`, `{"seq":1,}`,
@@ -63,7 +63,7 @@ func TestBriefLeaves(t *testing.T) {
 	}
 }
 
-// FuzzBrief: what both ways read they read alike, and neither panics.
+// FuzzBrief: lines that both parsers read have the same values, and neither panics.
 func FuzzBrief(f *testing.F) {
 	for _, line := range briefLines() {
 		f.Add(line)

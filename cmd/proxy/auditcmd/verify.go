@@ -224,7 +224,7 @@ func (f *verifyFlags) rows(r *verify.Report) [][2]string {
 	}
 	if f.since != "" {
 		row("kept checkpoints", "%d in agreement with this log%s", r.Witnessed,
-			leftOut(r.WitnessesSkipped, "checkpoint", "older than the bundle")+leftOut(r.WitnessesTorn, "line", "incomplete, from a crash or a full disk"))
+			leftOut(r.WitnessesSkipped, "checkpoint", "older than the bundle")+leftOut(r.WitnessesPartial, "line", "incomplete, from a crash or a full disk"))
 	}
 	return rows
 }
