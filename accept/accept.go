@@ -43,7 +43,7 @@ type Config struct {
 	// TLS is the configuration of handshakes, from tlspolicy.Policy.Server. Nil means plain connections.
 	TLS *tls.Config
 
-	// Refused is told of every connection that is turned away. It may be called concurrently, must not block, and has
+	// Refused is called for every connection that is turned away. It may be called concurrently, must not block, and has
 	// to bound by itself what it writes down. Optional.
 	Refused func(Refusal)
 
@@ -101,10 +101,10 @@ func newListener(inner net.Listener, c Config) *listener {
 	return l
 }
 
-// Addr gives the address of the listener beneath.
+// Addr returns the address of the listener beneath.
 func (l *listener) Addr() net.Addr { return l.inner.Addr() }
 
-// Accept gives the next finished connection: a [*tls.Conn] if the listener has TLS.
+// Accept returns the next finished connection: a [*tls.Conn] if the listener has TLS.
 func (l *listener) Accept() (net.Conn, error) {
 	select {
 	case <-l.done: // has precedence over a connection that is ready
@@ -169,7 +169,7 @@ func (l *listener) loop() {
 // errChallenge ends connections that were for the handshake alone. It is no refusal.
 var errChallenge = errors.New("a handshake of an ACME authority")
 
-// passes tells whether an accept error may go away by itself: the peer left meanwhile, or the system is out of
+// passes reports whether an accept error may go away by itself: the peer left meanwhile, or the system is out of
 // descriptors or memory.
 func passes(err error) bool {
 	for _, temporary := range []error{
@@ -184,7 +184,7 @@ func passes(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// sleep tells whether the listener is still open after d.
+// sleep waits for d, and reports whether the listener is still open.
 func (l *listener) sleep(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -231,7 +231,7 @@ func (l *listener) take(raw net.Conn) {
 // prepare shakes hands, and serves the connection or offers it to Accept.
 func (l *listener) prepare(raw *conn) {
 	finished, err := l.handshake(raw)
-	l.untrack(raw) // from here on done is enough, and Close must not cut off what Accept gives out
+	l.untrack(raw) // from here on done is enough, and Close must not cut off what Accept returned
 	if err == nil && l.config.serve != nil && !raw.facts.isHTTP2() {
 		l.group.Done() // Close waits for no request
 		l.config.serve(l, finished, raw)
@@ -248,7 +248,7 @@ func (l *listener) prepare(raw *conn) {
 	}
 }
 
-// handshake gives the connection to use. After an error the connection is closed and its refusal, if it is one, told.
+// handshake returns the connection to use. After an error the connection is closed and its refusal, if it is one, reported.
 func (l *listener) handshake(raw *conn) (net.Conn, error) {
 	config := l.tls.Load()
 	if config == nil {
@@ -295,7 +295,7 @@ func (l *listener) refuse(raw *conn, reason Reason, err error, offer tlspolicy.O
 	l.config.Refused(r)
 }
 
-// track makes Close cut the connection off. It tells whether the listener is still open.
+// track makes Close cut the connection off, and reports whether the listener is still open.
 func (l *listener) track(c net.Conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -56,7 +56,7 @@ func clientTLS(change func(*tls.Config)) *tls.Config {
 	return config
 }
 
-// refusals collects what Config.Refused is told.
+// refusals collects the arguments of Config.Refused.
 type refusals chan Refusal
 
 func (r refusals) next(t *testing.T) Refusal {
@@ -73,15 +73,15 @@ func (r refusals) next(t *testing.T) Refusal {
 // start listens on loopback; the test closes it.
 func start(t *testing.T, c Config) (net.Listener, refusals) {
 	t.Helper()
-	told := make(refusals, 1024)
-	c.Refused = func(r Refusal) { told <- r }
+	refused := make(refusals, 1024)
+	c.Refused = func(r Refusal) { refused <- r }
 	inner, err := Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	l := newListener(inner, c)
 	t.Cleanup(func() { _ = l.Close() })
-	return l, told
+	return l, refused
 }
 
 func dial(t *testing.T, l net.Listener) net.Conn {
@@ -137,15 +137,15 @@ func TestHTTP(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	strangers, err := testpki.New()
+	others, err := testpki.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	stranger, err := strangers.Client("stranger")
+	unknown, err := others.Client("unknown")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, told := start(t, Config{TLS: serverTLS(t, &tlspolicy.Config{Groups: []string{"X25519"}},
+	l, refused := start(t, Config{TLS: serverTLS(t, &tlspolicy.Config{Groups: []string{"X25519"}},
 		tlspolicy.Server{ClientCAs: pki().ca.Pool(), RequireClientCert: true})})
 	shake := func(change func(*tls.Config)) func(net.Conn) {
 		return func(conn net.Conn) {
@@ -171,7 +171,7 @@ func TestRefusals(t *testing.T) {
 		"group in 1.2":   {shake(func(c *tls.Config) { c.CurvePreferences, c.MaxVersion = []tls.CurveID{tls.CurveP384}, tls.VersionTLS12 }), ReasonGroup, true},
 		"no certificate": {shake(nil), ReasonCertificate, true},
 		"bad certificate": {shake(func(c *tls.Config) {
-			c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &stranger, nil }
+			c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &unknown, nil }
 		}), ReasonCertificate, true},
 		"distrust": {shake(func(c *tls.Config) { c.ServerName = "other.test" }), ReasonPeerAlert, true},
 		"leaves":   {func(conn net.Conn) { _, _ = conn.Write([]byte{22}); _ = conn.Close() }, ReasonPeerClosed, false},
@@ -179,7 +179,7 @@ func TestRefusals(t *testing.T) {
 	} {
 		conn := dial(t, l)
 		c.peer(conn)
-		got := told.next(t)
+		got := refused.next(t)
 		_ = conn.Close()
 		if got.Reason != c.reason || got.Err == nil {
 			t.Errorf("%s: reason %q (%v), want %q", name, got.Reason, got.Err, c.reason)
@@ -194,7 +194,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestPlainHTTPIsAnswered(t *testing.T) {
-	l, told := start(t, Config{TLS: serverTLS(t, nil, tlspolicy.Server{})})
+	l, refused := start(t, Config{TLS: serverTLS(t, nil, tlspolicy.Server{})})
 	conn := dial(t, l)
 	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 		t.Fatal(err)
@@ -203,7 +203,7 @@ func TestPlainHTTPIsAnswered(t *testing.T) {
 	if err != nil || !strings.HasPrefix(line, "HTTP/1.1 400 ") {
 		t.Errorf("answer %q, %v", line, err)
 	}
-	if got := told.next(t); got.Reason != ReasonNotTLS {
+	if got := refused.next(t); got.Reason != ReasonNotTLS {
 		t.Errorf("reason %q", got.Reason)
 	}
 }

@@ -85,10 +85,10 @@ func seen(t *testing.T, dir string, group int) {
 	}
 }
 
-// TestGroupOfOthers: a group that the process may not give the socket to is an error that names it, and leaves nothing behind.
+// TestGroupOfOthers: a group that the process may not hand the socket to is an error that names it, and leaves nothing behind.
 func TestGroupOfOthers(t *testing.T) {
 	if os.Geteuid() == 0 {
-		t.Skip("root may give files to any group")
+		t.Skip("root may hand files to any group")
 	}
 	dir, group := t.TempDir(), 0
 	_, err := ListenFor(context.Background(), "unix", filepath.Join(dir, "s"), Access{Mode: 0o660, Group: &group})

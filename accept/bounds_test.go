@@ -13,9 +13,9 @@ import (
 	"tollgate/tlspolicy"
 )
 
-// TestStalledHandshakes: peers that stall keep nobody else waiting, and are cut off.
+// TestStalledHandshakes: peers that stall do not make others wait, and are cut off.
 func TestStalledHandshakes(t *testing.T) {
-	l, told := start(t, Config{TLS: serverTLS(t, nil, tlspolicy.Server{}), HandshakeTimeout: 300 * time.Millisecond})
+	l, refused := start(t, Config{TLS: serverTLS(t, nil, tlspolicy.Server{}), HandshakeTimeout: 300 * time.Millisecond})
 	const stalled = 50
 	for range stalled {
 		conn := dial(t, l)
@@ -34,7 +34,7 @@ func TestStalledHandshakes(t *testing.T) {
 	}
 	_ = conn.Close()
 	for range stalled {
-		if got := told.next(t); got.Reason != ReasonTimeout {
+		if got := refused.next(t); got.Reason != ReasonTimeout {
 			t.Errorf("reason %q (%v)", got.Reason, got.Err)
 		}
 	}
@@ -69,8 +69,8 @@ func TestHandshakeDeadlineEnds(t *testing.T) {
 	})
 }
 
-// give accepts a new connection of a client; busy has a request under way on it.
-func give(t *testing.T, l net.Listener, busy bool) (client net.Conn, server *conn) {
+// connect accepts a new connection of a client; busy has a request under way on it.
+func connect(t *testing.T, l net.Listener, busy bool) (client net.Conn, server *conn) {
 	t.Helper()
 	client = dial(t, l)
 	accepted, err := l.Accept()
@@ -91,39 +91,39 @@ func ended(c net.Conn) bool {
 }
 
 func TestMaxConns(t *testing.T) {
-	l, told := start(t, Config{MaxConns: 2})
-	_, first := give(t, l, true)
-	_, second := give(t, l, true)
+	l, refused := start(t, Config{MaxConns: 2})
+	_, first := connect(t, l, true)
+	_, second := connect(t, l, true)
 	for range 3 {
 		if !ended(dial(t, l)) {
 			t.Error("a connection over the limit is not closed")
 		}
-		if got := told.next(t); got.Reason != ReasonTooManySource {
+		if got := refused.next(t); got.Reason != ReasonTooManySource {
 			t.Errorf("reason %q", got.Reason)
 		}
 	}
 	_ = first.Close()
-	_ = first.Close() // closing twice gives one slot back
+	_ = first.Close() // closing twice returns one slot
 	if n := l.(*listener).slots.count(); n != 1 {
 		t.Errorf("%d connections are counted, want 1", n)
 	}
-	give(t, l, true)
+	connect(t, l, true)
 	if !ended(dial(t, l)) {
 		t.Error("closing one connection made room for two")
 	}
 	_ = second.Close()
 }
 
-// TestMaxConnsCountsHandshakes: a connection takes its slot when it comes, not when its handshake is done, and gives
-// it back when the handshake fails.
+// TestMaxConnsCountsHandshakes: a connection takes its slot when it comes, not when its handshake is done, and
+// returns it when the handshake fails.
 func TestMaxConnsCountsHandshakes(t *testing.T) {
-	l, told := start(t, Config{MaxConns: 1, TLS: serverTLS(t, nil, tlspolicy.Server{})})
+	l, refused := start(t, Config{MaxConns: 1, TLS: serverTLS(t, nil, tlspolicy.Server{})})
 	first := dial(t, l)
 	if _, err := first.Write([]byte{22, 3, 1}); err != nil {
 		t.Fatal(err)
 	}
 	second := dial(t, l)
-	if got := told.next(t); got.Reason != ReasonMadeRoom || got.Remote != first.LocalAddr().String() {
+	if got := refused.next(t); got.Reason != ReasonMadeRoom || got.Remote != first.LocalAddr().String() {
 		t.Errorf("reason %q for %s", got.Reason, got.Remote)
 	}
 	if !ended(first) {
@@ -133,7 +133,7 @@ func TestMaxConnsCountsHandshakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = second.Close()
-	if got := told.next(t); got.Reason != ReasonPeerClosed {
+	if got := refused.next(t); got.Reason != ReasonPeerClosed {
 		t.Errorf("reason %q", got.Reason)
 	}
 	go func() { _ = tls.Client(dial(t, l), clientTLS(nil)).Handshake() }()
@@ -232,7 +232,7 @@ func TestWhoMakesRoom(t *testing.T) {
 		busy, _ := take("192.0.2.1")
 		s.busy(busy)
 		sending, _ := take("192.0.2.1")
-		s.heard(sending)
+		s.noteReceived(sending)
 		first, _ := take("192.0.2.1")
 		second, _ := take("192.0.2.1")
 		s.busy(first) // carries a request and waits again: now second has waited for longer
@@ -254,15 +254,15 @@ func TestWhoMakesRoom(t *testing.T) {
 	})
 }
 
-// TestHoldersAreNotSpared: a byte now and then spares nobody: what has been sending for a while goes in its turn.
+// TestHoldersAreNotSpared: a byte now and then does not protect a connection: what has been sending for a while goes in its turn.
 func TestHoldersAreNotSpared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSlots(2, 0)
 		holder, _, _ := s.take(from("192.0.2.1"))
-		s.heard(holder)
+		s.noteReceived(holder)
 		honest, _, _ := s.take(from("192.0.2.2"))
 		time.Sleep(2 * sparedTime)
-		s.heard(holder)
+		s.noteReceived(holder)
 		if _, evicted, _ := s.take(from("192.0.2.3")); evicted != holder || evicted == honest {
 			t.Error("the idle connection of an honest peer made room for one that is held")
 		}
@@ -289,20 +289,20 @@ func TestHalfOpenConnectionsCutThemselvesOff(t *testing.T) {
 
 // TestSilentConnections: one that is closed before its first byte, by whichever side, has a reason of its own.
 func TestSilentConnections(t *testing.T) {
-	l, told := start(t, Config{TLS: serverTLS(t, nil, tlspolicy.Server{}), HandshakeTimeout: 50 * time.Millisecond})
+	l, refused := start(t, Config{TLS: serverTLS(t, nil, tlspolicy.Server{}), HandshakeTimeout: 50 * time.Millisecond})
 	_ = dial(t, l).Close()
-	if got := told.next(t); got.Reason != ReasonSilent {
+	if got := refused.next(t); got.Reason != ReasonSilent {
 		t.Errorf("closed by the peer: reason %q", got.Reason)
 	}
 	dial(t, l)
-	if got := told.next(t); got.Reason != ReasonSilent {
+	if got := refused.next(t); got.Reason != ReasonSilent {
 		t.Errorf("closed by us: reason %q", got.Reason)
 	}
 }
 
-// TestClose: Close ends handshakes and connections that nobody took, without telling of them as refused.
+// TestClose: Close ends handshakes and connections that were not accepted, without reporting them as refused.
 func TestClose(t *testing.T) {
-	l, told := start(t, Config{TLS: serverTLS(t, nil, tlspolicy.Server{}), HandshakeTimeout: time.Hour})
+	l, refused := start(t, Config{TLS: serverTLS(t, nil, tlspolicy.Server{}), HandshakeTimeout: time.Hour})
 	stalled, ready := dial(t, l), tls.Client(dial(t, l), clientTLS(nil))
 	if err := ready.Handshake(); err != nil {
 		t.Fatal(err)
@@ -319,8 +319,8 @@ func TestClose(t *testing.T) {
 			t.Error("a connection is still open")
 		}
 	}
-	if len(told) > 0 {
-		t.Errorf("told of %+v", <-told)
+	if len(refused) > 0 {
+		t.Errorf("refused: %+v", <-refused)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 // TestChallengesCarryNothing: connections of an ACME authority end with the handshake, and are no refusals.
 func TestChallengesCarryNothing(t *testing.T) {
 	challenge := func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pki().server, nil }
-	l, told := start(t, Config{TLS: serverTLS(t, nil, tlspolicy.Server{Challenge: challenge, RequireClientCert: true}), MaxConns: 3})
+	l, refused := start(t, Config{TLS: serverTLS(t, nil, tlspolicy.Server{Challenge: challenge, RequireClientCert: true}), MaxConns: 3})
 	for range 3 {
 		conn := tls.Client(dial(t, l), clientTLS(func(c *tls.Config) { c.NextProtos = []string{tlspolicy.ACMEProtocol} }))
 		if err := conn.Handshake(); err != nil {
@@ -29,7 +29,7 @@ func TestChallengesCarryNothing(t *testing.T) {
 	if n := l.(*listener).slots.conns.Len(); n != 0 {
 		t.Errorf("%d places are not given back", n)
 	}
-	if len(told) != 0 {
-		t.Errorf("told as refused: %+v", <-told)
+	if len(refused) != 0 {
+		t.Errorf("reported as refused: %+v", <-refused)
 	}
 }

@@ -24,8 +24,8 @@ type conn struct {
 
 	ahead ahead // of the goroutine that reads
 
-	spoke atomic.Bool // the peer has sent something, ever
-	heard atomic.Bool // the peer has sent something since it was waited for; spares the lock of slots
+	spoke    atomic.Bool // the peer has sent something, ever
+	received atomic.Bool // the peer has sent something since it was waited for; spares the lock of slots
 
 	// Of slots.
 	place   *list.Element // nil once the slot is released
@@ -58,9 +58,9 @@ func ours(c net.Conn) *conn {
 // Read notes that the peer is not silent.
 func (c *conn) Read(b []byte) (int, error) {
 	n, err := c.ahead.read(b, c.Conn.Read)
-	if n > 0 && !c.heard.Load() {
+	if n > 0 && !c.received.Load() {
 		c.spoke.Store(true)
-		c.slots.heard(c)
+		c.slots.noteReceived(c)
 	}
 	return n, err
 }

@@ -31,7 +31,7 @@ func (l *listener) drain(ctx context.Context) error {
 	}
 }
 
-// stopTaking ends the loop and closes the listener beneath. The first call decides what becomes of the connections that wait in the system.
+// stopTaking ends the loop and closes the listener beneath. The first call decides whether the connections that wait in the system are taken or left.
 func (l *listener) stopTaking(leaveWaiting bool) {
 	if !l.shut.Load() {
 		l.leave.Store(leaveWaiting)
@@ -45,7 +45,7 @@ func (l *listener) stopTaking(leaveWaiting bool) {
 }
 
 // takeLast closes the listener beneath, and takes the connections that waited in the system, unless they are left to another server: their
-// peers believe them open, and may have sent a request. Nothing is done between the last look and the end, since what comes then is lost.
+// peers regard them as open, and may have sent a request. Nothing is done between the last look and the end, since what comes then is lost.
 func (l *listener) takeLast() {
 	if l.leave.Load() {
 		_ = l.inner.Close()

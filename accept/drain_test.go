@@ -103,7 +103,7 @@ func TestShutdown(t *testing.T) {
 }
 
 // Shutdown ends with its context, and leaves a call alone.
-func TestShutdownGivesUp(t *testing.T) {
+func TestShutdownIsBounded(t *testing.T) {
 	d := serveDraining(t)
 	held := make(chan error, 1)
 	c, r := d.peer(t)

@@ -76,5 +76,5 @@ func TestEngineBehindFronts(t *testing.T) {
 	}
 }
 
-// isHead: answers to HEAD have no body, which the recorder does not know.
+// isHead reports whether a request is HEAD: its answer has no body, which the recorder does not know.
 func isHead(m http1test.Message) bool { return strings.HasPrefix(m.Line, "HEAD ") }

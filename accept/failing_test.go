@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// pipeListener gives out ends of pipes and errors, as it is told.
+// pipeListener accepts ends of pipes, and returns errors, as a test sets it up.
 type pipeListener struct {
 	next chan any // a net.Conn or an error
 	done chan struct{}
@@ -49,9 +49,9 @@ func TestPassingErrors(t *testing.T) {
 		for range 10 {
 			inner.next <- &net.OpError{Op: "accept", Err: syscall.EMFILE}
 		}
-		var told []Refusal
+		var refused []Refusal
 		var mu sync.Mutex
-		l := newListener(inner, Config{Refused: func(r Refusal) { mu.Lock(); defer mu.Unlock(); told = append(told, r) }})
+		l := newListener(inner, Config{Refused: func(r Refusal) { mu.Lock(); defer mu.Unlock(); refused = append(refused, r) }})
 		client := inner.dial()
 		defer func() { _ = client.Close() }()
 		begin := time.Now()
@@ -65,8 +65,8 @@ func TestPassingErrors(t *testing.T) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		if len(told) != 10 || told[0].Reason != ReasonAcceptFailed || !errors.Is(told[0].Err, syscall.EMFILE) {
-			t.Errorf("told %+v", told)
+		if len(refused) != 10 || refused[0].Reason != ReasonAcceptFailed || !errors.Is(refused[0].Err, syscall.EMFILE) {
+			t.Errorf("refusals %+v", refused)
 		}
 		if err := l.Close(); err != nil {
 			t.Error(err)

@@ -189,7 +189,7 @@ func FuzzGather(f *testing.F) {
 	})
 }
 
-// endsWithHeader is a second reading of the frames, from their beginning.
+// endsWithHeader reports whether the frames end with a header. It is a second reading, from their beginning.
 func endsWithHeader(stream []byte) bool {
 	last := stream
 	for rest := stream; len(rest) > 0; {

@@ -17,14 +17,14 @@ import (
 // In HTTP/2 as well a connection is not refused on which there was no request, as clients open them in advance.
 func TestServerReportsWhatNoHandlerSawOfHTTP2(t *testing.T) {
 	secure := Config{TLS: serverTLS(t, nil, tlspolicy.Server{})}
-	server, told, closed := newServer(t, ServerConfig{Handler: http.HandlerFunc(answerOK), Listener: secure})
+	server, refused, closed := newServer(t, ServerConfig{Handler: http.HandlerFunc(answerOK), Listener: secure})
 	serve(t, server)
-	good, refused := fieldsOf(t), fieldsOf(t, "connection", "close")
+	good, bad := fieldsOf(t), fieldsOf(t, "connection", "close")
 	for name, c := range map[string]struct {
 		requests [][]byte
 		reason   Reason // empty: none
 	}{
-		"none": {nil, ""}, "good": {[][]byte{good, good}, ""}, "refused": {[][]byte{refused}, ReasonMalformed}, "good, refused": {[][]byte{good, refused}, ReasonMalformed},
+		"none": {nil, ""}, "good": {[][]byte{good, good}, ""}, "bad": {[][]byte{bad}, ReasonMalformed}, "good, bad": {[][]byte{good, bad}, ReasonMalformed},
 	} {
 		conn := tls.Client(dial(t, server.listener), clientTLS(func(c *tls.Config) { c.NextProtos = []string{"h2"} }))
 		framer := begin(t, conn)
@@ -39,7 +39,7 @@ func TestServerReportsWhatNoHandlerSawOfHTTP2(t *testing.T) {
 		}
 		_ = conn.NetConn().Close()
 		<-closed
-		wantOnly(t, name, told, c.reason)
+		wantOnly(t, name, refused, c.reason)
 	}
 }
 

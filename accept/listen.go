@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// staleTimeout bounds the question whether somebody answers on a socket that is in our place.
+// staleTimeout bounds the question whether a process answers on a socket that is in our place.
 const staleTimeout = time.Second
 
 // maxSocketPath is the longest path that every system takes: 104 bytes with a final NUL in BSD, 108 in Linux (unix(7)).
@@ -23,7 +23,7 @@ const maxSocketPath = 103
 // Access says who besides its owner may connect to a unix socket.
 type Access struct {
 	Mode  fs.FileMode // of the file
-	Group *int        // of the file; nil: that which the process gives its files
+	Group *int        // of the file; nil: that of the process's files
 }
 
 // Private lets the owner connect, and no other user but root.
@@ -33,7 +33,7 @@ var Private = Access{Mode: 0o600}
 func (a Access) set(path string) error {
 	if a.Group != nil {
 		if err := os.Lchown(path, -1, *a.Group); err != nil {
-			return fmt.Errorf("giving it to group %d, of which the gateway's user must be a member: %w", *a.Group, errors.Unwrap(err))
+			return fmt.Errorf("changing it to group %d, of which the gateway's user must be a member: %w", *a.Group, errors.Unwrap(err))
 		}
 	}
 	return os.Chmod(path, a.Mode)
@@ -70,7 +70,7 @@ func Listen(ctx context.Context, network, address string) (net.Listener, error) 
 //
 // No one else can connect to a unix socket, from the first moment on: it is made in a private directory beside its place, gets its group
 // and its mode there, and is then linked to its place. A socket file that an ended process left behind is replaced; one on which
-// somebody answers, and any other file, is an error. Closing the listener removes the file, if it is still ours.
+// a process answers, and any other file, is an error. Closing the listener removes the file, if it is still ours.
 func ListenFor(ctx context.Context, network, address string, access Access) (net.Listener, error) {
 	switch network {
 	case "tcp", "tcp4", "tcp6":
@@ -89,17 +89,17 @@ type unixListener struct {
 	remove func() error
 }
 
-// Addr gives the path that peers use.
+// Addr returns the path that peers use.
 func (l *unixListener) Addr() net.Addr { return &net.UnixAddr{Name: l.path, Net: "unix"} }
 
-// Close removes the socket file unless somebody has replaced it.
+// Close removes the socket file unless another has taken its place.
 func (l *unixListener) Close() error { return errors.Join(l.remove(), l.UnixListener.Close()) }
 
 func listenUnix(ctx context.Context, path string, access Access) (net.Listener, error) {
 	if path == "" || strings.HasPrefix(path, "@") {
 		return nil, errors.New("a unix socket needs a path: an abstract socket would be open to every user of the host")
 	}
-	if len(path) > maxSocketPath { // a link could have a longer name, but nobody could connect to it
+	if len(path) > maxSocketPath { // a link could have a longer name, but no peer could connect to it
 		return nil, fmt.Errorf("unix socket %s: the path is too long: %d bytes, the system allows %d", path, len(path), maxSocketPath)
 	}
 	stale, err := findStale(ctx, path)

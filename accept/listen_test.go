@@ -119,7 +119,7 @@ func TestListenRefusesOtherFiles(t *testing.T) {
 	}
 }
 
-// TestLongestPath: a path near the system's limit gives an error that explains it, or works.
+// TestLongestPath: a path near the system's limit is an error that explains it, or works.
 func TestLongestPath(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	path = filepath.Join(filepath.Dir(path), strings.Repeat("d", max(1, 100-len(path))), "s")
@@ -135,7 +135,7 @@ func TestLongestPath(t *testing.T) {
 	}
 }
 
-// TestCloseLeavesAnother: a socket that somebody put in our place is theirs.
+// TestCloseLeavesAnother: a socket that another process put in our place is left there.
 func TestCloseLeavesAnother(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gateway.sock")
 	l, err := Listen(t.Context(), "unix", path)

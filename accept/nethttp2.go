@@ -32,7 +32,7 @@ func (s *netHTTP) gatherHTTP2() {
 	}
 }
 
-// begins reads the preface, which who hands a connection over has read.
+// begins reads the preface, and reports whether it is one: what hands a connection over has read it.
 func begins(conn net.Conn) bool {
 	var got [len(preface)]byte
 	if conn.SetReadDeadline(time.Now().Add(prefaceTime)) != nil {

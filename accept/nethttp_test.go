@@ -13,15 +13,15 @@ import (
 	"tollgate/tlspolicy"
 )
 
-// newServer returns a server on loopback that does not serve yet, and tells of each connection that it has closed.
-func newServer(t *testing.T, c ServerConfig) (server *netHTTP, told refusals, closed chan struct{}) {
+// newServer returns a server on loopback that does not serve yet, and signals each connection that it has closed.
+func newServer(t *testing.T, c ServerConfig) (server *netHTTP, refused refusals, closed chan struct{}) {
 	t.Helper()
 	inner, err := Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	told, closed = make(refusals, 4096), make(chan struct{}, 4096)
-	c.HeaderTimeout, c.IdleTimeout, c.Listener.Refused = time.Minute, time.Minute, func(r Refusal) { told <- r }
+	refused, closed = make(refusals, 4096), make(chan struct{}, 4096)
+	c.HeaderTimeout, c.IdleTimeout, c.Listener.Refused = time.Minute, time.Minute, func(r Refusal) { refused <- r }
 	server = newNetHTTP(inner, c)
 	noted := server.http.ConnState
 	server.http.ConnState = func(c net.Conn, s http.ConnState) {
@@ -31,7 +31,7 @@ func newServer(t *testing.T, c ServerConfig) (server *netHTTP, told refusals, cl
 		}
 	}
 	t.Cleanup(func() { _ = server.Close() })
-	return server, told, closed
+	return server, refused, closed
 }
 
 // serve runs a server until the end of the test.
@@ -49,7 +49,7 @@ func serve(t *testing.T, server Server) {
 func answerOK(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }
 
 func TestServerReportsWhatNoHandlerSaw(t *testing.T) {
-	server, told, closed := newServer(t, ServerConfig{Handler: http.HandlerFunc(answerOK), MaxHeader: 1 << 10})
+	server, refused, closed := newServer(t, ServerConfig{Handler: http.HandlerFunc(answerOK), MaxHeader: 1 << 10})
 	serve(t, server)
 	for _, c := range []struct {
 		name, send string
@@ -75,21 +75,21 @@ func TestServerReportsWhatNoHandlerSaw(t *testing.T) {
 		_, _ = io.Copy(io.Discard, conn)
 		_ = conn.Close()
 		<-closed
-		wantOnly(t, c.name, told, c.reason)
+		wantOnly(t, c.name, refused, c.reason)
 	}
 }
 
 // wantOnly checks that one refusal was reported, with the reason; none if that is empty.
-func wantOnly(t *testing.T, name string, told <-chan Refusal, want Reason) {
+func wantOnly(t *testing.T, name string, refused <-chan Refusal, want Reason) {
 	t.Helper()
 	var got Reason
 	select {
-	case r := <-told:
+	case r := <-refused:
 		got = r.Reason
 	default:
 	}
-	if got != want || len(told) > 0 {
-		t.Errorf("%s: refused as %q and %d times more, want %q", name, got, len(told), want)
+	if got != want || len(refused) > 0 {
+		t.Errorf("%s: refused as %q and %d times more, want %q", name, got, len(refused), want)
 	}
 }
 
@@ -162,7 +162,7 @@ func getOK(t *testing.T, client *http.Client, server *netHTTP) {
 
 // A connection that is closed to make room is reported by its listener, and not once more as one that broke off its header.
 func TestServerLeavesOutWhatMadeRoom(t *testing.T) {
-	server, told, closed := newServer(t, ServerConfig{Listener: Config{MaxConns: 1}, Handler: http.NotFoundHandler()})
+	server, refused, closed := newServer(t, ServerConfig{Listener: Config{MaxConns: 1}, Handler: http.NotFoundHandler()})
 	l := server.listener
 	serve(t, server)
 	for _, begun := range []string{"", "GET / HT"} {
@@ -174,11 +174,11 @@ func TestServerLeavesOutWhatMadeRoom(t *testing.T) {
 			runtime.Gosched()
 		}
 		after := dial(t, l)
-		if got := told.next(t); got.Reason != ReasonMadeRoom {
+		if got := refused.next(t); got.Reason != ReasonMadeRoom {
 			t.Errorf("reason %q", got.Reason)
 		}
 		<-closed
-		if n := len(told); n != 0 {
+		if n := len(refused); n != 0 {
 			t.Fatalf("%q: reported %d times more", begun, n)
 		}
 		if _, err := io.WriteString(after, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); err != nil {

@@ -4,5 +4,5 @@ package accept
 
 import "net"
 
-// peerOf knows no peer on this system, so what needs one refuses it.
+// peerOf returns no peer on this system, so what needs one refuses it.
 func peerOf(net.Conn) *Peer { return nil }

@@ -14,7 +14,7 @@ import (
 	"tollgate/tlspolicy"
 )
 
-// Reason tells in a few words why a connection was turned away. The set is fixed, so it can label a metric.
+// Reason says in a few words why a connection was turned away. The set is fixed, so it can label a metric.
 type Reason string
 
 // The reasons.
@@ -24,7 +24,7 @@ const (
 	ReasonSuite         Reason = "no common suite"
 	ReasonGroup         Reason = "no common group"
 	ReasonCertificate   Reason = "certificate"                  // the peer's is missing or not valid, or ours does not suit the peer
-	ReasonRevoked       Reason = "certificate revoked"          // or nobody can say whether it is
+	ReasonRevoked       Reason = "certificate revoked"          // or whether it is cannot be known
 	ReasonNotTLS        Reason = "not tls"                      // something else than TLS was spoken
 	ReasonTooMany       Reason = "too many connections"         // Config.MaxConns
 	ReasonTooManySource Reason = "too many from source"         // Config.MaxConnsPerSource
@@ -58,7 +58,7 @@ func (r Reason) Setting() string {
 	return ""
 }
 
-// Refusal tells of a connection that was turned away.
+// Refusal describes a connection that was turned away.
 type Refusal struct {
 	Source source.Source
 	Remote string // the peer's address; empty for ReasonAcceptFailed, and where the system does not know it any more

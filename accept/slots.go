@@ -107,11 +107,11 @@ func (s *slots) idle(fits func(*conn) bool) *conn {
 	return spared
 }
 
-// heard notes that a connection was silent and is not any longer.
-func (s *slots) heard(c *conn) {
+// noteReceived notes that a connection was silent and is not any longer.
+func (s *slots) noteReceived(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.heard.Store(true)
+	c.received.Store(true)
 	if c.state == silent {
 		c.state, c.began = partial, time.Now()
 	}
@@ -121,7 +121,7 @@ func (s *slots) heard(c *conn) {
 func (s *slots) busy(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.heard.Store(true)
+	c.received.Store(true)
 	c.state = busy
 }
 
@@ -129,7 +129,7 @@ func (s *slots) busy(c *conn) {
 func (s *slots) waits(c *conn, since time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.heard.Store(false)
+	c.received.Store(false)
 	c.state, c.began, c.shaking = silent, since, false
 	if c.place != nil {
 		s.conns.MoveToBack(c.place)

@@ -16,7 +16,7 @@ import (
 	"tollgate/accept"
 )
 
-// slowHandler has slow peers wait for it until it gives them up.
+// slowHandler has slow peers wait for it until it drops them.
 type slowHandler struct {
 	reading, writing atomic.Int32  // requests whose body is read, and whose answer is written
 	cut              atomic.Int32  // of these, those that have ended with their deadline

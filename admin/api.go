@@ -31,7 +31,7 @@ type API struct {
 	Acts func(context.Context, Peer, ActsRequest) (*Acts, error)
 	// Lets the next call that does the same act as one before pass once, and returns the act.
 	AllowRepeat func(context.Context, Peer, AllowRepeatRequest) (*HeldAct, error)
-	// Gives up what calls hold of an act under a hash key that is lost, so that calls of the act pass again.
+	// Releases what calls hold of an act under a hash key that is lost, so that calls of the act pass again.
 	AcceptKeyLoss func(context.Context, Peer, AcceptKeyLossRequest) (*LostAct, error)
 	// What is used of caps.
 	Caps func(context.Context, Peer, CapsRequest) (*Caps, error)

@@ -10,7 +10,7 @@ import (
 // the authorities that it trusts.
 type Certificate struct {
 	Listener, Upstream string // one of them
-	Name               string // by which to tell it from others there
+	Name               string // which distinguishes it from others there
 	NotAfter           time.Time
 }
 
@@ -20,7 +20,7 @@ type RevocationList struct {
 	NextUpdate             time.Time // zero: it does not say
 }
 
-// CertificateSources give what is in use now. They are asked at each scrape, concurrently.
+// CertificateSources return what is in use now. They are asked at each scrape, concurrently.
 type CertificateSources struct {
 	Certificates    func() []Certificate
 	RevocationLists func() []RevocationList

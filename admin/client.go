@@ -45,7 +45,7 @@ func Find(file string) (*Client, error) {
 		return nil, fmt.Errorf("%s has no section admin, so there is no admin socket: add admin: {}", file)
 	}
 	if problem == nil && a.Socket == config.NoSocket {
-		return nil, fmt.Errorf("%s has admin.socket: %s: give it a path, or leave it out", file, config.NoSocket)
+		return nil, fmt.Errorf("%s has admin.socket: %s: set a path, or leave it out", file, config.NoSocket)
 	}
 	if problem != nil {
 		a = new(config.Admin) // its socket may be in the default place all the same
@@ -55,7 +55,7 @@ func Find(file string) (*Client, error) {
 		return newClient("unix", place), nil
 	}
 	if problem != nil {
-		return nil, fmt.Errorf("the admin socket cannot be found by the configuration: give --socket PATH, or mend the file\n%w", problem)
+		return nil, fmt.Errorf("the admin socket cannot be found by the configuration: pass --socket PATH, or correct the file\n%w", problem)
 	}
 	if a.Socket == "" { // it may run with another runtime directory
 		return nil, fmt.Errorf("the gateway of %s is not running: there is no admin socket at %s\nif it runs, its log says where its socket is "+
@@ -107,7 +107,7 @@ func (c *Client) Status(ctx context.Context) (*Status, error) {
 	return &s, c.Do(ctx, http.MethodGet, "/v1/status", nil, &s)
 }
 
-// Reload has the gateway read its configuration again, or only say what would change.
+// Reload makes the gateway read its configuration again, or only return what would change.
 func (c *Client) Reload(ctx context.Context, dryRun bool) (*Reloaded, error) {
 	path := "/v1/reload"
 	if dryRun {
@@ -187,7 +187,7 @@ func (c *Client) Do(ctx context.Context, method, path string, request, answer an
 	return refused
 }
 
-// unreachable says why there is no answer.
+// unreachable returns why there is no answer.
 func (c *Client) unreachable(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):

@@ -71,7 +71,7 @@ type MemberStatus struct {
 	Version string `json:"version,omitzero"`
 	// The hash of what members should have in common of their configurations.
 	Plan string `json:"plan,omitzero"`
-	// How many seconds ago it was heard of. Missing: it was never.
+	// How many seconds ago its last sign of life came. Missing: none ever came.
 	Lag *float64 `json:"lag_seconds,omitzero"`
 	// How many seconds a question of its own took of late.
 	Latency *float64 `json:"latency_seconds,omitzero"`

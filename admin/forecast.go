@@ -19,7 +19,7 @@ var paces = [...]struct{ span, least time.Duration }{
 	{24 * time.Hour, 12 * time.Hour},
 }
 
-// Forecast tells from the use of a disk until now when it will be full. The zero Forecast knows nothing. Its methods may
+// Forecast estimates when a disk will be full, from its use until now. The zero Forecast knows nothing. Its methods may
 // be called concurrently.
 type Forecast struct {
 	mu      sync.Mutex
@@ -32,8 +32,8 @@ type sample struct {
 	written uint64
 }
 
-// Add tells how many bytes are free, or -1 if that is not known, and how many bytes of the log have been written since it
-// was opened. Times need a monotonic reading, as time.Now gives, so that setting the clock changes nothing. What comes
+// Add takes how many bytes are free, or -1 if that is not known, and how many bytes of the log have been written since it
+// was opened. Times need a monotonic reading, as from time.Now, so that setting the clock changes nothing. What comes
 // within a minute of the last is left out.
 func (f *Forecast) Add(at time.Time, free int64, written uint64) {
 	f.mu.Lock()
@@ -48,7 +48,7 @@ func (f *Forecast) Add(at time.Time, free int64, written uint64) {
 	f.samples = append(f.since(at.Add(-paces[len(paces)-1].span)), sample{at, free, written})
 }
 
-// since gives the samples of a time or later.
+// since returns the samples of a time or later.
 func (f *Forecast) since(at time.Time) []sample {
 	for i, s := range f.samples {
 		if !s.at.Before(at) {
@@ -58,9 +58,9 @@ func (f *Forecast) since(at time.Time) []sample {
 	return nil
 }
 
-// Left gives how long the disk lasts from now at the pace of the last hour or, if that is less, of the last day; [Never] if
+// Left returns how long the disk lasts from now at the pace of the last hour or, if that is less, of the last day; [Never] if
 // neither fills it. It is not known before ten minutes of use have been seen. Use is what the log wrote, or what all
-// programs took of the disk together if that is more: room that somebody made meanwhile does not hide what is written.
+// programs took of the disk together if that is more: room that was made meanwhile does not hide what is written.
 func (f *Forecast) Left() (left time.Duration, known bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -73,7 +73,7 @@ func (f *Forecast) Left() (left time.Duration, known bool) {
 	return left, known
 }
 
-// at gives how long the disk lasts at the pace of a span before the last sample.
+// at returns how long the disk lasts at the pace of a span before the last sample.
 func (f *Forecast) at(span, least time.Duration) (time.Duration, bool) {
 	if len(f.samples) == 0 {
 		return 0, false

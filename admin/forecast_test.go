@@ -8,7 +8,7 @@ import (
 
 var noon = time.Date(2026, 10, 3, 12, 0, 0, 0, time.UTC)
 
-// watch adds a sample for each minute after noon; at gives free and written for the minute.
+// watch adds a sample for each minute after noon; at returns free and written for the minute.
 func watch(minutes int, at func(minute int) (free int64, written uint64)) *Forecast {
 	f := &Forecast{}
 	for m := range minutes + 1 {

@@ -73,14 +73,15 @@ func RegisterState(registry *prometheus.Registry, s Sources) {
 		}, func() float64 { return flag(s.Copies()[i].Err != nil) }))
 	}
 	gauge("tollgate_replay_signatures", "Signatures remembered against replay.", func() float64 { return float64(s.Replay.Len()) })
+	gauge("tollgate_replay_limit", "Signatures that can be remembered against replay: bounds.replay.", func() float64 { return float64(s.Replay.Max()) })
 	gauge("tollgate_limit_waiting_calls", "Calls that wait for a rate limit.", func() float64 { return float64(s.Waiting()) })
 	registry.MustRegister(slowed{s.Limiter})
 	gauge("tollgate_failed_sources", "Sources of failed authentication that are remembered.", func() float64 { return float64(s.Failed.Len()) })
-	counter("tollgate_failed_sources_evicted_total", "Sources of failed authentication that were forgotten for lack of room.",
+	counter("tollgate_failed_sources_evicted_total", "Sources of failed authentication that were evicted for lack of room.",
 		func() float64 { return float64(s.Failed.Evicted()) })
 	registry.MustRegister(keyMetrics{s.Keys}, capMetrics{s.Caps})
 	gauge("tollgate_spending_available", "1 while it is known what is held and used, so that calls that write or spend are taken.", func() float64 { return flag(s.SpendingOpen()) })
-	gauge("tollgate_acts_calls", "Calls that hold acts, or may give back what they took of caps.", func() float64 { return float64(s.Spending().Calls) })
+	gauge("tollgate_acts_calls", "Calls that hold acts, or may return what they took of caps.", func() float64 { return float64(s.Spending().Calls) })
 	gauge("tollgate_acts_unknown_calls", "Calls that hold acts or caps and of which it is unknown whether they were done.", func() float64 { return float64(s.Spending().Unknown) })
 	for _, kind := range freeze.Kinds() {
 		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{

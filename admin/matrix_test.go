@@ -64,27 +64,27 @@ func filled(t reflect.Type) reflect.Value {
 	return v
 }
 
-// visitor is one of those who come to a door.
-type visitor struct {
+// client is a peer of a listener, or of the socket.
+type client struct {
 	name string
 	Door
 	process    *accept.Peer
 	identified error
 }
 
-var visitors = []visitor{
+var clients = []client{
 	{"own uid", Socket, &accept.Peer{UID: ownUID, PID: 1}, nil},
 	{"root", Socket, &accept.Peer{UID: 0, PID: 1}, nil},
 	{"other uid", Socket, &accept.Peer{UID: ownUID + 1, PID: 1}, nil},
-	{"the uid of nobody", Socket, &accept.Peer{UID: 65534, PID: 1}, nil},
+	{"the uid of no user", Socket, &accept.Peer{UID: 65534, PID: 1}, nil},
 	{"unknown process", Socket, nil, nil},
 	{"loopback", Loopback, nil, nil},
 	{"metrics listener, identified", Network, nil, nil},
 	{"metrics listener, not identified", Network, nil, &Error{http.StatusUnauthorized, "no token"}},
 }
 
-// ask sends a request as a visitor.
-func (v visitor) ask(s *Server, r *http.Request) *httptest.ResponseRecorder {
+// ask sends a request as a client.
+func (v client) ask(s *Server, r *http.Request) *httptest.ResponseRecorder {
 	s.Identify = func(*http.Request) error { return v.identified }
 	w := httptest.NewRecorder()
 	s.Handler(v.Door).ServeHTTP(w, r.WithContext(accept.WithConnection(r.Context(), &accept.Connection{Peer: v.process})))
@@ -92,7 +92,7 @@ func (v visitor) ask(s *Server, r *http.Request) *httptest.ResponseRecorder {
 }
 
 // wanted is the rule: the status of a request, by who sent it and what the table has.
-func wanted(v visitor, table []route, method, path string) int {
+func wanted(v client, table []route, method, path string) int {
 	var methods []string
 	seen := v.Door == Socket
 	for _, r := range table {
@@ -115,7 +115,7 @@ func wanted(v visitor, table []route, method, path string) int {
 	return http.StatusMethodNotAllowed
 }
 
-// TestMatrix sends each method to each path of the table, and to some that are not in it, as each visitor.
+// TestMatrix sends each method to each path of the table, and to some that are not in it, as each client.
 func TestMatrix(t *testing.T) {
 	s := whole()
 	table, served := s.routes(), 0
@@ -124,7 +124,7 @@ func TestMatrix(t *testing.T) {
 		paths = append(paths, r.path)
 	}
 	slices.Sort(paths)
-	for _, v := range visitors {
+	for _, v := range clients {
 		for _, path := range slices.Compact(paths) {
 			for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "get", "RELOAD"} {
 				w := v.ask(s, httptest.NewRequest(method, "http://localhost"+path, nil))
@@ -171,7 +171,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		if r.act == "metrics" {
 			continue
 		}
-		w := visitors[0].ask(full, httptest.NewRequest(r.method, "http://localhost"+r.path, nil))
+		w := clients[0].ask(full, httptest.NewRequest(r.method, "http://localhost"+r.path, nil))
 		var value any
 		if err := json.Unmarshal(w.Body.Bytes(), &value); err != nil {
 			t.Errorf("%s: %v", r.path, err)
@@ -198,7 +198,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 // TestWebPages: what a browser sends for a page of another site is refused at every door, also to those who may do everything.
 func TestWebPages(t *testing.T) {
 	s := whole()
-	for _, v := range visitors {
+	for _, v := range clients {
 		if v.identified != nil || wanted(v, s.routes(), "GET", "/readyz") != http.StatusOK {
 			continue
 		}
@@ -235,7 +235,7 @@ func TestUnwired(t *testing.T) {
 		if _, ok := apiFunction(r.act); !ok {
 			continue
 		}
-		if w := visitors[0].ask(s, httptest.NewRequest(r.method, "http://localhost"+r.path, nil)); w.Code != http.StatusNotImplemented {
+		if w := clients[0].ask(s, httptest.NewRequest(r.method, "http://localhost"+r.path, nil)); w.Code != http.StatusNotImplemented {
 			t.Errorf("%s: %d %s", r.path, w.Code, w.Body)
 		}
 	}

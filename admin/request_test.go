@@ -134,7 +134,7 @@ func FuzzServer(f *testing.F) {
 		if err != nil || method == "" {
 			return
 		}
-		for _, v := range visitors {
+		for _, v := range clients {
 			r := &http.Request{Method: method, URL: u, Host: host, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(bytes.NewReader(body))}
 			if origin != "" {
 				r.Header.Set("Origin", origin)

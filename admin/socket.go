@@ -21,7 +21,7 @@ import (
 const systemDir = "/run/tollgate"
 
 // ErrNoPlace is the error of a gateway that has no place of its own for its socket.
-var ErrNoPlace = errors.New("there is no runtime directory for the admin socket: give the process $RUNTIME_DIRECTORY (systemd: RuntimeDirectory=tollgate), " +
+var ErrNoPlace = errors.New("there is no runtime directory for the admin socket: set $RUNTIME_DIRECTORY for the process (systemd: RuntimeDirectory=tollgate), " +
 	"mount a folder that it may write to at " + systemDir + ", or set admin.socket")
 
 // Places returns where the socket of a configuration file may be: at its path, or by default in a runtime directory, under a name that

@@ -173,7 +173,7 @@ func TestProcessAtTheSocket(t *testing.T) {
 		t.Errorf("the own user: %v", err)
 	}
 	if os.Geteuid() == 0 {
-		t.Run("another user", func(t *testing.T) { askAsNobody(t, path) })
+		t.Run("another user", func(t *testing.T) { askAsNoUser(t, path) })
 		return
 	}
 	s.UID++ // the gateway runs as another user
@@ -183,8 +183,8 @@ func TestProcessAtTheSocket(t *testing.T) {
 	}
 }
 
-// askAsNobody asks from a process of another user.
-func askAsNobody(t *testing.T, path string) {
+// askAsNoUser asks from a process of another user.
+func askAsNoUser(t *testing.T, path string) {
 	binary := filepath.Join(shortDir(t), "test")
 	text, err := os.ReadFile(os.Args[0])
 	if err != nil {
@@ -204,7 +204,7 @@ func askAsNobody(t *testing.T, path string) {
 	}
 }
 
-// TestAsk is the other process of askAsNobody.
+// TestAsk is the other process of askAsNoUser.
 func TestAsk(t *testing.T) {
 	path := os.Getenv("ASK")
 	if path == "" {
@@ -257,15 +257,15 @@ func TestFind(t *testing.T) {
 		"relative":                        {configuration + "admin: {socket: " + filepath.Base(standard) + "}", true, standard},
 		"not running":                     {configuration + "admin: {}", false, "is not running: there is no admin socket at " + standard + " or /run/tollgate/" + filepath.Base(standard) + "\nif it runs"},
 		"not running, given":              {configuration + "admin: {socket: gone.sock}", false, "is not running: there is no admin socket at " + dir + "/gone.sock"},
-		"none":                            {configuration + "admin: {address: '127.0.0.1:9', socket: none}", false, "give it a path, or leave it out"},
+		"none":                            {configuration + "admin: {address: '127.0.0.1:9', socket: none}", false, "set a path, or leave it out"},
 		"no section":                      {configuration, true, "add admin: {}"},
 		"another section is broken":       {"callers: 7\nadmin: {socket: " + running + "}", false, running},
 		"no YAML, default":                {"admin: {", true, standard},
-		"no YAML, default, not running":   {"admin: {", false, "give --socket PATH"},
+		"no YAML, default, not running":   {"admin: {", false, "pass --socket PATH"},
 		"section is broken, default":      {configuration + "admin: {sokcet: x}", true, standard},
-		"section is broken, not running":  {configuration + "admin: {sokcet: x}", false, "give --socket PATH"},
+		"section is broken, not running":  {configuration + "admin: {sokcet: x}", false, "pass --socket PATH"},
 		"no file, and the gateway runs":   {"", true, standard},
-		"no file, and the gateway is not": {"", false, "give --socket PATH"},
+		"no file, and the gateway is not": {"", false, "pass --socket PATH"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_ = os.Remove(file)

@@ -145,7 +145,7 @@ type CapCount struct {
 type ResolveRequest struct {
 	// The call.
 	Call string `json:"call"`
-	// What became of it: succeeded or failed. Left out: nothing is settled, and the answer has what a read shows.
+	// The outcome: succeeded or failed. Left out: nothing is settled, and the answer has what a read shows.
 	Outcome string `json:"outcome,omitempty"`
 	// How that is known, for the record.
 	Reason string `json:"reason,omitempty"`
@@ -190,7 +190,7 @@ func (c *Client) AllowRepeat(ctx context.Context, r AllowRepeatRequest) (*HeldAc
 	return &h, c.Do(ctx, http.MethodPost, "/v1/allow-repeat", r, &h)
 }
 
-// AcceptKeyLoss gives up what calls hold of an act under a lost hash key.
+// AcceptKeyLoss releases what calls hold of an act under a lost hash key.
 func (c *Client) AcceptKeyLoss(ctx context.Context, r AcceptKeyLossRequest) (*LostAct, error) {
 	var l LostAct
 	return &l, c.Do(ctx, http.MethodPost, "/v1/accept-key-loss", r, &l)
@@ -206,7 +206,7 @@ func (c *Client) Caps(ctx context.Context, name string) (*Caps, error) {
 	return &a, c.Do(ctx, http.MethodGet, withQuery("/v1/caps", query), nil, &a)
 }
 
-// Resolve looks up what became of a call, or settles it.
+// Resolve looks up the outcome of a call, or settles it.
 func (c *Client) Resolve(ctx context.Context, r ResolveRequest) (*Resolution, error) {
 	var a Resolution
 	return &a, c.Do(ctx, http.MethodPost, "/v1/resolve", r, &a)

@@ -133,7 +133,7 @@ type TrialStatus struct {
 type SpendingStatus struct {
 	// What happens to a call whose act is held: it is refused (enforce), or only recorded and counted (shadow).
 	Guard string `json:"guard"`
-	// How many calls hold acts, or may give back what they took of caps.
+	// How many calls hold acts, or may return what they took of caps.
 	Calls int `json:"calls"`
 	// How many of them are unknown.
 	Unknown int `json:"unknown"`

@@ -32,7 +32,7 @@ func BenchmarkAppend(b *testing.B) {
 
 // BenchmarkIntent is a durable append of a typical record, with as many callers as the name says, and next to it the disk's
 // own fdatasync of as many bytes as one commit of theirs has, in the same directory. With more callers each sync is shared
-// by more records, so ns/op falls while the time that one caller waits, of which p50-us and p99-us tell, stays at one to
+// by more records, so ns/op falls while the time that one caller waits, which p50-us and p99-us report, stays at one to
 // two syncs. Callers that work use the processor for 50 us before each record, as calls of a gateway do: a commit then competes with
 // them for it. cpu-us/op is the processor's time without that work, and with what the kernel's workers used meanwhile, for whatever
 // process.
@@ -212,7 +212,7 @@ func BenchmarkWithoutDisk(b *testing.B) {
 	reportWaits(b, waits)
 }
 
-// BenchmarkQueue is the cost of a record that nobody waits for, without the disk.
+// BenchmarkQueue is the cost of a record that is not waited for, without the disk.
 func BenchmarkQueue(b *testing.B) {
 	l, _ := open(b, Options{Config: Config{Dir: filepath.Join(b.TempDir(), "audit")}, MaxPending: 1 << 40, Preallocate: 64 << 20})
 	r := typical()

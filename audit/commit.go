@@ -23,7 +23,7 @@ const (
 )
 
 // Close takes no further records, writes what is pending, a stop record and its checkpoint, unlocks the directory, and returns
-// when Published has the last checkpoint. When ctx ends first, Close gives up on writes that keep failing and returns; a system
+// when Published has the last checkpoint. When ctx ends first, Close abandons writes that keep failing and returns; a system
 // call that hangs is not waited for, and what it holds is released when it ends. Close may be called again: it waits again, and
 // returns the same.
 func (l *Log) Close(ctx context.Context) error {
@@ -90,10 +90,10 @@ func (l *Log) commitAll() error {
 	}
 }
 
-// next waits for a batch. It gives none when the log is closed. Before each it sees to the room that the batch needs.
+// next waits for a batch. It returns nil when the log is closed. Before each batch it preallocates what the batch needs.
 func (l *Log) next() (*batch, error) {
 	for {
-		if err := l.upkeep(); err != nil {
+		if err := l.preallocate(); err != nil {
 			return nil, err
 		}
 		if b := l.take(); b != nil {
@@ -121,7 +121,7 @@ func (l *Log) next() (*batch, error) {
 	}
 }
 
-// take gives the batch to be committed next, or nil, and settles whether a checkpoint follows it: as other records may get
+// take returns the batch to be committed next, or nil, and settles whether a checkpoint follows it: as other records may get
 // the seqs behind the batch at once, the checkpoint's is reserved in the same step.
 func (l *Log) take() *batch {
 	l.mu.Lock()
@@ -159,7 +159,7 @@ func (l *Log) takeFull() *batch {
 	return b
 }
 
-// commit makes a batch durable and tells those who wait for it. A write that fails is repeated, with the same bytes at
+// commit makes a batch durable and wakes those who wait for it. A write that fails is repeated, with the same bytes at
 // the same place, until it works: that is how later records keep their order. A failed sync is never repeated.
 func (l *Log) commit(b *batch) error {
 	start := l.cfg.Now()
@@ -169,7 +169,7 @@ func (l *Log) commit(b *batch) error {
 			break
 		}
 		if isFatal(err) || !l.pause(err, wait) {
-			l.fail(err) // first, so that who is told of it finds it in Status
+			l.fail(err) // first, so that a caller that sees it finds it in Status
 			l.finish(b, err)
 			return err
 		}
@@ -182,7 +182,7 @@ func (l *Log) commit(b *batch) error {
 	l.status.LastCommit = l.cfg.Now().Sub(start)
 	l.took(l.status.LastCommit)
 	l.status.DurableSeq = b.last
-	l.note() // in one step with inFlight, or the same bytes would count as room twice
+	l.note() // in one step with inFlight, or the same bytes would count as space twice
 	idle := l.filling == nil
 	l.mu.Unlock()
 	l.finish(b, nil)
@@ -206,11 +206,11 @@ func (l *Log) appendToTree(b *batch) {
 	l.ledger.Add(b.entries, b.buf)
 }
 
-// note publishes what Status tells of the live segment. mu is held.
+// note publishes what Status reports of the live segment. mu is held.
 func (l *Log) note() {
 	l.status.Segment = l.live.name
 	l.status.SegmentBytes = l.live.offset
-	l.status.Room = l.live.room()
+	l.status.Preallocated = l.live.space()
 }
 
 func isFatal(err error) bool {
@@ -218,7 +218,7 @@ func isFatal(err error) bool {
 	return errors.As(err, &f)
 }
 
-// pause waits before a write is repeated. It is false when Close has given up.
+// pause waits before a write is repeated, and reports whether it is to be: not when the time of Close is over.
 func (l *Log) pause(err error, wait time.Duration) bool {
 	l.mu.Lock()
 	l.writeErr = err
@@ -231,7 +231,7 @@ func (l *Log) pause(err error, wait time.Duration) bool {
 	}
 }
 
-// finish tells those who wait for a batch.
+// finish wakes those who wait for a batch.
 func (l *Log) finish(b *batch, err error) {
 	if err != nil {
 		b.err = fmt.Errorf("%w: %w", ErrUnavailable, err)
@@ -285,7 +285,7 @@ func (l *Log) setBusySince(since time.Time) {
 	l.mu.Unlock()
 }
 
-// stop ends the log in good order, with a checkpoint even if only the reserve is left for it. The live segment keeps its room, which
+// stop ends the log in good order, with a checkpoint even if only the reserve is left for it. The live segment keeps its space, which
 // a start needs on a disk that is full by then.
 func (l *Log) stop() error {
 	r := logfile.Record{Kind: logfile.KindStop}
@@ -296,10 +296,10 @@ func (l *Log) stop() error {
 	}
 	b := l.newBatch()
 	l.put(b, &r)
-	seal := l.reserve()
+	checkpointSeq := l.reserve()
 	l.mu.Unlock()
 	if err := l.commit(b); err != nil {
 		return err
 	}
-	return l.sign(seal, l.commit)
+	return l.sign(checkpointSeq, l.commit)
 }

@@ -87,12 +87,12 @@ func (c *comparison) line(w Witness) error {
 	return nil
 }
 
-// stepBack has those that know more than the log give that up.
+// stepBack has the witnesses that know more than the log drop that.
 func (r *recovery) stepBack() {
 	first := prunedRecords(r.names) + 1
 	for _, w := range r.ahead {
 		if err := w.StepBack(first); err != nil {
-			r.found.Ahead = append(r.found.Ahead, fmt.Sprintf("%s did not give up what the log does not have: %v", w.Place, err))
+			r.found.Ahead = append(r.found.Ahead, fmt.Sprintf("%s did not drop what the log does not have: %v", w.Place, err))
 		}
 	}
 }

@@ -86,7 +86,7 @@ type Checkpoints struct {
 	Every setting.Duration `yaml:"every" reload:"restart" range:"1s..1h"`
 	// After how many records a checkpoint is made before that.
 	Records int `yaml:"records" reload:"restart" range:"1..1000000"`
-	// Where else each checkpoint is written. Whoever can change the log should not be able to change what is there.
+	// Where else each checkpoint is written. Those who can change the log should not be able to change what is there.
 	// A start compares the log with what stands in files, and refuses a log that was rolled back.
 	Copies []CheckpointCopy `yaml:"copies" reload:"restart"`
 }

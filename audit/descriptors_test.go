@@ -44,7 +44,7 @@ func TestNoDescriptorForTheNextSegment(t *testing.T) {
 			time.Sleep(2 * maxBackoff) // the bubble's clock
 		}
 		d.lacking.Store(true)
-		for i := range 100 { // ten times what the segment has room for at first
+		for i := range 100 { // ten times what the segment has space for at first
 			intend(fmt.Sprint("scarce-", i))
 		}
 		if s := l.Status(); s.Segment != logfile.SegmentName(1) || s.SegmentBytes < 10*int64(cfg.SegmentSize) {
@@ -61,7 +61,7 @@ func TestNoDescriptorForTheNextSegment(t *testing.T) {
 	})
 }
 
-// TestNoDescriptorAndNoRoom: what only outcomes may use is left to them, and the reason is told, by the live segment's name.
+// TestNoDescriptorAndNoRoom: what only outcomes may use is left to them, and the error has the reason and the live segment's name.
 func TestNoDescriptorAndNoRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &scarce{memDisk: newMemDisk()}

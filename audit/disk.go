@@ -26,7 +26,7 @@ type disk interface {
 	Sync() error
 	List() ([]string, error)
 	Stat(name string) (fileID, error)
-	// Free gives the bytes that the file system has left for us, or -1 when that is not known.
+	// Free returns the bytes that the file system has left for us, or -1 when that is not known.
 	Free() int64
 }
 
@@ -40,7 +40,7 @@ type file interface {
 	Stat() (fileID, error)
 }
 
-// fileID tells one file from another, and its length.
+// fileID distinguishes one file from another, and has its length.
 type fileID struct {
 	device, inode uint64
 	size          int64

@@ -25,7 +25,7 @@ func small(d *memDisk) Options {
 	return Options{Config: Config{SegmentSize: 4 << 10, Reserve: 8 << 10}, Preallocate: 8 << 10, MaxPending: 128 << 10, disk: d, keys: memKeys{d}}
 }
 
-// history is what a workload was told about its records.
+// history is what a workload has learnt about its records.
 type history struct {
 	intents, outcomes []string // calls whose record was acknowledged as durable
 	published         []string // checkpoints that left the process
@@ -252,7 +252,7 @@ func olderFull(*testing.T) *memDisk {
 	return diskWith(map[uint64]string{1: b.String()})
 }
 
-// prunedOlder is one of whose first records only the hashes are left.
+// prunedOlder is an older log that is pruned: of its first records only the hashes are left.
 func prunedOlder(t *testing.T) *memDisk {
 	d := older(t)
 	leaveHashes(d, 1)

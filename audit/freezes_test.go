@@ -88,7 +88,7 @@ func TestFreezesOfAFailingLog(t *testing.T) {
 	})
 }
 
-// TestRestatedWhileTheDiskFails: what is stated again while the record that states it is waited for takes no room of its own.
+// TestRestatedWhileTheDiskFails: what is stated again while the record that states it is waited for takes no space of its own.
 func TestRestatedWhileTheDiskFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newMemDisk()

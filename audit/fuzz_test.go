@@ -13,7 +13,7 @@ import (
 	"tollgate/audit/logfile"
 )
 
-// FuzzRead reads a log that somebody else may have written. Every record that is given is a line of the file, numbered
+// FuzzRead reads a log that an attacker may have written. Every record that is read is a line of the file, numbered
 // without a gap, and means to encoding/json, which takes the last of equal names, what it means here; recovery sees the
 // same records.
 func FuzzRead(f *testing.F) {
@@ -69,7 +69,7 @@ func write(t *testing.T, dir string, first uint64, text []byte) {
 }
 
 // readLeniently reads a line with encoding/json, as jq would: without members whose names are no record's because of their
-// case, which encoding/json alone does not tell apart.
+// case, which encoding/json alone does not distinguish.
 func readLeniently(line []byte, into *logfile.Record) error {
 	in := stdjson.NewDecoder(bytes.NewReader(line))
 	in.UseNumber()

@@ -16,7 +16,7 @@ import (
 func InUse(dir string) (bool, error) {
 	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if errors.Is(err, os.ErrNotExist) {
-		return false, nil // nobody has ever written here, or it is a copy
+		return false, nil // no process has ever written here, or it is a copy
 	}
 	if err != nil {
 		return false, fmt.Errorf("looking who writes the audit log: %w", err)

@@ -37,7 +37,7 @@ func TestInUse(t *testing.T) {
 	is("no directory", false)
 }
 
-// TestLockWhileAsked starts while somebody asks InUse, who holds a shared lock for a moment.
+// TestLockWhileAsked starts while InUse is asked, which holds a shared lock for a moment.
 func TestLockWhileAsked(t *testing.T) {
 	dir := t.TempDir()
 	asking, err := os.Create(filepath.Join(dir, lockName))

@@ -64,7 +64,7 @@ func (f keyFile) Replace() error {
 }
 
 // PrepareRotation makes the successor of a log's key, in a file beside it. The next [Open] brings it into the log, with a
-// checkpoint that both keys sign, and then puts it in the place of the old one. It gives the new public key. The error
+// checkpoint that both keys sign, and then puts it in the place of the old one. It returns the new public key. The error
 // wraps [fs.ErrExist] when a successor is prepared already. The report is about the old key's file.
 func PrepareRotation(keyFile string, report private.Report) (checkpoint.PublicKey, error) {
 	old, err := checkpoint.LoadKey(keyFile, report)

@@ -17,7 +17,7 @@ import (
 	"tollgate/internal/testkubelet"
 )
 
-// again opens the log, closes it, and gives what the verifier reads.
+// again opens the log, closes it, and returns what the verifier reads.
 func again(t *testing.T, cfg Options) []logfile.Record {
 	t.Helper()
 	l, _, err := Open(cfg)

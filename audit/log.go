@@ -30,7 +30,7 @@ type Log struct {
 	lock    io.Closer
 	bodies  sync.Pool     // of *[]byte: records are encoded before mu is taken
 	wake    chan struct{} // holds one token when the committer has work
-	linger  *time.Timer   // wakes the committer for a batch that nobody waits for
+	linger  *time.Timer   // wakes the committer for a batch that no caller waits for
 	closing chan struct{} // closed by Close
 	abort   chan struct{} // closed when Close will wait no longer
 	done    chan struct{} // closed when the committer has ended
@@ -38,9 +38,9 @@ type Log struct {
 	// Of the committer, while it runs.
 	live        *segment
 	running     bool              // it is open
-	starting    <-chan time.Time  // when the room that the start did not wait for is due; nil since then
-	filled      bool              // the live segment has had all of its room once
-	nextSegment *segment          // has its room, and takes over at the next checkpoint; nil when none is due
+	starting    <-chan time.Time  // when the space that the start did not wait for is due; nil since then
+	filled      bool              // the live segment has had all of its space once
+	nextSegment *segment          // has its space, and takes over at the next checkpoint; nil when none is due
 	newest      time.Time         // of the last durable record
 	tree        *checkpoint.Tree  // over all durable records
 	ledger      *logfile.Ledger   // of all durable records since some checkpoint
@@ -49,7 +49,7 @@ type Log struct {
 	late        bool              // it has
 	retry       <-chan time.Time  // when to try again to allocate; nil when nothing failed
 	retryWait   time.Duration
-	freeSeen    time.Time // when the free room was looked up last
+	freeSeen    time.Time // when the free space was looked up last
 	closeErr    error     // read after done
 
 	key       checkpoint.PublicKey // of the last of signers
@@ -70,7 +70,7 @@ type Log struct {
 	fault          error           // for good: records are refused until a restart
 	writeErr       error           // of the write that is being repeated
 	spaceErr       error           // of the last allocation
-	opening        bool            // the room that the start did not wait for is still to come, and nothing says that it will not
+	opening        bool            // the space that the start did not wait for is still to come, and nothing says that it will not
 	busySince      time.Time       // when the committer turned to the disk; zero when it waits
 	slowAt         time.Time       // when something last took longer than the deadline; zero if nothing ever did
 	frozen         []freeze.Freeze // in force, by the last record taken that states them
@@ -89,8 +89,8 @@ type batch struct {
 	checkpointSeq uint64    // seq of the checkpoint that follows; 0 when none does
 	done          chan struct{}
 	err           error         // set before done is closed
-	checkpointed  chan struct{} // closed when that checkpoint is durable, or never will be; nil when nobody waits for it
-	checkpointErr error         // set before sealed is closed
+	checkpointed  chan struct{} // closed when that checkpoint is durable, or never will be; nil when it is not waited for
+	checkpointErr error         // set before checkpointed is closed
 }
 
 // lingerTime is how long a record that no caller waits for may wait for others, so that it seldom costs an fsync of its own.
@@ -100,16 +100,16 @@ const lingerTime = 50 * time.Millisecond
 // mostOpen bounds the calls without outcome, so that with those that are pending verifiers follow all of them.
 const mostOpen = logfile.MaxOpen / 2
 
-// use is what a record's room is for.
+// use is what a record's space is for.
 type use int
 
 const (
 	forIntent use = iota
 	forRefusal
 	forUnauthenticated // a refusal of a peer that proved no identity, or a summary of refusals
-	forEvent           // in the room of refusals of known callers
+	forEvent           // in the space of refusals of known callers
 	forOutcome
-	forFreeze // in the room of outcomes
+	forFreeze // in the space of outcomes
 )
 
 // Intent records that a call is about to be sent and returns when that is durable. After an error the caller must not
@@ -133,7 +133,7 @@ func (l *Log) Intent(ctx context.Context, r *logfile.Record) error {
 	return l.durable(ctx, r, forIntent)
 }
 
-// Outcome records what became of a call and returns when that is durable. It may use the reserve on disk and in memory.
+// Outcome records the outcome of a call and returns when that is durable. It may use the reserve on disk and in memory.
 // When ctx ends first, or had ended before, the record is still written as soon as the disk lets it; the error then
 // only says that it is not durable yet. Any other error that is not the end of ctx says that the record is lost.
 //
@@ -148,7 +148,7 @@ func (l *Log) Outcome(ctx context.Context, r *logfile.Record) error {
 
 // Queue takes a record without waiting until it is durable: an outcome, a refusal, a summary or an event, by its Kind. It never waits for
 // the disk. The record is written with the next one that a caller waits for, or after lingerTime. An error says that the record was not
-// taken: too much is pending, the room on disk is kept for outcomes, or the log takes nothing any more.
+// taken: too much is pending, the space on disk is kept for outcomes, or the log takes nothing any more.
 func (l *Log) Queue(r *logfile.Record) error {
 	u := forRefusal
 	switch r.Kind {
@@ -219,7 +219,7 @@ func (l *Log) Freezes(ctx context.Context, r *logfile.Record) error {
 }
 
 // stating returns the batch that is not durable yet and has what r states again, or nil: while the disk hangs it is stated every second, and
-// the room is for outcomes.
+// the space is for outcomes.
 func (l *Log) stating(r *logfile.Record) *batch {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -237,7 +237,7 @@ func (l *Log) queue(r *logfile.Record, u use) (*batch, error) {
 	return b, err
 }
 
-// QueueLast is Queue for what is written when nothing is sent any more: the record may use the room on disk that is kept
+// QueueLast is Queue for what is written when nothing is sent any more: the record may use the space on disk that is kept
 // for outcomes. There may be few of these.
 func (l *Log) QueueLast(r *logfile.Record) error {
 	if r.Kind != logfile.KindRefusals {
@@ -291,7 +291,7 @@ func (l *Log) wakeCommitter() {
 	}
 }
 
-// add gives the record its place and puts it into the batch that the committer takes next; begun tells that it is the
+// add assigns the record its place and puts it into the batch that the committer takes next; begun reports whether it is the
 // first one there.
 func (l *Log) add(r *logfile.Record, u use) (b *batch, begun bool, err error) {
 	body := l.bodies.Get().(*[]byte)
@@ -321,7 +321,7 @@ func (l *Log) add(r *logfile.Record, u use) (b *batch, begun bool, err error) {
 	}
 	b.buf = append(append(logfile.AppendHead(b.buf, r.Seq, r.Commit, r.Time), *body...), '\n')
 	if full {
-		l.seal()
+		l.closeBatch()
 	}
 	return b, begun, nil
 }
@@ -391,14 +391,14 @@ func (l *Log) enter(b *batch, r *logfile.Record) (full bool) {
 	return full
 }
 
-// seal ends the batch that is filling, and reserves its checkpoint. mu is held.
-func (l *Log) seal() {
+// closeBatch ends the batch that is filling, and reserves its checkpoint. mu is held.
+func (l *Log) closeBatch() {
 	b := l.filling
 	b.checkpointSeq = l.reserve()
 	l.filling, l.full, l.fullBytes = nil, append(l.full, b), l.fullBytes+int64(len(b.buf))+logfile.MaxLine
 }
 
-// admit says whether a record of n bytes is taken now. mu is held.
+// admit returns an error if a record of n bytes is not taken now. mu is held.
 func (l *Log) admit(n int64, u use, now time.Time) error {
 	switch {
 	case l.fault != nil:
@@ -422,7 +422,7 @@ func (l *Log) admit(n int64, u use, now time.Time) error {
 	if l.stalled(now) {
 		return fmt.Errorf("%w: the disk has not answered for over %v", ErrUnavailable, l.deadline())
 	}
-	if l.status.Room-pending >= l.reserveFor(u) {
+	if l.status.Preallocated-pending >= l.reserveFor(u) {
 		return nil
 	}
 	if l.spaceErr != nil {
@@ -431,7 +431,7 @@ func (l *Log) admit(n int64, u use, now time.Time) error {
 	return fmt.Errorf("%w: records come faster than room for them is made", ErrUnavailable)
 }
 
-// reserveFor returns how much room on disk is not for a use, but for what matters more. mu is held.
+// reserveFor returns how much space on disk is not for a use, but for what matters more. mu is held.
 func (l *Log) reserveFor(u use) int64 {
 	reserve := int64(l.cfg.Reserve)
 	switch {

@@ -184,7 +184,7 @@ func TestIntentUnderEndedContext(t *testing.T) {
 	if err := l.Intent(ctx, r); !errors.Is(err, ErrUnavailable) || !errors.Is(err, context.Canceled) || r.Seq != 0 {
 		t.Errorf("intent: %v, seq %d; want no record", err, r.Seq)
 	}
-	// An outcome must not be lost, even if nobody can wait for it.
+	// An outcome must not be lost, even if its caller cannot wait for it.
 	if err := l.Outcome(ctx, &logfile.Record{Call: "d"}); err != nil && !errors.Is(err, context.Canceled) {
 		t.Errorf("outcome: %v", err)
 	}
@@ -288,7 +288,7 @@ func TestReserve(t *testing.T) {
 		if l.Status().Err == nil {
 			t.Error("a full log reports no error")
 		}
-		// The room is within one record of the reserve, so the smallest refusal may still fit, but not many.
+		// The space is within one record of the reserve, so the smallest refusal may still fit, but not many.
 		for range 10 {
 			_ = l.Queue(&logfile.Record{Kind: logfile.KindRefusal, Caller: "a"})
 		}
@@ -317,7 +317,7 @@ func TestReserve(t *testing.T) {
 }
 
 // TestUnauthenticatedPeersLeaveTheRoomOfIntents: on a disk that is getting full, records of unauthenticated peers and summaries
-// stop first, and intents go on in room of their own.
+// stop first, and intents go on in space of their own.
 func TestUnauthenticatedPeersLeaveTheRoomOfIntents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, _ := openOnFullDisk(t)
@@ -344,7 +344,7 @@ func TestUnauthenticatedPeersLeaveTheRoomOfIntents(t *testing.T) {
 	})
 }
 
-// TestLastSummaryOnAFullDisk: what was counted is on record when the log is closed, although refusals find no room any more.
+// TestLastSummaryOnAFullDisk: what was counted is on record when the log is closed, although refusals find no space any more.
 func TestLastSummaryOnAFullDisk(t *testing.T) {
 	l, d := openOnFullDisk(t)
 	refusals := NewRefusals(l, RefusalBounds{})
@@ -353,7 +353,7 @@ func TestLastSummaryOnAFullDisk(t *testing.T) {
 		refusals.Known(noon, &logfile.Record{Kind: logfile.KindRefusal, Caller: "shop", Reason: "no_grant", Detail: strings.Repeat("x", 200)})
 	}
 	filled := 0
-	for l.Queue(&logfile.Record{Kind: logfile.KindRefusal, Caller: "a"}) == nil { // as small as it gets, so that a summary finds no room
+	for l.Queue(&logfile.Record{Kind: logfile.KindRefusal, Caller: "a"}) == nil { // as small as it gets, so that a summary finds no space
 		filled++
 	}
 	refusals.Close()
@@ -415,7 +415,7 @@ func TestFailingWrites(t *testing.T) {
 	})
 }
 
-// TestQueuedRecordsLinger: a record that nobody waits for shares the sync of the next one that somebody waits for, and
+// TestQueuedRecordsLinger: a record that no caller waits for shares the sync of the next one that a caller waits for, and
 // without one it is durable after lingerTime.
 func TestQueuedRecordsLinger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -616,20 +616,20 @@ func TestConcurrent(t *testing.T) {
 	}
 }
 
-// TestRotationOnFullDisk: a segment that is full gives up its room only when the next one has its own.
+// TestRotationOnFullDisk: a full segment frees what it preallocated only when the next one has its own space.
 func TestRotationOnFullDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newMemDisk()
 		l, _ := open(t, small(d))
 		d.mu.Lock()
-		d.budget = int64(len(d.names[logfile.SegmentName(1)].cache)) + 100 // no room for another segment
+		d.budget = int64(len(d.names[logfile.SegmentName(1)].cache)) + 100 // no space for another segment
 		d.mu.Unlock()
 		var sent []string
 		for l.Intent(t.Context(), &logfile.Record{Call: fmt.Sprint("call-", len(sent)), Path: strings.Repeat("p", 100)}) == nil {
 			sent = append(sent, fmt.Sprint("call-", len(sent)))
 		}
 		got := l.Status()
-		if got.SegmentBytes < 4<<10 || got.Segment != logfile.SegmentName(1) || got.Room < 7<<10 {
+		if got.SegmentBytes < 4<<10 || got.Segment != logfile.SegmentName(1) || got.Preallocated < 7<<10 {
 			t.Errorf("on a full disk: %+v; want the first segment, with its reserve", got)
 		}
 		for _, call := range sent[:20] {
@@ -654,8 +654,8 @@ func TestRotationOnFullDisk(t *testing.T) {
 	})
 }
 
-// TestStopTellsOpenCalls: a stop that cut a call off does not look like any other.
-func TestStopTellsOpenCalls(t *testing.T) {
+// TestStopNamesOpenCalls: a stop that cut a call off does not look like any other.
+func TestStopNamesOpenCalls(t *testing.T) {
 	for _, settled := range []bool{true, false} {
 		dir := t.TempDir()
 		l, _, err := Open(Options{Config: Config{Dir: dir}})
@@ -732,7 +732,7 @@ func TestIntentIsTakenWholeOrNotAtAll(t *testing.T) {
 	}
 }
 
-// TestStartOnAFullDisk: a log that was closed in good order has the room that one has which was killed.
+// TestStartOnAFullDisk: a log that was closed in good order has the space that one has which was killed.
 func TestStartOnAFullDisk(t *testing.T) {
 	for _, ending := range []string{"close", "kill", "power loss"} {
 		synctest.Test(t, func(t *testing.T) {

@@ -24,7 +24,7 @@ type Witness struct {
 	// synced, so a crash may rightly have taken the line back, unless a checkpoint covers it.
 	Record   uint64
 	LineHash [sha256.Size]byte
-	// StepBack has a witness of lines give up those that the log, which begins with record first, does not have. It is called before
+	// StepBack has a witness of lines drop those that the log, which begins with record first, does not have. It is called before
 	// anything is written. Its error stops nothing.
 	StepBack func(first uint64) error
 }

@@ -372,7 +372,7 @@ func TestForgedAcceptance(t *testing.T) {
 	})
 }
 
-// TestPaddedRollback: a copy is not satisfied by records that nobody signed, however many they are, and not by the signed note in a
+// TestPaddedRollback: a copy is not satisfied by records that are not signed, however many they are, and not by the signed note in a
 // place where a start does not read.
 func TestPaddedRollback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -202,7 +202,7 @@ func (d *memDisk) free() int64 {
 	return max(left, 0)
 }
 
-// bytes gives a file as programs see it.
+// bytes returns a file as programs see it.
 func (d *memDisk) bytes(name string) []byte {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -222,7 +222,7 @@ func (d *memDisk) place(name string, b []byte) {
 	d.names[name], d.durable[name] = node, node
 }
 
-// clone gives a disk with the same files, all of them durable, and no fault.
+// clone returns a disk with the same files, all of them durable, and no fault.
 func (d *memDisk) clone() *memDisk {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -374,13 +374,13 @@ func (f *memFile) Sync() error {
 		return nil
 	})
 	if err != nil {
-		f.forget()
+		f.dropPages()
 	}
 	return err
 }
 
-// forget is what the kernel does with the pages of a failed sync.
-func (f *memFile) forget() {
+// dropPages is what the kernel does with the pages of a failed sync.
+func (f *memFile) dropPages() {
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
 	if !f.d.dead {

@@ -14,7 +14,7 @@ import (
 const closingChunk = 256 << 10
 
 // Open opens a log for writing, or begins one. It recovers what a crash left: it cuts off what had never been
-// acknowledged, gives each intent without an outcome the outcome [logfile.Unknown], and writes a start record and a checkpoint; all
+// acknowledged, closes each intent without an outcome with the outcome [logfile.Unknown], and writes a start record and a checkpoint; all
 // of that is durable when it returns. Any other fault in what it reads is an error that names the file and the byte, and
 // changes nothing. So is a signing key that is not the log's. A log that has no key yet gets one. The error wraps
 // [ErrLocked] when another process has the log open.
@@ -49,7 +49,7 @@ func OpenContext(ctx context.Context, o Options) (*Log, Recovery, error) {
 	return l, found, nil
 }
 
-// advise says what to do about a fault. Nothing is repaired that may have been acknowledged: a person has to decide.
+// advise returns what to do about a fault. Nothing is repaired that may have been acknowledged: a person has to decide.
 func advise(err error) error {
 	var f *logfile.FaultError
 	if !errors.As(err, &f) {
@@ -143,7 +143,7 @@ func (l *Log) begin(r *recovery, s scanned) error {
 func (l *Log) firstCheckpoint(keys signers) error {
 	l.signers = keys.keys
 	l.key = l.signers[len(l.signers)-1].Public()
-	if err := l.upkeep(); err != nil {
+	if err := l.preallocate(); err != nil {
 		return err
 	}
 	if err := l.writeCheckpoint(l.reserve(), l.write); err != nil {
@@ -154,7 +154,7 @@ func (l *Log) firstCheckpoint(keys signers) error {
 			return fmt.Errorf("putting the new audit key in the place of %s: %w", l.cfg.keys.Path(), err)
 		}
 	}
-	return l.upkeep()
+	return l.preallocate()
 }
 
 // closeOpen writes the closing outcomes, the start record, the key record if there is one, and the losses that are accepted.
@@ -162,7 +162,7 @@ func (l *Log) firstCheckpoint(keys signers) error {
 func (l *Log) closeOpen(r *recovery, key *logfile.Record) error {
 	b := l.newBatch()
 	for i := range r.open {
-		r.found.Closed = append(r.found.Closed, r.open[i].Call)
+		r.found.Closed = append(r.found.Closed, ClosedCall{r.open[i].Call, r.open[i].Effect})
 		l.put(b, closing(&r.open[i]))
 		if len(b.buf) < closingChunk {
 			continue
@@ -196,7 +196,7 @@ func (l *Log) put(b *batch, r *logfile.Record) {
 	b.buf = append(r.Append(b.buf), '\n')
 }
 
-// write is commit without repeats: at start the operator is told at once.
+// write is commit without repeats: at a start the operator learns of an error at once.
 func (l *Log) write(b *batch) error {
 	if err := l.live.append(b.buf); err != nil {
 		return err

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// upkeep allocates room ahead: for the next segment when one is due, or else of the live one. That this fails is no error
-// as long as the room lasts; it is tried again later. The errors given are fatal ones.
-func (l *Log) upkeep() error {
+// preallocate allocates space ahead: for the next segment when one is due, or else of the live one. That this fails is no error
+// as long as the space lasts; it is tried again later. The errors returned are fatal ones.
+func (l *Log) preallocate() error {
 	defer l.setBusySince(time.Time{})
 	if !l.retryDue() {
 		return nil
@@ -22,12 +22,12 @@ func (l *Log) upkeep() error {
 	if isFatal(err) {
 		return err
 	}
-	l.tell(err)
+	l.notePreallocated(err)
 	return nil
 }
 
-// tell says what came of making room, and tries again later if that is an error.
-func (l *Log) tell(err error) {
+// notePreallocated records the result of preallocation for Status; after an error it is tried again later.
+func (l *Log) notePreallocated(err error) {
 	l.mu.Lock()
 	l.spaceErr = err
 	l.opening = l.opening && err == nil && !l.filled
@@ -49,13 +49,13 @@ func (l *Log) allocate() error {
 		return nil
 	}
 	err = fmt.Errorf("beginning the segment after %s: %w", l.live.name, err)
-	if lacksDescriptors(err) { // but not room: the live segment may become longer meanwhile
+	if lacksDescriptors(err) { // but not space: the live segment may become longer meanwhile
 		return cmp.Or(l.grow(), err)
 	}
 	return err
 }
 
-// freeEvery is how often the free room of the file system is looked up: for Status only, nothing is decided by it.
+// freeEvery is how often the free space of the file system is looked up: for Status only, nothing is decided by it.
 const freeEvery = time.Second
 
 func (l *Log) lookAtFree() {
@@ -70,7 +70,7 @@ func (l *Log) lookAtFree() {
 	l.mu.Unlock()
 }
 
-// retryDue is false while a failed allocation is not to be tried again yet.
+// retryDue reports whether a failed allocation may be tried again.
 func (l *Log) retryDue() bool {
 	if l.retry == nil {
 		return true
@@ -94,16 +94,16 @@ func (l *Log) schedule(err error) {
 }
 
 const (
-	// startStep is how much room calls have when a log has just been opened, and by how much it grows from there: a call that comes
+	// startStep is how much space calls have when a log has just been opened, and by how much it grows from there: a call that comes
 	// meanwhile waits for one step at most.
 	startStep = 1 << 20
 	// startPause is how long after that it grows, unless calls use half of a step before: until then the process has listeners to open.
 	startPause = 50 * time.Millisecond
 )
 
-// grow keeps room for both reserves and more behind the records.
+// grow keeps space for both reserves and more behind the records.
 func (l *Log) grow() error {
-	room, step := l.live.room(), l.cfg.Preallocate
+	room, step := l.live.space(), l.cfg.Preallocate
 	switch {
 	case room >= 2*int64(l.cfg.Reserve)+l.cfg.Preallocate:
 		l.filled = true
@@ -123,7 +123,7 @@ func (l *Log) grow() error {
 // startSize is how much a segment is allocated before the log is open: what calls need. The rest is allocated beside them.
 func (l *Log) startSize() int64 { return min(int64(l.cfg.Reserve)+startStep, l.initialSize()) }
 
-// allocating reports whether there is more to allocate at once: the room that a start did not wait for.
+// allocating reports whether there is more to allocate at once: the space that a start did not wait for.
 func (l *Log) allocating() bool {
 	select {
 	case <-l.closing:
@@ -145,7 +145,7 @@ func (l *Log) segmentSize() int64 {
 // a whole step for the records that come meanwhile.
 func (l *Log) initialSize() int64 { return 2 * (int64(l.cfg.Reserve) + l.cfg.Preallocate) }
 
-// rotationDue says whether the batch that comes next fills the live segment, or begins another day. A segment goes on as
+// rotationDue reports whether the batch that comes next fills the live segment, or begins another day. A segment goes on as
 // long as nothing but its last checkpoint is behind that, and until two keys have signed together: the first record of a
 // segment is a checkpoint that one key signs.
 func (l *Log) rotationDue() bool {
@@ -166,8 +166,8 @@ func sameDay(a, b time.Time) bool {
 	return a.Truncate(day).Equal(b.Truncate(day))
 }
 
-// rotate begins the next segment, whose first record will be seq. It had its room before the old one gives up its own, so
-// on a full disk the old one goes on. The old one is trimmed before the new one gets its name: whoever finds a later
+// rotate begins the next segment, whose first record will be seq. It has its space before the old one frees its own, so
+// on a full disk the old one goes on. The old one is trimmed before the new one gets its name: a reader that finds a later
 // segment may expect the one before it to be whole.
 func (l *Log) rotate(seq uint64) error {
 	next := l.nextSegment
@@ -180,5 +180,5 @@ func (l *Log) rotate(seq uint64) error {
 	}
 	old := l.live
 	l.live = next
-	return old.file.Close() // synced: an error here is told, but loses nothing
+	return old.file.Close() // synced: an error here is reported, but loses nothing
 }

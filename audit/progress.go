@@ -14,7 +14,7 @@ type readingDisk struct {
 	read, total atomic.Int64
 }
 
-// newReadingDisk is for reads of the named segments, of which it expects all until it hears better. report may be nil.
+// newReadingDisk is for reads of the named segments, of which it expects all until it learns better. report may be nil.
 func newReadingDisk(ctx context.Context, d disk, segments []string, report func(read, total int64)) *readingDisk {
 	r := &readingDisk{disk: d, ctx: ctx, report: report}
 	r.expect(segments, 0)

@@ -213,8 +213,8 @@ func (l *Log) pruneSegment(ctx context.Context, name, next string) error {
 	return nil
 }
 
-// state writes a prune record and returns when a checkpoint that covers it is durable: from then on nobody without the key
-// can pass hashes off as what is left of a segment. Both may use the reserve, since pruning makes room.
+// state writes a prune record and returns when a checkpoint that covers it is durable: from then on no one without the key
+// can pass hashes off as what is left of a segment. Both may use the reserve, since pruning makes space.
 func (l *Log) state(ctx context.Context, r *logfile.Record) error {
 	b, _, err := l.add(r, forOutcome)
 	if err != nil {
@@ -229,7 +229,7 @@ func (l *Log) state(ctx context.Context, r *logfile.Record) error {
 	}
 }
 
-// keepHashes verifies a segment and makes the hashes of its records durable. It gives the last record.
+// keepHashes verifies a segment and makes the hashes of its records durable. It returns the last record's number.
 func (l *Log) keepHashes(ctx context.Context, name, next string) (last uint64, err error) {
 	out, err := l.disk.Open(pruningName, os.O_CREATE|os.O_TRUNC)
 	if err != nil {

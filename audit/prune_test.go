@@ -81,7 +81,7 @@ func oldLog(t *testing.T) (*memDisk, []checkpoint.Hash) {
 	return d, leaves(t, d)
 }
 
-// plan sets the fault for further operations, and gives how many there were.
+// plan sets the fault for further operations, and returns how many there were.
 func (d *memDisk) plan(f func(op string, n int) fault) (ops int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -89,7 +89,7 @@ func (d *memDisk) plan(f func(op string, n int) fault) (ops int) {
 	return d.ops
 }
 
-// leaves verifies a log of which segments were pruned, and gives the hashes of all its records.
+// leaves verifies a log of which segments were pruned, and returns the hashes of all its records.
 func leaves(t *testing.T, d *memDisk) []checkpoint.Hash {
 	t.Helper()
 	all, _ := walk(t, d)
@@ -97,7 +97,7 @@ func leaves(t *testing.T, d *memDisk) []checkpoint.Hash {
 }
 
 // walk reads a log part by part: that none is missing, that the tree is that of each checkpoint, and that what was removed
-// stands in prune records. It gives the hashes of all records, and the records that are left.
+// stands in prune records. It returns the hashes of all records, and the records that are left.
 func walk(t *testing.T, d *memDisk) (all []checkpoint.Hash, left []logfile.Record) {
 	t.Helper()
 	all, left = parts(t, d)
@@ -147,7 +147,7 @@ func parts(t *testing.T, d *memDisk) (all []checkpoint.Hash, left []logfile.Reco
 	return all, left
 }
 
-// checkAnnounced demands that the prune records tell of all records in front of the first that is left, without a gap.
+// checkAnnounced demands that the prune records account for all records in front of the first that is left, without a gap.
 func checkAnnounced(t *testing.T, left []logfile.Record) {
 	t.Helper()
 	covered := uint64(0)
@@ -157,7 +157,7 @@ func checkAnnounced(t *testing.T, left []logfile.Record) {
 		}
 	}
 	if len(left) == 0 || left[0].Seq > covered+1 {
-		t.Fatalf("records were removed up to %d that no prune record tells of: they go to %d", left[0].Seq-1, covered)
+		t.Fatalf("records were removed up to %d that no prune record accounts for: they go to %d", left[0].Seq-1, covered)
 	}
 }
 
@@ -188,7 +188,7 @@ func TestPrune(t *testing.T) {
 		if first := left[0]; s.PrunedRecords != first.Seq-1 || s.PruneErr != nil || first.Seq == 1 {
 			t.Errorf("%d records were pruned, %v, and the first is %d", s.PrunedRecords, s.PruneErr, first.Seq)
 		}
-		// Of nine days, the newest that is believed is the last but one, and three days before that are kept.
+		// Of nine days, the newest trusted time is the last but one, and three days before that are kept.
 		if age := time.Since(left[0].Time); age < 3*testDay || age > 6*testDay {
 			t.Errorf("the first record is %v old", age)
 		}
@@ -277,7 +277,7 @@ func TestPruneSparesOpenIntents(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer end(l)
-			if closed := slices.Contains(found.Closed, "open"); closed == settled {
+			if closed := slices.Contains(ids(found.Closed), "open"); closed == settled {
 				t.Errorf("settled %v: closed at the start are %v", settled, found.Closed)
 			}
 			days(t, l, 1)
@@ -340,7 +340,7 @@ func pruneLongRun(t *testing.T, at int, mode fault, ending string) (ops int) {
 	defer end(l)
 	again, _ := parts(t, d)
 	sameLeaves(t, again, all)
-	if !slices.Equal(found.Closed, []string{"open"}) {
+	if !slices.Equal(ids(found.Closed), []string{"open"}) {
 		t.Errorf("fault %d at operation %d (%s), then %s: closed are %v", mode, at, failed, ending, found.Closed)
 	}
 	if err := l.Prune(t.Context()); err != nil || l.Status().PrunedRecords == 0 {
@@ -452,7 +452,7 @@ func TestPruneTampered(t *testing.T) {
 	}
 }
 
-// endsUnsigned gives the first segment behind whose last checkpoint there are records.
+// endsUnsigned returns the first segment behind whose last checkpoint there are records.
 func endsUnsigned(t *testing.T, d *memDisk) string {
 	t.Helper()
 	names, _ := d.List()
@@ -508,7 +508,7 @@ func TestPruneFaults(t *testing.T) {
 	}
 }
 
-// pruneOnce gives how many operations pruning took, and how many records were pruned.
+// pruneOnce returns how many operations pruning took, and how many records were pruned.
 func pruneOnce(t *testing.T, d *memDisk, at int, mode fault, ending string, want uint64) (ops int, pruned uint64) {
 	time.Sleep(5 * testDay)
 	l := opened(t, keeping(d))
@@ -562,7 +562,7 @@ func pruneOnce(t *testing.T, d *memDisk, at int, mode fault, ending string, want
 	return ops, pruned
 }
 
-// endIn ends a log in one of three ways and gives the disk as the next process finds it.
+// endIn ends a log in one of three ways and returns the disk as the next process finds it.
 func endIn(t *testing.T, l *Log, d *memDisk, ending string, seed uint64) *memDisk {
 	defer end(l)
 	switch ending {
@@ -625,7 +625,7 @@ func TestPruneOrder(t *testing.T) {
 	})
 }
 
-// TestPruneMakesRoom: a full disk, whose last room is kept for outcomes, can be pruned.
+// TestPruneMakesRoom: a full disk, whose last space is kept for outcomes, can be pruned.
 func TestPruneMakesRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, old := oldLog(t)
@@ -695,7 +695,7 @@ func TestPruneOlderVersions(t *testing.T) {
 	}
 }
 
-// TestPruneKeepsOut: nobody prunes after the directory was given up, and Close waits for who does.
+// TestPruneKeepsOut: no pruning starts after the directory was released, and Close waits for one that runs.
 func TestPruneKeepsOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, _ := oldLog(t)

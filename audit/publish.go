@@ -11,7 +11,7 @@ func newPublisher() *publisher {
 	return &publisher{notes: make(chan string, 1), done: make(chan struct{})}
 }
 
-// run gives each note to receive, which may be nil, until the publisher is closed.
+// run calls receive, which may be nil, for each note until the publisher is closed.
 func (p *publisher) run(receive func(note string)) {
 	defer close(p.done)
 	for note := range p.notes {
@@ -21,7 +21,7 @@ func (p *publisher) run(receive func(note string)) {
 	}
 }
 
-// publish never waits: it is called by one goroutine, so there is room once the older note is gone.
+// publish never waits: it is called by one goroutine, so there is space once the older note is gone.
 func (p *publisher) publish(note string) {
 	select {
 	case <-p.notes:

@@ -24,9 +24,8 @@ const closedNote = "closed at start: the gateway stopped before an outcome was r
 
 // Recovery is what Open found in the log.
 type Recovery struct {
-	// Closed are the ids of calls that had an intent and no outcome. They may have been sent, so Open gave each an outcome
-	// Unknown.
-	Closed []string
+	// Closed are the calls that had an intent and no outcome. They may have been sent, so Open wrote each the outcome Unknown.
+	Closed []ClosedCall
 	// Signatures are those of intents to write or spend whose date is not older than ReplayWindow at Earliest: they must not be
 	// taken a second time. They come in no order.
 	Signatures []Signature
@@ -45,6 +44,9 @@ type Recovery struct {
 	// LastSeq is the last record that was found, before the closing outcomes and the start record; 0 in a new log.
 	LastSeq uint64
 }
+
+// ClosedCall is a call that Open closed, and its effect.
+type ClosedCall struct{ Call, Effect string }
 
 // Signature is an inbound signature that was accepted.
 type Signature = logfile.Signature
@@ -99,7 +101,7 @@ func (r *recovery) settle() { r.found.Earliest = earlier(r.lately.butOne, r.now)
 
 func (r *recovery) cutoff() time.Time { return r.found.Earliest.Add(-ReplayWindow) }
 
-// scan reads as far back as is needed and gives what the live segment ends in. A last segment that was named and has no
+// scan reads as far back as is needed and returns what the live segment ends in. A last segment that was named and has no
 // record yet is not counted: it has to begin with a checkpoint, which cannot be written before what a start writes.
 func (r *recovery) scan() (live scanned, err error) {
 	segments, err := r.segments()
@@ -154,7 +156,7 @@ func (r *recovery) expect(segments []string, offset int64) {
 }
 
 // back reads from the last segment back to the last start record, and to the oldest segment that may hold signatures of
-// interest. It gives what it found in the last one.
+// interest. It returns what it found in the last one.
 func (r *recovery) back(segments []string, ends []ends) (live scanned, err error) {
 	last := len(segments) - 1
 	var later logfile.SegmentLink
@@ -186,7 +188,7 @@ func (r *recovery) back(segments []string, ends []ends) (live scanned, err error
 	return live, nil
 }
 
-// forward has the tree from the first record on. Only the logs of versions before checkpoints need it, until they have a
+// forward builds the tree from the first record on. Only the logs of versions before checkpoints need it, until they have a
 // segment that begins with one.
 func (r *recovery) forward(segments []string) (err error) {
 	if r.stated {
@@ -418,7 +420,7 @@ func (r *recovery) merge(t *tally) {
 	}
 }
 
-// closing gives the outcome that closes an open intent.
+// closing returns the outcome that closes an open intent.
 func closing(h *logfile.Head) *logfile.Record {
 	return &logfile.Record{
 		Kind: logfile.KindOutcome, Call: h.Call, Caller: h.Caller,
@@ -441,8 +443,8 @@ func removeUnfinished(d disk, names ...string) error {
 	return nil
 }
 
-// checkNames refuses names that look like segments and are none, such as copies made by hand: nobody should believe
-// that they are part of the log.
+// checkNames refuses names that look like segments and are none, such as copies made by hand: no one should take them for
+// part of the log.
 func checkNames(names []string) error {
 	for _, name := range names {
 		if _, ok := logfile.ParseSegmentName(name); !ok && strings.HasSuffix(name, logfile.SegmentSuffix) {

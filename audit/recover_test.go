@@ -78,7 +78,7 @@ func TestClosing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer end(l)
-	if want := []string{"a", "d", "e"}; !slices.Equal(found.Closed, want) {
+	if want := []ClosedCall{{"a", "spend"}, {"d", "spend"}, {"e", "spend"}}; !slices.Equal(found.Closed, want) {
 		t.Errorf("closed %v, want %v", found.Closed, want)
 	}
 	records := contents(t, d)[11:]
@@ -92,8 +92,8 @@ func TestClosing(t *testing.T) {
 	}
 }
 
-// TestClosingTellsWhose: an outcome that a start writes says what was called, whose account may have paid, and by which plan it was decided.
-func TestClosingTellsWhose(t *testing.T) {
+// TestClosingNamesTheCaller: an outcome that a start writes says what was called, whose account may have paid, and by which plan it was decided.
+func TestClosingNamesTheCaller(t *testing.T) {
 	intent := typical()
 	intent.Seq, intent.Commit, intent.Deprecated, intent.Plan = 2, 2, true, "00112233445566aa"
 	d := diskWith(map[uint64]string{1: line(1, 1, logfile.KindStart, "") + string(intent.Append(nil)) + "\n"})
@@ -280,13 +280,13 @@ func TestTornCommit(t *testing.T) {
 	b := []byte(text + commit + zeros(3000))
 	for seed := range uint64(200) {
 		rng := rand.New(rand.NewPCG(seed, 1))
-		torn := slices.Clone(b)
+		partial := slices.Clone(b)
 		for s := len(text) / sector; s < len(text+commit)/sector+1; s++ {
 			if rng.IntN(3) == 0 {
-				clear(torn[max(s*sector, len(text)):min((s+1)*sector, len(torn))])
+				clear(partial[max(s*sector, len(text)):min((s+1)*sector, len(partial))])
 			}
 		}
-		d := diskWith(map[uint64]string{1: string(torn)})
+		d := diskWith(map[uint64]string{1: string(partial)})
 		l, found, err := Open(small(d))
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
@@ -321,7 +321,7 @@ func TestPhantomCommit(t *testing.T) {
 	end(l)
 	d = d.kill()
 	l, found, err := Open(small(d))
-	if err != nil || !slices.Equal(found.Closed, []string{"a"}) {
+	if err != nil || !slices.Equal(ids(found.Closed), []string{"a"}) {
 		t.Fatalf("recovery: closed %v, %v", found.Closed, err)
 	}
 	d.mu.Lock()
@@ -380,4 +380,11 @@ func FuzzRecovery(f *testing.F) {
 			t.Errorf("the second opening recovers %+v", found)
 		}
 	})
+}
+
+func ids(closed []ClosedCall) (all []string) {
+	for _, c := range closed {
+		all = append(all, c.Call)
+	}
+	return all
 }

@@ -23,7 +23,7 @@ const (
 	maxKnown = 600
 )
 
-// Queuer takes records that nobody waits for, and the last ones before it is closed; a [Log] is one.
+// Queuer takes records that no caller waits for, and the last ones before it is closed; a [Log] is one.
 type Queuer interface {
 	Queue(r *logfile.Record) error
 	QueueLast(r *logfile.Record) error
@@ -70,7 +70,7 @@ type Refusals struct {
 	known    map[string]int           // records of known callers in this minute, by caller: names of the configuration only
 	counts   map[logfile.Count]uint64 // by Count without its number
 	others   map[logfile.Count]uint64 // the same without source and caller, for sources beyond maxCounts
-	withheld uint64                   // records that Daily had no room for
+	withheld uint64                   // records that Daily had no space for
 }
 
 // NewRefusals returns a Refusals that writes to log.
@@ -97,7 +97,7 @@ func (s *Refusals) Unknown(now time.Time, from source.Source, why logfile.Count,
 	return false
 }
 
-// write queues a record of an unauthenticated peer, unless the day has no room for it. What a summary may need is left.
+// write queues a record of an unauthenticated peer, and reports whether the day had space for it. What a summary may need is left.
 func (s *Refusals) write(now time.Time, r *logfile.Record) bool {
 	size := len(r.Append(nil)) + 1
 	s.mu.Lock()
@@ -126,7 +126,7 @@ func (s *Refusals) Known(now time.Time, r *logfile.Record) (written bool) {
 	return false
 }
 
-// mayRecord counts a record of a known caller, if there may be one more in this minute.
+// mayRecord reports whether there may be one more record of a known caller in this minute, and counts it.
 func (s *Refusals) mayRecord(now time.Time, caller string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -166,7 +166,7 @@ func (s *Refusals) Close() {
 	s.flush(s.log.QueueLast)
 }
 
-// flush writes the summary and says whether nothing is left to write. mu is held, so that nothing is counted into a
+// flush writes the summary and reports whether nothing is left to write. mu is held, so that nothing is counted into a
 // summary that is being written; Queue does not wait for the disk.
 func (s *Refusals) flush(queue func(*logfile.Record) error) bool {
 	if len(s.counts) == 0 && len(s.others) == 0 {
@@ -182,7 +182,7 @@ func (s *Refusals) flush(queue func(*logfile.Record) error) bool {
 	return true
 }
 
-// summary gives the counts, largest first.
+// summary returns the counts, largest first.
 func (s *Refusals) summary() []logfile.Count {
 	lines := make([]logfile.Count, 0, len(s.counts)+len(s.others))
 	for c, n := range s.counts {

@@ -77,7 +77,7 @@ func TestUnknownPeersAreSummarised(t *testing.T) {
 	}
 }
 
-// TestFloodIsBounded: strangers with any number of addresses get a bounded number of records, and each is counted.
+// TestFloodIsBounded: unauthenticated peers with any number of addresses get a bounded number of records, and each is counted.
 func TestFloodIsBounded(t *testing.T) {
 	q := &queue{}
 	s := NewRefusals(q, RefusalBounds{PerSource: 5, Sources: 100})

@@ -50,7 +50,7 @@ func (s *segment) rewrite(from int64) error {
 	return fatal("syncing audit segment "+s.name, s.file.Sync())
 }
 
-// wipe puts zeros over what is not a record, up to end. It does not cut the file, whose room a full disk may not give
+// wipe puts zeros over what is not a record, up to end. It does not cut the file, whose space a full disk may not grant
 // again.
 func (s *segment) wipe(end int64) error {
 	if end <= s.offset {

@@ -16,7 +16,7 @@ type scanned struct {
 	stop   uint64              // the stop record that no start record follows yet; 0 when there is none
 	base   logfile.SegmentLink // where the segment begins
 	chain  logfile.Chain       // where the records end
-	ledger *logfile.Ledger     // the same; nil when nobody asks for it
+	ledger *logfile.Ledger     // the same; nil when it is not asked for
 	whole  error               // says what is wrong with what stands behind the records, as of a segment that others follow
 }
 
@@ -74,7 +74,7 @@ func (s *scanned) follow(h *logfile.Head, line []byte) error {
 	return s.ledger.AddHead(h, line)
 }
 
-// mayFollowStop knows what stands behind a stop record: its checkpoint, and what the next opening closes and begins with.
+// mayFollowStop reports whether a record may stand behind a stop record: its checkpoint, and what the next opening closes and begins with.
 func mayFollowStop(h *logfile.Head, stop uint64) bool {
 	switch h.Kind {
 	case logfile.KindCheckpoint:

@@ -73,7 +73,7 @@ func (s *segment) discard() error {
 	return errors.Join(s.file.Close(), s.disk.Remove(s.name))
 }
 
-// publish gives the segment its name, durably. Its first record will be seq.
+// publish renames the segment to its name, durably. Its first record will be seq.
 func (s *segment) publish(seq uint64) error {
 	name := logfile.SegmentName(seq)
 	if _, err := s.disk.Stat(name); err == nil {
@@ -110,7 +110,7 @@ func (s *segment) append(b []byte) error {
 	}
 	s.size = max(s.size, s.offset+int64(len(b)))
 	if err := s.file.Sync(); err != nil {
-		// The kernel may have dropped the bytes and forget the error: a second fsync could succeed without them.
+		// The kernel may have dropped the bytes and the error: a second fsync could succeed without them.
 		return fatal("syncing audit segment "+s.name, err)
 	}
 	got, err := s.disk.Stat(s.name)
@@ -177,7 +177,7 @@ func (s *segment) zeros(size int64) error {
 
 // try writes zeros over the last of those behind the records, if there are enough. A disk that does not take them is asked again.
 func (s *segment) try() error {
-	if s.room() < pageSize {
+	if s.space() < pageSize {
 		return nil
 	}
 	if _, err := s.file.WriteAt(make([]byte, pageSize), s.size-pageSize); err != nil {
@@ -196,5 +196,5 @@ func (s *segment) trim() error {
 	return fatal("syncing audit segment "+s.name, s.file.Sync())
 }
 
-// room is how many bytes of zeros lie behind the last record.
-func (s *segment) room() int64 { return max(s.size-s.offset, 0) }
+// space is how many bytes of zeros lie behind the last record.
+func (s *segment) space() int64 { return max(s.size-s.offset, 0) }

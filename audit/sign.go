@@ -10,7 +10,7 @@ import (
 // Key is the public key that verifies the checkpoints that the log writes.
 func (l *Log) Key() checkpoint.PublicKey { return l.key }
 
-// checkpointDue says whether a checkpoint has to follow the records taken so far. mu is held.
+// checkpointDue reports whether a checkpoint has to follow the records taken so far. mu is held.
 func (l *Log) checkpointDue() bool {
 	if l.nextSegment != nil {
 		return true
@@ -18,10 +18,10 @@ func (l *Log) checkpointDue() bool {
 	if !l.late && l.status.LastSeq-l.lastCheckpoint < uint64(l.cfg.Checkpoints.Records) {
 		return false
 	}
-	return l.status.Room-l.pending() >= int64(l.cfg.Reserve) // a full disk keeps its last room for outcomes
+	return l.status.Preallocated-l.pending() >= int64(l.cfg.Reserve) // a full disk keeps its last space for outcomes
 }
 
-// reserve gives the next checkpoint its seq: records that come from now on stand behind it. mu is held.
+// reserve assigns the next checkpoint's seq: records that come from now on stand behind it. mu is held.
 func (l *Log) reserve() uint64 {
 	l.status.LastSeq++
 	l.lastCheckpoint = l.status.LastSeq
@@ -49,7 +49,7 @@ func (l *Log) writeCheckpoint(seq uint64, commit func(*batch) error) error {
 	if err := l.rotate(seq); isFatal(err) {
 		return err
 	} else if err != nil {
-		l.tell(err)
+		l.notePreallocated(err)
 	}
 	if err := l.sign(seq, commit); err != nil {
 		return err

@@ -20,7 +20,7 @@ func intent(t *testing.T, l *Log, call string) {
 	}
 }
 
-// signed gives how many records the last checkpoint covers, once the committer has nothing to do.
+// signed returns how many records the last checkpoint covers, once the committer has nothing to do.
 func signed(l *Log) uint64 {
 	synctest.Wait()
 	return l.Status().Signed
@@ -119,7 +119,7 @@ func TestCheckpointByCount(t *testing.T) {
 	})
 }
 
-// TestCheckpointsLeaveTheReserve: on a full disk none is written but the last one; with room again they go on.
+// TestCheckpointsLeaveTheReserve: on a full disk none is written but the last one; with space again they go on.
 func TestCheckpointsLeaveTheReserve(t *testing.T) {
 	for _, freed := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -140,9 +140,9 @@ func TestCheckpointsLeaveTheReserve(t *testing.T) {
 			if err := l.Outcome(t.Context(), &logfile.Record{Call: "0"}); err != nil {
 				t.Fatal(err)
 			}
-			before, room := signed(l), l.Status().Room
+			before, room := signed(l), l.Status().Preallocated
 			time.Sleep(time.Hour)
-			if got := l.Status(); n == 0 || got.Signed != before || got.Room != room || before >= got.LastSeq-1 {
+			if got := l.Status(); n == 0 || got.Signed != before || got.Preallocated != room || before >= got.LastSeq-1 {
 				t.Errorf("an hour on a full disk, after %d records: %d signed of %d, room %d; then %+v", n, before, got.LastSeq, room, got)
 			}
 			if freed {
@@ -247,7 +247,7 @@ func TestPublished(t *testing.T) {
 	})
 }
 
-// TestUnsigned: a start says how many records nobody had signed.
+// TestUnsigned: a start says how many records were not signed.
 func TestUnsigned(t *testing.T) {
 	for _, ending := range []string{"close", "kill"} {
 		synctest.Test(t, func(t *testing.T) {

@@ -45,7 +45,7 @@ func (l *Log) took(d time.Duration) {
 	}
 }
 
-// waitedInVain notes that an intent which came at a time was not durable when its caller gave up: it may have waited for the commit
+// waitedInVain notes that an intent which came at a time was not durable when its caller stopped waiting: it may have waited for the commit
 // before its own, neither of which took too long for itself.
 func (l *Log) waitedInVain(since time.Time) {
 	l.mu.Lock()
@@ -64,7 +64,7 @@ func (l *Log) trial() <-chan time.Time {
 	return time.After(l.deadline())
 }
 
-// try has the disk make something durable that is no record, and notes how long it takes.
+// try makes the disk sync something that is no record, and notes how long it takes.
 func (l *Log) try() error {
 	start := l.cfg.Now()
 	l.setBusySince(start)

@@ -189,7 +189,7 @@ func (d *memDisk) unbounded() {
 	d.budget = -1
 }
 
-// run gives what waits until nobody uses the log any more.
+// run returns a function that waits until the log is not used any more.
 func (s *soak) run(l *Log) (wait func()) {
 	var group sync.WaitGroup
 	d := s.d
@@ -335,8 +335,8 @@ func (s *soak) verify(when string, d *memDisk, inUse, allow bool) {
 	}
 	for _, fault := range faults {
 		begun := strings.HasPrefix(fault, "cut: the log holds no record")
-		torn := allow && (strings.HasPrefix(fault, "cut: zeros stand") || strings.HasPrefix(fault, "unsigned: there is no valid"))
-		if !begun && !torn {
+		partial := allow && (strings.HasPrefix(fault, "cut: zeros stand") || strings.HasPrefix(fault, "unsigned: there is no valid"))
+		if !begun && !partial {
 			s.Errorf("%s: %s", when, fault)
 		}
 	}

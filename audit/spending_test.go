@@ -54,7 +54,7 @@ func TestEvent(t *testing.T) {
 	})
 }
 
-// TestQueueOutcome: who queues an outcome goes on at once, and is told once: when it is durable, or lost with the log.
+// TestQueueOutcome: the caller that queues an outcome goes on at once, and is called back once: when it is durable, or lost with the log.
 func TestQueueOutcome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newMemDisk()

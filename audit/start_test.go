@@ -12,7 +12,7 @@ import (
 	"tollgate/audit/logfile"
 )
 
-// TestStartRoom: a log opens with the room that calls need, and has the rest soon, without a record that asks for it.
+// TestStartRoom: a log opens with the space that calls need, and has the rest soon, without a record that asks for it.
 func TestStartRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newMemDisk()
@@ -24,7 +24,7 @@ func TestStartRoom(t *testing.T) {
 			t.Errorf("the first call: %v", err)
 		}
 		synctest.Wait()
-		if room := l.Status().Room; room < reserve || room > d.budget {
+		if room := l.Status().Preallocated; room < reserve || room > d.budget {
 			t.Errorf("the log was opened with room for %d bytes, want %d and a bit", room, reserve)
 		}
 		d.mu.Lock()
@@ -32,13 +32,13 @@ func TestStartRoom(t *testing.T) {
 		d.mu.Unlock()
 		time.Sleep(startPause + 2*maxBackoff)
 		synctest.Wait()
-		if got, want := l.Status().Room, 2*reserve+l.cfg.Preallocate; got < want {
+		if got, want := l.Status().Preallocated, 2*reserve+l.cfg.Preallocate; got < want {
 			t.Errorf("then there is room for %d bytes, want %d", got, want)
 		}
 	})
 }
 
-// TestStartSteps: the room that a start did not wait for comes in steps, of which a call that comes meanwhile waits for one.
+// TestStartSteps: the space that a start did not wait for comes in steps, of which a call that comes meanwhile waits for one.
 func TestStartSteps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newMemDisk()
@@ -55,7 +55,7 @@ func TestStartSteps(t *testing.T) {
 		l, _ := open(t, cfg)
 		time.Sleep(startPause)
 		synctest.Wait()
-		if got, want := l.Status().Room, 2*int64(cfg.Default().Reserve)+l.cfg.Preallocate; got < want {
+		if got, want := l.Status().Preallocated, 2*int64(cfg.Default().Reserve)+l.cfg.Preallocate; got < want {
 			t.Errorf("there is room for %d bytes, want %d", got, want)
 		}
 		if steps := slices.Compact(sizes); len(steps) < 5 {
@@ -69,7 +69,7 @@ func TestStartSteps(t *testing.T) {
 	})
 }
 
-// TestStartUnderLoad: calls that come at once have room beyond that of the start.
+// TestStartUnderLoad: calls that come at once have space beyond that of the start.
 func TestStartUnderLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newMemDisk()
@@ -86,8 +86,8 @@ func TestStartUnderLoad(t *testing.T) {
 	})
 }
 
-// TestStartRefusals: what strangers are refused for is on record from the beginning, within half of the room that calls have then. When the
-// rest of the room does not come, it is not for strangers any more.
+// TestStartRefusals: what unauthenticated peers are refused for is on record from the beginning, within half of the space that calls have
+// then. When the rest of the space does not come, none is left for them.
 func TestStartRefusals(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -111,8 +111,8 @@ func TestStartRefusals(t *testing.T) {
 						break
 					}
 				}
-				if room := l.Status().Room - l.Status().Pending; room < reserve+startStep/2-logfile.MaxLine || room > reserve+startStep/2+logfile.MaxLine {
-					t.Errorf("strangers leave %d bytes, want %d", room, reserve+startStep/2)
+				if room := l.Status().Preallocated - l.Status().Pending; room < reserve+startStep/2-logfile.MaxLine || room > reserve+startStep/2+logfile.MaxLine {
+					t.Errorf("unauthenticated peers leave %d bytes, want %d", room, reserve+startStep/2)
 				}
 				if err := l.Intent(t.Context(), &logfile.Record{Call: "c"}); err != nil {
 					t.Error(err)
@@ -151,7 +151,7 @@ func TestStopsAllocating(t *testing.T) {
 		synctest.Wait()
 		close(closed)
 		synctest.Wait()
-		if room, most := l.Status().Room, l.startSize()+2*startStep+4*pageSize; room > most {
+		if room, most := l.Status().Preallocated, l.startSize()+2*startStep+4*pageSize; room > most {
 			t.Errorf("there is room for %d bytes, want %d at most", room, most)
 		}
 	})

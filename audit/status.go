@@ -15,7 +15,7 @@ type Status struct {
 	Pending      int64         // bytes taken and not durable yet
 	Segment      string        // file name of the live segment
 	SegmentBytes int64         // bytes of records in it
-	Room         int64         // bytes allocated behind them, the reserve included
+	Preallocated int64         // bytes allocated behind them, the reserve included
 	Free         int64         // free bytes of the file system, a second old at most while records come; -1 when not known
 	Commits      uint64        // writes that became durable since Open, one fsync each
 	LastCommit   time.Duration // how long the last of them took

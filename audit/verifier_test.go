@@ -17,7 +17,7 @@ type verifier struct {
 	commit      uint64
 }
 
-// add takes the next record; first tells that it is the first one of its segment.
+// add takes the next record; first reports whether it is the first one of its segment.
 func (v *verifier) add(r *logfile.Record, line []byte, first bool) error {
 	if r.Commit != v.commit && r.Commit != r.Seq {
 		return fmt.Errorf("record %d is of commit %d, behind commit %d", r.Seq, r.Commit, v.commit)
@@ -44,7 +44,7 @@ func (v *verifier) add(r *logfile.Record, line []byte, first bool) error {
 	return nil
 }
 
-// pruned takes records of which only the hashes are left, and gives them with nothing but their numbers.
+// pruned takes records of which only the hashes are left, and returns them with nothing but their numbers.
 func (v *verifier) pruned(hashes []byte) []logfile.Record {
 	var records []logfile.Record
 	for leaf := range slices.Chunk(hashes, logfile.HashLength) {
@@ -83,7 +83,7 @@ func (v *verifier) checkpoint(r *logfile.Record, line []byte) error {
 	return nil
 }
 
-// verify reads the log in dir and gives its records.
+// verify reads the log in dir and returns its records.
 func verify(t testing.TB, dir string) []logfile.Record {
 	t.Helper()
 	var v verifier

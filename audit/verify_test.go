@@ -29,7 +29,7 @@ func verifyFiles(files fs.FS, kept []string, inUse, allowUnsigned bool) ([]strin
 	return faults, nil
 }
 
-// copied gives notes as lines of a file of copies.
+// copied returns notes as lines of a file of copies.
 func copied(notes []string) io.Reader {
 	var lines strings.Builder
 	for _, note := range notes {

@@ -10,7 +10,7 @@ import (
 )
 
 // longestGap is how much of the time between two checkpoints counts as time that the gateway ran. The rest it was stopped or
-// idle, or the clock was set ahead: records do not tell.
+// idle, or the clock was set ahead: records do not show which.
 const longestGap = time.Minute
 
 // walkedTime is how much of that time a start walks back over: a signature is good for ReplayWindow at most, and each time that the

@@ -156,7 +156,7 @@ func (h *random) start() *Log {
 	if err != nil {
 		h.Fatal(err)
 	}
-	if !slices.Equal(found.Closed, closed) {
+	if !slices.Equal(ids(found.Closed), closed) {
 		h.Errorf("closed %v, want %v", found.Closed, closed)
 	}
 	if found.Earliest.After(earliest) {
@@ -246,7 +246,7 @@ func (h *random) intent() *logfile.Record {
 func (h *random) call(l *Log) {
 	r := h.intent()
 	if err := l.Intent(h.Context(), r); err != nil {
-		return // there may be too little room for a moment
+		return // there may be too little space for a moment
 	}
 	switch o := (&logfile.Record{Kind: logfile.KindOutcome, Call: r.Call, Outcome: logfile.Succeeded}); h.rng.IntN(6) {
 	case 0: // none

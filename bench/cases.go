@@ -74,13 +74,13 @@ func byteSize(n int) string {
 	return fmt.Sprintf("%d KB", n>>10)
 }
 
-// pad closes a JSON object with a member that nobody reads, so that the whole has the size.
+// pad closes a JSON object with a member that is not read, so that the whole has the size.
 func pad(object string, size int) []byte {
 	const before, after = `,"remark":"`, `"}`
 	return []byte(object + before + strings.Repeat("x", size-len(object)-len(before)-len(after)) + after)
 }
 
-// chosen gives the tasks that a list names; parts of names will do ("h1", "get").
+// chosen returns the tasks that a list names; parts of names will do ("h1", "get").
 func chosen(list string) ([]task, error) {
 	var some []task
 	for _, t := range tasks() {
@@ -94,7 +94,7 @@ func chosen(list string) ([]task, error) {
 	return some, nil
 }
 
-// matches tells whether a name holds a word of a list; all names match the empty list.
+// matches reports whether a name holds a word of a list; all names match the empty list.
 func matches(name, list string) bool {
 	if list == "" {
 		return true

@@ -61,7 +61,7 @@ func sameBody(got, want []byte) bool {
 	return bytes.Equal(got, want)
 }
 
-// verify computes the signature of what arrived anew, for the headers that it names, and compares. This is a second way
+// verify recomputes the signature of what arrived, for the headers that it names, and compares. This is a second way
 // to write down the scheme: paths and queries are in their canonical form here, or the signature is wrong.
 func verify(r *http.Request, body []byte) error {
 	got := r.Header.Get("Authorization")

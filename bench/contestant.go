@@ -26,7 +26,7 @@ func (c contestant) stop() {
 	}
 }
 
-// blame says whose error it is, with what the proxy said.
+// blame returns whose error it is, with what the proxy said.
 func (c contestant) blame(t task, err error) error {
 	return fmt.Errorf("%s, %s: %w\n%s", c.title, t.title, err, c.at(t).output())
 }

@@ -15,7 +15,7 @@ type cores struct {
 	load  []int // callers and upstream
 }
 
-// share gives the last core to the proxy and the others to this process.
+// share assigns the last core to the proxy and the others to this process.
 func share() (cores, error) {
 	var set unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &set); err != nil {

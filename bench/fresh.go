@@ -94,7 +94,7 @@ func (l *load) held(p *process) (int64, error) {
 // connection in good order.
 func (w *world) handshakes(c contestant, r *results) error {
 	sessions := tls.NewLRUClientSessionCache(1)
-	if err := w.handshake(c.usual.address, sessions, false); err != nil { // which gives the first session
+	if err := w.handshake(c.usual.address, sessions, false); err != nil { // which brings the first session
 		return err
 	}
 	for _, kind := range []struct {
@@ -119,7 +119,7 @@ func (w *world) handshakes(c contestant, r *results) error {
 	return nil
 }
 
-// handshake reads to the end, and so what a server gives to resume by.
+// handshake reads to the end, and so the tickets that a server sends.
 func (w *world) handshake(address string, sessions tls.ClientSessionCache, resume bool) error {
 	conn, err := w.dialWith(address, "http/1.1", sessions, resume)
 	if err != nil {

@@ -44,7 +44,7 @@ func (s spread) orNaN() float64 {
 	return s.median
 }
 
-// reached says which bound holds, the furthest first.
+// reached returns which bound holds, the furthest first.
 func (g goal) reached() string {
 	switch {
 	case g.found <= g.aim:

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// machine says on what the figures were taken.
+// machine describes on what the figures were taken.
 func machine() string {
 	return fmt.Sprintf("%s, %d cores; Linux %s; %s; nginx %s; HAProxy %s; both sides %s, %s, P-256 certificates.",
 		cpuModel(), runtime.NumCPU(), kernel(), runtime.Version(), version("nginx", "-v"), version("haproxy", "-v"),
@@ -35,7 +35,7 @@ func field(text, name string) string {
 	return "unknown"
 }
 
-// kernel gives the version without what a builder appended.
+// kernel returns the version without what a builder appended.
 func kernel() string {
 	var name unix.Utsname
 	if unix.Uname(&name) != nil {

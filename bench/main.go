@@ -37,7 +37,7 @@ func main() {
 	flag.StringVar(&o.parts, "parts", "", "parts of names of what is measured, with commas: load, latency, handshakes, start, memory (all)")
 	flag.BoolVar(&o.own, "own", false, "leave out the kernel's threads, which on a busy machine work for others")
 	flag.StringVar(&o.base, "base", "", "a `folder` with another state of Tollgate's code: its build takes part as tollgate-base")
-	flag.BoolVar(&o.quick, "quick", false, "three short rounds, unless told otherwise of HTTP/1.1 GET and POST 1 KB and of load, latency and start")
+	flag.BoolVar(&o.quick, "quick", false, "three short rounds, unless set otherwise, of HTTP/1.1 GET and POST 1 KB and of load, latency and start")
 	flag.StringVar(&o.disk, "disk", "/var/tmp", "a `folder` on a disk, for audit log and other logs")
 	flag.StringVar(&o.memory, "memory", "/dev/shm", "a `folder` on a tmpfs, for the audit log without fsync")
 	flag.StringVar(&o.write, "write", "", "a Markdown `file` whose figures are replaced, if the run is a whole one")

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// sample is what one turn of one proxy at one case gave.
+// sample is the result of one turn of one proxy at one case.
 type sample struct {
 	usage                    // for each call
 	rate       float64       // calls in a second

@@ -19,7 +19,7 @@ type process struct {
 	cmd     *exec.Cmd
 	address string
 	log     string // where its output goes
-	scratch string // a folder that nobody needs once it has ended
+	scratch string // a folder that is removed once it has ended
 	exited  chan struct{}
 	beside  *process // ends with it
 }
@@ -165,7 +165,7 @@ func (p *process) rss() (int64, error) {
 	return sum, nil
 }
 
-// freeAddress finds a port of loopback on which nobody listens.
+// freeAddress finds a port of loopback on which no process listens.
 func freeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -90,7 +90,7 @@ var parts = []struct {
 
 const unknownPart = "unassigned"
 
-// partOf gives the part of a stack, whose innermost function is first, and the function that decided it.
+// partOf returns the part of a stack, whose innermost function is first, and the function that decided it.
 func partOf(stack []string) (part, function string) {
 	for _, function := range stack {
 		for _, p := range parts {
@@ -174,7 +174,7 @@ func (s *shares) top(part string) string {
 	return strings.Join(all, ", ")
 }
 
-// byCount gives the names with the highest count first.
+// byCount returns the names with the highest count first.
 func byCount(counts map[string]int) []string {
 	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
 		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))

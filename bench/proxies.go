@@ -69,7 +69,7 @@ func startBaseTollgate(w *world, address string) (*process, error) {
 	return w.startTollgate(address, w.dir, tollgateOptions{binary: w.binaries.base})
 }
 
-// startIndexedTollgate keeps the index by which calls are found as well, as the product does unless told otherwise.
+// startIndexedTollgate keeps the index by which calls are found as well, as the product does by default.
 func startIndexedTollgate(w *world, address string) (*process, error) {
 	return w.startTollgate(address, w.dir, tollgateOptions{index: true})
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// spread is what several rounds gave.
+// spread sums up the results of several rounds.
 type spread struct{ median, min, max float64 }
 
 // spreadOf sums up the values of rounds; with none it is zero.
@@ -32,7 +32,7 @@ func ratios(values, by []float64) []float64 {
 	return all
 }
 
-// quantile gives the value below which a part of the sorted values lies.
+// quantile returns the value below which a part of the sorted values lies.
 func quantile[T cmp.Ordered](sorted []T, part float64) T {
 	return sorted[min(int(part*float64(len(sorted))), len(sorted)-1)]
 }

@@ -52,7 +52,7 @@ func (u *upstream) accept() {
 		}
 		go func() {
 			defer conn.Close()
-			_ = u.serve(conn) // the proxy will tell by its answer that something went wrong
+			_ = u.serve(conn) // the proxy's answer will show that something went wrong
 		}()
 	}
 }
@@ -71,7 +71,7 @@ func (u *upstream) serve(conn net.Conn) error {
 
 // call reads one call.
 func (u *upstream) call(reader *bufio.Reader) error {
-	if _, err := reader.Peek(1); err != nil { // now that a call comes, somebody may want to look at it
+	if _, err := reader.Peek(1); err != nil { // now that a call comes, a test may want to look at it
 		return err
 	}
 	check := u.check.Load()

@@ -109,7 +109,7 @@ func (w *world) remove() {
 	}
 }
 
-// configure fills in a configuration from configs and gives its path.
+// configure fills in a configuration from configs and returns its path.
 func (w *world) configure(name string, values any) (string, error) {
 	t, err := template.ParseFS(configs, "configs/"+name)
 	if err != nil {

@@ -24,7 +24,7 @@ func TestConfigure(t *testing.T) {
 	}
 }
 
-// Tollgate takes its configuration: a key that is renamed shows here, not when somebody wants to measure.
+// Tollgate takes its configuration: a key that is renamed shows here, not when a measurement is due.
 func TestTollgateConfiguration(t *testing.T) {
 	w := testWorld(t)
 	v := w.values("127.0.0.1:4711")

@@ -58,8 +58,8 @@ func (a *Accounts) add(kind *account, value string, k *arena) error {
 	return nil
 }
 
-// reads tells whether an operation reads an account from a field, by the catalog. Of an endpoint that the operator declared
-// nobody knows: each counts.
+// reads reports whether an operation reads an account from a field, by the catalog. For an endpoint that the operator
+// declared it is not known: each field counts.
 func reads(op *catalog.Operation, field string) bool {
 	if op.Site == "" {
 		return true

@@ -31,11 +31,11 @@ type Outcome struct {
 	From      string  // FromBody or FromStatus
 	ErrorCode string  // "CBC.99005003", "APIG.0308"; at most 64 of A-Z a-z 0-9 - _ . ; empty if there is none to rely on
 	Message   string  // error_msg of a failure, one line of at most 256 bytes; empty for sensitive operations, which it might quote
-	RequestID string  // request_id of the body, as the provider's gateway gives it; at most 128 of A-Z a-z 0-9 - _ .
+	RequestID string  // request_id of the body, as the provider's gateway sets it; at most 128 of A-Z a-z 0-9 - _ .
 	Fields    []Value // in the catalog's order, only those that occur
 
 	// Failed are the items of a call that spends of which the answer says that they failed, by their ids in lower case. There are none where
-	// it does not say so without doubt.
+	// it does not say so unambiguously.
 	Failed []string
 
 	// Foreign is the member by which the answer shows that it belongs to another request (see [catalog.Repeat]), as the catalog
@@ -117,7 +117,7 @@ func (r *answerReader) release() {
 	answerReaders.Put(r)
 }
 
-// read tells whether the body could be read without doubt.
+// read reports whether the body could be read unambiguously.
 func (r *answerReader) read(body []byte) bool {
 	r.walker.visitor = r
 	err := r.walker.walk(body)
@@ -139,7 +139,7 @@ func (r *answerReader) outcome(byStatus Outcome) Outcome {
 		o.Result = Partial
 	}
 	if o.Result == Failure && !r.op.Sensitive {
-		o.Message = oneLine(r.message, 256)
+		o.Message = truncate(r.message, 256)
 	}
 	o.Fields, o.Failed = r.found.values(!r.op.Sensitive), r.failedItems()
 	return o
@@ -231,7 +231,7 @@ func (r *answerReader) scalar(kind kind, raw []byte) string {
 	return r.lenient(kind, raw)
 }
 
-// lenient gives the text of a scalar, "" for anything else.
+// lenient returns the text of a scalar, "" for anything else.
 func (r *answerReader) lenient(kind kind, raw []byte) string {
 	if raw == nil || kind == 'n' {
 		return ""
@@ -264,7 +264,7 @@ func OneReading(body []byte) bool {
 	return w.walk(body) == nil
 }
 
-// nothing is a visitor to whom it does not matter what a body says.
+// nothing is a visitor that ignores what a body says.
 type nothing struct{}
 
 func (nothing) member([]byte, bool) error { return nil }

@@ -41,7 +41,7 @@ func (k *arena) add(list []string, value string) []string {
 	return append(list, value)
 }
 
-// list gives an empty list with room for one value.
+// list returns an empty list with room for one value.
 func (k *arena) list() []string {
 	if len(k.lists) == 0 {
 		k.lists = make([]string, arenaLists)

@@ -37,8 +37,8 @@ func GaveUpOnTheWay(status int, code string) bool {
 	return gaveUp && !isBillingCode(code)
 }
 
-// isBillingCode knows the codes of the billing system itself. Others come from the gateway before it, which may not
-// have looked at the signature, and does not know what became of a call.
+// isBillingCode reports whether a code is the billing system's own. Others come from the gateway before it, which may not
+// have looked at the signature, and does not know the outcome of a call.
 func isBillingCode(code string) bool { return strings.HasPrefix(code, "CBC.") }
 
 // RequestID returns the provider's id of a call, of at most 128 bytes: from the header of the answer, or else from its body.

@@ -46,7 +46,7 @@ func TestWhereAnAnswerComesFrom(t *testing.T) {
 			t.Errorf("site %q, %d %s: reached the service: %t", test.op.Site, test.status, test.code, got)
 		}
 		if got := GaveUpOnTheWay(test.status, test.code); got != test.gaveUp {
-			t.Errorf("%d %s: gave up on the way: %t", test.status, test.code, got)
+			t.Errorf("%d %s: stopped on the way: %t", test.status, test.code, got)
 		}
 	}
 }

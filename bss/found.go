@@ -31,7 +31,7 @@ type findings struct {
 	space [4]finding // where it begins
 }
 
-// of gives what was found of a field, nil if nothing was.
+// of returns what was found of a field, nil if nothing was.
 func (f *findings) of(index int) *finding {
 	for i := range f.list {
 		if f.list[i].index == index {

@@ -7,7 +7,7 @@ import (
 	"tollgate/catalog"
 )
 
-// itemList is where answers list items that failed, or items with what became of each.
+// itemList is where answers list items that failed, or items with the result of each.
 type itemList struct {
 	elements, id string
 	failed       bool // all of them
@@ -22,10 +22,10 @@ var itemLists = [...]itemList{
 // maxItems is the most items of an answer that are listed: a request has no more.
 const maxItems = 256
 
-// items are the things of which an answer to a call that spends says what became of them. Ids are in lower case.
+// items are the things whose results are in an answer to a call that spends. Ids are in lower case.
 type items struct {
 	allFailed, allDone []string
-	doubtful           bool // it cannot be said which failed
+	ambiguous          bool // it cannot be said which failed
 
 	// The element of a list that is being read.
 	open   bool
@@ -48,7 +48,7 @@ func (i *items) judge(said string, failed bool) {
 
 // name sets the id of the element that is being read.
 func (i *items) name(id string) {
-	i.doubtful = i.doubtful || i.id != "" || id == ""
+	i.ambiguous = i.ambiguous || i.id != "" || id == ""
 	i.id = id
 }
 
@@ -57,7 +57,7 @@ func (i *items) end() {
 	if !i.open {
 		return
 	}
-	i.doubtful = i.doubtful || i.id == "" || i.failed && i.fine
+	i.ambiguous = i.ambiguous || i.id == "" || i.failed && i.fine
 	if i.failed {
 		i.allFailed = i.add(i.allFailed, i.id)
 	} else {
@@ -68,16 +68,16 @@ func (i *items) end() {
 
 func (i *items) add(list []string, id string) []string {
 	if len(list) == maxItems || slices.Contains(list, strings.ToLower(id)) {
-		i.doubtful = true
+		i.ambiguous = true
 		return list
 	}
 	return append(list, strings.ToLower(id))
 }
 
-// failedItems returns the items that failed; none where the answer does not say so without doubt.
+// failedItems returns the items that failed; none where the answer does not say so unambiguously.
 func (r *answerReader) failedItems() []string {
 	r.items.end()
-	if r.items.doubtful {
+	if r.items.ambiguous {
 		return nil
 	}
 	for _, id := range r.items.allFailed {
@@ -115,10 +115,10 @@ func (r *answerReader) checkItemName(top bool) {
 		list := &itemLists[n]
 		name := strings.TrimSuffix(list.elements, "[]")
 		if top && equalFold(path, name) {
-			r.items.doubtful = r.items.doubtful || string(path) != name || r.lists&(1<<n) != 0
+			r.items.ambiguous = r.items.ambiguous || string(path) != name || r.lists&(1<<n) != 0
 			r.lists |= 1 << n
 		} else if equalFold(path, list.id) && string(path) != list.id {
-			r.items.doubtful = true
+			r.items.ambiguous = true
 		}
 	}
 }

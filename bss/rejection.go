@@ -43,7 +43,7 @@ func (r Rejection) KeysInDoubt() bool {
 // for less would go on until the key is locked.
 func IllegibleRejection() Rejection { return Rejection{Kind: Illegible} }
 
-// String says in words what the rejection is about.
+// String describes what the rejection is about.
 func (r Rejection) String() string {
 	switch r.Kind {
 	case WrongSignature:

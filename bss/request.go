@@ -232,7 +232,7 @@ func (r *requestReader) value(kind kind, raw []byte) error {
 	return r.accountValue(kind, raw)
 }
 
-// expected gives the fields that the present path leads to. The elements of an array have one path, and may be thousands.
+// expected returns the fields that the present path leads to. The elements of an array have one path, and may be thousands.
 func (r *requestReader) expected() []match {
 	if bytes.Equal(r.walker.path, r.matchedPath) {
 		return r.matched

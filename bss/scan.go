@@ -20,7 +20,7 @@ type scanner struct {
 	escaped bool // something is escaped in the string read last
 }
 
-// peek gives the next byte that is not white space (section 2), 0 at the end.
+// peek returns the next byte that is not white space (section 2), 0 at the end.
 func (s *scanner) peek() byte {
 	for ; s.pos < len(s.text); s.pos++ {
 		if c := s.text[s.pos]; c > ' ' || c != ' ' && c != '\n' && c != '\t' && c != '\r' {
@@ -30,7 +30,7 @@ func (s *scanner) peek() byte {
 	return 0
 }
 
-// accept reads c if it comes next.
+// accept reads c if it comes next, and reports whether it did.
 func (s *scanner) accept(c byte) bool {
 	if s.peek() != c {
 		return false
@@ -91,7 +91,7 @@ func (s *scanner) quoted() []byte {
 	return nil
 }
 
-// plain reads what stands for itself in a string, and tells whether it is UTF-8 and something follows it.
+// plain reads what stands for itself in a string, and reports whether it is UTF-8 and something follows it.
 func (s *scanner) plain() bool {
 	n, ascii := plainLength(s.text[s.pos:])
 	if !ascii && !utf8.Valid(s.text[s.pos:s.pos+n]) {
@@ -107,7 +107,7 @@ const (
 	highs = 0x8080808080808080
 )
 
-// plainLength counts the bytes before the first quote, backslash or control character, and tells whether all are ASCII.
+// plainLength counts the bytes before the first quote, backslash or control character, and reports whether all are ASCII.
 func plainLength(b []byte) (n int, ascii bool) {
 	var seen uint64
 	for ; ; n += 8 {
@@ -152,7 +152,7 @@ func special(w uint64) uint64 { return below(w) &^ w & highs }
 // control characters, below 0x21; that with a backslash makes the backslash the only byte below 1.
 func below(w uint64) uint64 { return ((w ^ 2*ones) - 0x21*ones) | ((w ^ '\\'*ones) - ones) }
 
-// word gives the first eight bytes. At the end of the text zeros stand for those that are missing: control characters, at
+// word returns the first eight bytes. At the end of the text zeros stand for those that are missing: control characters, at
 // which every search ends.
 func word(b []byte) uint64 {
 	if len(b) >= 8 {
@@ -163,7 +163,7 @@ func word(b []byte) uint64 {
 	return binary.LittleEndian.Uint64(last[:])
 }
 
-// numberLength gives the length of the number that b begins with (section 6), 0 if there is none.
+// numberLength returns the length of the number that b begins with (section 6), 0 if there is none.
 func numberLength(b []byte) int {
 	n := 0
 	if len(b) > 0 && b[0] == '-' {
@@ -186,7 +186,7 @@ func numberLength(b []byte) int {
 	return n + exponent
 }
 
-// fractionLength gives the length of the fraction that b begins with: 0 if there is none, -1 if it is at fault.
+// fractionLength returns the length of the fraction that b begins with: 0 if there is none, -1 if it is at fault.
 func fractionLength(b []byte) int {
 	if len(b) == 0 || b[0] != '.' {
 		return 0
@@ -223,7 +223,7 @@ func digits(b []byte) int {
 	return len(b)
 }
 
-// escapeLength gives the length of the escape sequence that b begins with (section 7), both halves of a surrogate pair
+// escapeLength returns the length of the escape sequence that b begins with (section 7), both halves of a surrogate pair
 // together; 0 if it is none.
 func escapeLength(b []byte) int {
 	switch {

@@ -97,7 +97,7 @@ func TestFaultsSayWhere(t *testing.T) {
 	}
 }
 
-// recorder is a visitor that writes down what it is told.
+// recorder is a visitor that writes down its calls.
 type recorder struct {
 	walker walker
 	events []string
@@ -123,7 +123,7 @@ func events(text []byte) ([]string, error) {
 	return r.events, err
 }
 
-// oracle tells what jsontext reads in a text.
+// oracle returns what jsontext reads in a text.
 func oracle(text []byte) (events []string, err error) {
 	dec := jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowDuplicateNames(true))
 	for first := true; first || dec.StackDepth() > 0; first = false {

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// jsonType tells whether a Content-Type leaves open that the body is JSON in UTF-8. Missing and text/plain do: error
+// jsonType reports whether a Content-Type leaves open that the body is JSON in UTF-8. Missing and text/plain do: error
 // pages of gateways come so.
 func jsonType(contentType string) bool {
 	if contentType == "" || contentType == "application/json" {
@@ -33,7 +33,7 @@ func IsUTF8(charset string) bool {
 	return false
 }
 
-// identifier gives s if it is at most limit of A-Z a-z 0-9 - _ . and otherwise "".
+// identifier returns s if it is at most limit of A-Z a-z 0-9 - _ . and otherwise "".
 func identifier(s string, limit int) string {
 	if len(s) > limit {
 		return ""
@@ -47,9 +47,9 @@ func identifier(s string, limit int) string {
 	return s
 }
 
-// oneLine makes a text of the provider fit for a record: at most limit bytes of whole characters, without control,
+// truncate makes a text of the provider fit for a record: at most limit bytes of whole characters, without control,
 // format (bidirectional overrides, above all) and separator characters other than the space, which stands for them.
-func oneLine(s string, limit int) string {
+func truncate(s string, limit int) string {
 	var b strings.Builder
 	for _, r := range s {
 		if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) {

@@ -17,12 +17,12 @@ func unquote(dst, raw []byte) []byte {
 	return append(dst, raw...)
 }
 
-// unescape appends what the escape sequence at the beginning of raw stands for, and gives what follows it.
+// unescape appends what the escape sequence at the beginning of raw stands for, and returns what follows it.
 func unescape(dst, raw []byte) (_, rest []byte) {
 	n := escapeLength(raw)
 	switch r := hex4(raw[2:]); {
 	case n == 2:
-		dst = append(dst, short(raw[1]))
+		dst = append(dst, shortEscape(raw[1]))
 	case n == 6:
 		dst = utf8.AppendRune(dst, r)
 	default:
@@ -31,8 +31,8 @@ func unescape(dst, raw []byte) (_, rest []byte) {
 	return dst, raw[n:]
 }
 
-// short gives what a letter after a backslash stands for.
-func short(c byte) byte {
+// shortEscape returns what a letter after a backslash stands for.
+func shortEscape(c byte) byte {
 	if i := strings.IndexByte("bfnrt", c); i >= 0 {
 		return "\b\f\n\r\t"[i]
 	}

@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// visitor is told of everything in a body, in order.
+// visitor is called for everything in a body, in order.
 type visitor interface {
 	// member is called with each member's name, unescaped, before its value. top: it is a member of the outermost object.
 	member(name []byte, top bool) error
@@ -156,7 +156,7 @@ func (w *walker) push(name []byte) {
 	}
 }
 
-// content gives what a scalar says: the content of a string, anything else as written. It is valid until the next name or
+// content returns what a scalar says: the content of a string, anything else as written. It is valid until the next name or
 // content is read.
 func (w *walker) content(kind kind, raw []byte) []byte {
 	if kind == '"' {
@@ -165,7 +165,7 @@ func (w *walker) content(kind kind, raw []byte) []byte {
 	return raw
 }
 
-// unquote gives the content of the string read last.
+// unquote returns the content of the string read last.
 func (w *walker) unquote(raw []byte) []byte {
 	if !w.escaped {
 		return raw[1 : len(raw)-1]

@@ -35,7 +35,7 @@ func FuzzCertificate(f *testing.F) {
 			return
 		}
 		var alternatives []asn1.RawValue
-		commonName := "nobody"
+		commonName := "no one"
 		switch kind % 3 {
 		case 0:
 			alternatives = []asn1.RawValue{name(2, other), name(6, presented)}
@@ -69,7 +69,7 @@ func name(tag int, text string) asn1.RawValue {
 	return asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: tag, Bytes: []byte(text)}
 }
 
-// sign makes a certificate with these names as they are, and gives it as crypto/x509 reads it; nil if it does not.
+// sign makes a certificate with these names as they are, and returns it as crypto/x509 reads it; nil if it does not.
 func sign(key ed25519.PrivateKey, commonName string, alternatives []asn1.RawValue) *x509.Certificate {
 	template := x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: commonName}}
 	if alternatives != nil {

@@ -143,7 +143,7 @@ func checkDNS(name string) error {
 	return nil
 }
 
-// isWord tells whether s has only letters, digits, "-", "_" and ".".
+// isWord reports whether s has only letters, digits, "-", "_" and ".".
 func isWord(s string) bool {
 	for _, c := range []byte(s) {
 		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
@@ -154,7 +154,7 @@ func isWord(s string) bool {
 	return true
 }
 
-// isGraphic tells whether s has only printable ASCII other than the blank.
+// isGraphic reports whether s has only printable ASCII other than the blank.
 func isGraphic(s string) bool {
 	for _, c := range []byte(s) {
 		if c <= ' ' || c > '~' {

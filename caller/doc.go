@@ -1,6 +1,6 @@
 // Package caller finds out which application is calling.
 //
-// Three things can tell: the listener, when everybody who reaches it is one fixed caller; a verified client certificate;
+// Three things identify it: the listener, when all who reach it are one fixed caller; a verified client certificate;
 // and an AK/SK signature made with keys that the gateway itself issued ("virtual" keys), so that an application can keep
 // the provider's unmodified SDK.
 //
@@ -42,9 +42,9 @@
 //
 // # What errors reveal
 //
-// The text of an [Error] is meant for whoever called. It says that an access key is unknown, apart from a wrong signature
+// The text of an [Error] is meant for the caller. It says that an access key is unknown, apart from a wrong signature
 // later, or that it has expired: access keys are names, not secrets (each request shows its own), they are found before the body is read and so
-// could be told apart by timing anyway, and a person who sets up an SDK needs to know which of the two values is wrong.
+// could be distinguished by timing anyway, and a person who sets up an SDK needs to know which of the two values is wrong.
 // Guesses are limited by package ratelimit's Sources. It repeats neither the access key, in whose place people paste
 // secrets, nor the names of callers.
 package caller

@@ -1,6 +1,6 @@
 package caller
 
-// Reason says in one word why nobody could be identified. There are only the ones below, so metrics may be labelled with
+// Reason says in one word why no caller could be identified. There are only the ones below, so metrics may be labelled with
 // it.
 type Reason string
 
@@ -30,10 +30,10 @@ func Reasons() []Reason {
 // Error says why a request was refused. All of them are answered with status 401.
 type Error struct {
 	Reason Reason
-	Detail string // for whoever called: what is wrong and what to do; see "What errors reveal" in the package comment
+	Detail string // for the caller: what is wrong and what to do; see "What errors reveal" in the package comment
 	// Claimed is the caller whose access key was used, if it was known. Nothing was verified: it is for records only.
 	Claimed string
-	// Known is who listener or certificate say it is, if they told before the request was refused for its
+	// Known is the caller by listener or certificate, if they identified one before the request was refused for its
 	// Authorization header; for records only.
 	Known Identity
 }

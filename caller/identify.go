@@ -28,7 +28,7 @@ const (
 	ByAccessKey   = "access_key"
 )
 
-// Identity is who calls. The zero value is nobody.
+// Identity is who calls. The zero value is no caller.
 type Identity struct {
 	Caller string // the caller's name
 	By     string // ByListener, ByCertificate or ByAccessKey
@@ -76,7 +76,7 @@ func (r *Registry) Identify(e Evidence, now time.Time) (Identity, *Claim, error)
 	case known.Caller != "" && (len(authorization) == 0 || r.schemes.ForApp(authorization)):
 		return known, nil, nil
 	case len(authorization) == 0:
-		return Identity{}, nil, r.nobody(e)
+		return Identity{}, nil, r.unidentified(e)
 	}
 	claim, failure := r.claim(e.Header, now)
 	if failure == nil && known.Caller != "" && known.Caller != claim.Caller {
@@ -93,7 +93,7 @@ func (r *Registry) Identify(e Evidence, now time.Time) (Identity, *Claim, error)
 	return known, claim, nil
 }
 
-// settle gives the caller by listener and certificate, nobody if neither tells.
+// settle returns the caller by listener and certificate, or the zero Identity if neither names one.
 func (r *Registry) settle(e Evidence) (Identity, error) {
 	var byListener, byCertificate Identity
 	if e.Fixed != "" {
@@ -120,8 +120,8 @@ func (r *Registry) settle(e Evidence) (Identity, error) {
 	return byListener, nil
 }
 
-// nobody says why there is no identity at all.
-func (r *Registry) nobody(e Evidence) error {
+// unidentified returns the error for a request without an identity.
+func (r *Registry) unidentified(e Evidence) error {
 	if e.Certificate == nil {
 		return &Error{Reason: NoIdentity, Detail: "nothing says who is calling: sign the request with an access key of this gateway (" +
 			strings.Join(r.schemes.Names(), " or ") + "), or present a client certificate"}
@@ -179,7 +179,7 @@ func (r *Registry) claim(header http.Header, now time.Time) (*Claim, *Error) {
 	return &Claim{Claim: claim, Caller: k.caller, Scheme: scheme, key: k, at: now.UnixNano()}, nil
 }
 
-// skewText says how far off a date is, so that a wrong clock or time zone can be told from a queue that is too slow.
+// skewText describes how far off a date is, which distinguishes a wrong clock or time zone from a queue that is too slow.
 func skewText(date, now time.Time) string {
 	direction, off := "behind", now.Sub(date)
 	if off < 0 {

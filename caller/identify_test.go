@@ -122,17 +122,17 @@ func TestSettledIdentities(t *testing.T) {
 		evidence Evidence
 		want     Identity
 	}{
-		"listener":                             {Evidence{Fixed: "sidecar"}, Identity{"sidecar", ByListener, ""}},
-		"uri":                                  {Evidence{Certificate: spiffe}, Identity{"billing", ByCertificate, "spiffe://corp/billing"}},
-		"dns, any case":                        {Evidence{Certificate: leaf(t, dns("Billing.CORP.example"))}, Identity{"billing", ByCertificate, "billing.corp.example"}},
-		"common name":                          {Evidence{Certificate: leaf(t, named("billing-app"))}, Identity{"billing", ByCertificate, "billing-app"}},
-		"two names, one app":                   {Evidence{Certificate: leaf(t, dns("billing.corp.example"), "spiffe://corp/billing")}, Identity{"billing", ByCertificate, "spiffe://corp/billing"}},
-		"listener and its certificate":         {Evidence{Fixed: "billing", Certificate: spiffe}, Identity{"billing", ByListener, ""}},
-		"listener, for the app":                {Evidence{Fixed: "billing", Header: http.Header{"Authorization": {"Bearer x"}}}, Identity{"billing", ByListener, ""}},
-		"listener, without a scheme":           {Evidence{Fixed: "billing", Header: http.Header{"Authorization": {"x"}}}, Identity{"billing", ByListener, ""}},
-		"listener, empty header":               {Evidence{Fixed: "billing", Header: http.Header{"Authorization": {""}}}, Identity{"billing", ByListener, ""}},
-		"certificate, for the app":             {Evidence{Certificate: spiffe, Header: http.Header{"Authorization": {"Basic YTpi"}}}, Identity{"billing", ByCertificate, "spiffe://corp/billing"}},
-		"listener and a certificate of nobody": {Evidence{Fixed: "billing", Certificate: leaf(t, named("x"))}, Identity{"billing", ByListener, ""}},
+		"listener":                                {Evidence{Fixed: "sidecar"}, Identity{"sidecar", ByListener, ""}},
+		"uri":                                     {Evidence{Certificate: spiffe}, Identity{"billing", ByCertificate, "spiffe://corp/billing"}},
+		"dns, any case":                           {Evidence{Certificate: leaf(t, dns("Billing.CORP.example"))}, Identity{"billing", ByCertificate, "billing.corp.example"}},
+		"common name":                             {Evidence{Certificate: leaf(t, named("billing-app"))}, Identity{"billing", ByCertificate, "billing-app"}},
+		"two names, one app":                      {Evidence{Certificate: leaf(t, dns("billing.corp.example"), "spiffe://corp/billing")}, Identity{"billing", ByCertificate, "spiffe://corp/billing"}},
+		"listener and its certificate":            {Evidence{Fixed: "billing", Certificate: spiffe}, Identity{"billing", ByListener, ""}},
+		"listener, for the app":                   {Evidence{Fixed: "billing", Header: http.Header{"Authorization": {"Bearer x"}}}, Identity{"billing", ByListener, ""}},
+		"listener, without a scheme":              {Evidence{Fixed: "billing", Header: http.Header{"Authorization": {"x"}}}, Identity{"billing", ByListener, ""}},
+		"listener, empty header":                  {Evidence{Fixed: "billing", Header: http.Header{"Authorization": {""}}}, Identity{"billing", ByListener, ""}},
+		"certificate, for the app":                {Evidence{Certificate: spiffe, Header: http.Header{"Authorization": {"Basic YTpi"}}}, Identity{"billing", ByCertificate, "spiffe://corp/billing"}},
+		"listener and a certificate of no caller": {Evidence{Fixed: "billing", Certificate: leaf(t, named("x"))}, Identity{"billing", ByListener, ""}},
 	} {
 		got, claim, err := r.Identify(c.evidence, now)
 		if got != c.want || claim != nil || err != nil {
@@ -157,40 +157,40 @@ func TestRefusals(t *testing.T) {
 		reason   Reason
 		text     string
 	}{
-		"nothing":                       {Evidence{}, NoIdentity, "access key"},
-		"a date only":                   {Evidence{Header: http.Header{"X-Sdk-Date": {good.date()}}}, NoIdentity, "access key"},
-		"listener of nobody":            {Evidence{Fixed: "nobody"}, NoIdentity, "not configured"},
-		"certificate of nobody":         {Evidence{Certificate: leaf(t, named("x"))}, UnknownCertificate, "no known caller"},
-		"near miss of a URI":            {Evidence{Certificate: leaf(t, x509.Certificate{}, "spiffe://corp/billing/x")}, UnknownCertificate, ""},
-		"case of a URI's path":          {Evidence{Certificate: leaf(t, x509.Certificate{}, "spiffe://corp/Billing")}, UnknownCertificate, ""},
-		"wildcard certificate":          {Evidence{Certificate: leaf(t, dns("*.corp.example"))}, UnknownCertificate, ""},
-		"a URI as common name":          {Evidence{Certificate: leaf(t, named("spiffe://corp/billing"))}, UnknownCertificate, ""},
-		"ambiguous certificate":         {Evidence{Certificate: ambiguous}, AmbiguousCertificate, "different callers"},
-		"ambiguous, with a claim":       {with(good, func(e *Evidence) { e.Certificate = ambiguous }), AmbiguousCertificate, ""},
-		"ambiguous, fixed":              {Evidence{Fixed: "billing", Certificate: ambiguous}, AmbiguousCertificate, ""},
-		"listener, other's certificate": {Evidence{Fixed: "billing", Certificate: spiffe}, ContradictingIdentities, "certificate"},
-		"listener, other's key":         {with(good, func(e *Evidence) { e.Fixed = "orders" }), ContradictingIdentities, "listener"},
-		"certificate, other's key":      {with(good, func(e *Evidence) { e.Certificate = spiffe }), ContradictingIdentities, "certificate"},
-		"listener, unknown key":         {with(signed(t, "OTHER", goodSecret, now), func(e *Evidence) { e.Fixed = "orders" }), UnknownAccessKey, ""},
-		"listener, derived scheme":      {with(authorization("v11-HMAC-SHA256 x"), func(e *Evidence) { e.Fixed = "orders" }), UnknownScheme, "derived"},
-		"listener, a blank too few":     {with(authorization("SDK-HMAC-SHA256"), func(e *Evidence) { e.Fixed = "orders" }), BadAuthorization, ""},
-		"listener, case of the scheme":  {with(authorization("sdk-hmac-sha256 x"), func(e *Evidence) { e.Fixed = "orders" }), UnknownScheme, ""},
-		"certificate, AWS":              {with(authorization("AWS4-HMAC-SHA256 x"), func(e *Evidence) { e.Certificate = spiffe }), UnknownScheme, "AWS4"},
-		"listener, two for the app":     {with(authorization("Basic YTpi", "Bearer x"), func(e *Evidence) { e.Fixed = "orders" }), BadAuthorization, "more than once"},
-		"certificate of nobody, basic":  {with(authorization("Basic YTpi"), func(e *Evidence) { e.Certificate = leaf(t, named("x")) }), UnknownScheme, "Basic"},
-		"junk":                          {authorization("x"), UnknownScheme, ""},
-		"empty header":                  {authorization(""), UnknownScheme, ""},
-		"unknown key":                   {signed(t, "OTHER", goodSecret, now), UnknownAccessKey, "access key"},
-		"two headers":                   {authorization(good.authorization(), good.authorization()), BadAuthorization, "more than once"},
-		"derived scheme":                {authorization("V11-HMAC-SHA256 Credential=AK/20260304/r/s, SignedHeaders=x-sdk-date, Signature=00"), UnknownScheme, "derived"},
-		"other hash":                    {authorization("SDK-HMAC-SM3 Access=AK, SignedHeaders=x-sdk-date, Signature=00"), UnknownScheme, "default"},
-		"bearer":                        {authorization("Bearer abc"), UnknownScheme, signing.SDK.Name()},
-		"no signature":                  {authorization("SDK-HMAC-SHA256 Access=TGBILLING1, SignedHeaders=x-sdk-date"), BadAuthorization, "Signature"},
-		"date not signed":               {authorization("SDK-HMAC-SHA256 Access=TGBILLING1, SignedHeaders=host, Signature=" + emptyHash), BadAuthorization, "x-sdk-date"},
-		"no date":                       {with(good, func(e *Evidence) { dated(e) }), DateMissing, "X-Sdk-Date"},
-		"two dates":                     {with(good, func(e *Evidence) { dated(e, e.date(), e.date()) }), DateMalformed, "more than once"},
-		"bad date":                      {with(good, func(e *Evidence) { dated(e, "2026-03-04T05:06:07Z") }), DateMalformed, ""},
-		"empty date":                    {with(good, func(e *Evidence) { dated(e, "") }), DateMalformed, ""},
+		"nothing":                         {Evidence{}, NoIdentity, "access key"},
+		"a date only":                     {Evidence{Header: http.Header{"X-Sdk-Date": {good.date()}}}, NoIdentity, "access key"},
+		"listener of no caller":           {Evidence{Fixed: "absent"}, NoIdentity, "not configured"},
+		"certificate of no caller":        {Evidence{Certificate: leaf(t, named("x"))}, UnknownCertificate, "no known caller"},
+		"near miss of a URI":              {Evidence{Certificate: leaf(t, x509.Certificate{}, "spiffe://corp/billing/x")}, UnknownCertificate, ""},
+		"case of a URI's path":            {Evidence{Certificate: leaf(t, x509.Certificate{}, "spiffe://corp/Billing")}, UnknownCertificate, ""},
+		"wildcard certificate":            {Evidence{Certificate: leaf(t, dns("*.corp.example"))}, UnknownCertificate, ""},
+		"a URI as common name":            {Evidence{Certificate: leaf(t, named("spiffe://corp/billing"))}, UnknownCertificate, ""},
+		"ambiguous certificate":           {Evidence{Certificate: ambiguous}, AmbiguousCertificate, "different callers"},
+		"ambiguous, with a claim":         {with(good, func(e *Evidence) { e.Certificate = ambiguous }), AmbiguousCertificate, ""},
+		"ambiguous, fixed":                {Evidence{Fixed: "billing", Certificate: ambiguous}, AmbiguousCertificate, ""},
+		"listener, other's certificate":   {Evidence{Fixed: "billing", Certificate: spiffe}, ContradictingIdentities, "certificate"},
+		"listener, other's key":           {with(good, func(e *Evidence) { e.Fixed = "orders" }), ContradictingIdentities, "listener"},
+		"certificate, other's key":        {with(good, func(e *Evidence) { e.Certificate = spiffe }), ContradictingIdentities, "certificate"},
+		"listener, unknown key":           {with(signed(t, "OTHER", goodSecret, now), func(e *Evidence) { e.Fixed = "orders" }), UnknownAccessKey, ""},
+		"listener, derived scheme":        {with(authorization("v11-HMAC-SHA256 x"), func(e *Evidence) { e.Fixed = "orders" }), UnknownScheme, "derived"},
+		"listener, a blank too few":       {with(authorization("SDK-HMAC-SHA256"), func(e *Evidence) { e.Fixed = "orders" }), BadAuthorization, ""},
+		"listener, case of the scheme":    {with(authorization("sdk-hmac-sha256 x"), func(e *Evidence) { e.Fixed = "orders" }), UnknownScheme, ""},
+		"certificate, AWS":                {with(authorization("AWS4-HMAC-SHA256 x"), func(e *Evidence) { e.Certificate = spiffe }), UnknownScheme, "AWS4"},
+		"listener, two for the app":       {with(authorization("Basic YTpi", "Bearer x"), func(e *Evidence) { e.Fixed = "orders" }), BadAuthorization, "more than once"},
+		"certificate of no caller, basic": {with(authorization("Basic YTpi"), func(e *Evidence) { e.Certificate = leaf(t, named("x")) }), UnknownScheme, "Basic"},
+		"junk":                            {authorization("x"), UnknownScheme, ""},
+		"empty header":                    {authorization(""), UnknownScheme, ""},
+		"unknown key":                     {signed(t, "OTHER", goodSecret, now), UnknownAccessKey, "access key"},
+		"two headers":                     {authorization(good.authorization(), good.authorization()), BadAuthorization, "more than once"},
+		"derived scheme":                  {authorization("V11-HMAC-SHA256 Credential=AK/20260304/r/s, SignedHeaders=x-sdk-date, Signature=00"), UnknownScheme, "derived"},
+		"other hash":                      {authorization("SDK-HMAC-SM3 Access=AK, SignedHeaders=x-sdk-date, Signature=00"), UnknownScheme, "default"},
+		"bearer":                          {authorization("Bearer abc"), UnknownScheme, signing.SDK.Name()},
+		"no signature":                    {authorization("SDK-HMAC-SHA256 Access=TGBILLING1, SignedHeaders=x-sdk-date"), BadAuthorization, "Signature"},
+		"date not signed":                 {authorization("SDK-HMAC-SHA256 Access=TGBILLING1, SignedHeaders=host, Signature=" + emptyHash), BadAuthorization, "x-sdk-date"},
+		"no date":                         {with(good, func(e *Evidence) { dated(e) }), DateMissing, "X-Sdk-Date"},
+		"two dates":                       {with(good, func(e *Evidence) { dated(e, e.date(), e.date()) }), DateMalformed, "more than once"},
+		"bad date":                        {with(good, func(e *Evidence) { dated(e, "2026-03-04T05:06:07Z") }), DateMalformed, ""},
+		"empty date":                      {with(good, func(e *Evidence) { dated(e, "") }), DateMalformed, ""},
 	} {
 		identity, claim, err := r.Identify(c.evidence, now)
 		var refusal *Error
@@ -231,7 +231,7 @@ func severalNames(t testing.TB, together bool, names ...string) x509.Certificate
 	return x509.Certificate{RawSubject: raw}
 }
 
-// TestSeveralCommonNames: a certificate with several common names is nobody's, whichever of them is a caller's, also where
+// TestSeveralCommonNames: a certificate with several common names identifies no caller, whichever of them is a caller's, also where
 // something else says who calls.
 func TestSeveralCommonNames(t *testing.T) {
 	r := twoCallers(t)
@@ -251,8 +251,8 @@ func TestSeveralCommonNames(t *testing.T) {
 			}
 		}
 	}
-	nobody := leaf(t, severalNames(t, false, "x", "y"))
-	if identity, _, err := r.Identify(Evidence{Fixed: "billing", Certificate: nobody}, now); err != nil || identity.Caller != "billing" {
+	ambiguous := leaf(t, severalNames(t, false, "x", "y"))
+	if identity, _, err := r.Identify(Evidence{Fixed: "billing", Certificate: ambiguous}, now); err != nil || identity.Caller != "billing" {
 		t.Errorf("beside another identity: %+v, %v", identity, err)
 	}
 	beside := severalNames(t, false, "billing-app", "x")
@@ -282,7 +282,7 @@ func TestCommonNameNeedsLackOfAlternatives(t *testing.T) {
 		_, _, err := r.Identify(Evidence{Certificate: leaf(t, template)}, now)
 		var refusal *Error
 		if !errors.As(err, &refusal) || refusal.Reason != UnknownCertificate || !strings.Contains(refusal.Detail, "common name") {
-			t.Errorf("%s: %v, want the common name to be ignored, and to be told so", name, err)
+			t.Errorf("%s: %v, want the common name to be ignored, and the error to say so", name, err)
 		}
 	}
 }
@@ -296,10 +296,10 @@ func TestClaim(t *testing.T) {
 		certificate *x509.Certificate
 		want        Identity
 	}{
-		"alone":                        {"", nil, Identity{}},
-		"with the listener":            {"billing", nil, Identity{"billing", ByListener, ""}},
-		"with a certificate":           {"", spiffe, Identity{"billing", ByCertificate, "spiffe://corp/billing"}},
-		"with a certificate of nobody": {"", leaf(t, named("x")), Identity{}},
+		"alone":                           {"", nil, Identity{}},
+		"with the listener":               {"billing", nil, Identity{"billing", ByListener, ""}},
+		"with a certificate":              {"", spiffe, Identity{"billing", ByCertificate, "spiffe://corp/billing"}},
+		"with a certificate of no caller": {"", leaf(t, named("x")), Identity{}},
 	} {
 		e := good
 		e.Fixed, e.Certificate = c.fixed, c.certificate

@@ -80,7 +80,7 @@ func (r *Registry) Len() int { return len(r.callers) }
 // Schemes returns the schemes of the callers' signatures.
 func (r *Registry) Schemes() *signing.Schemes { return r.schemes }
 
-// Has tells whether there is a caller of this name.
+// Has reports whether there is a caller of this name.
 func (r *Registry) Has(name string) bool {
 	_, ok := r.callers[name]
 	return ok
@@ -157,8 +157,8 @@ func (r *Registry) addAccessKey(caller string, k *VirtualKey, read ReadSecret) e
 	return nil
 }
 
-// match gives the caller that a certificate names, or an empty Identity if it names none. A connection has one certificate
-// for all its calls, so what was found is kept.
+// match returns the caller that a certificate names, or an empty Identity if it names none. A connection has one certificate
+// for all its calls, so what was found is cached.
 func (r *Registry) match(certificate *x509.Certificate) (Identity, error) {
 	if known, ok := r.matched.Get(certificate); ok {
 		return known.identity, known.err
@@ -203,7 +203,7 @@ var oidAlternativeName = asn1.ObjectIdentifier{2, 5, 29, 17}
 // tagURI is the kind of a URI among alternative names (RFC 5280, section 4.2.1.6).
 const tagURI = 6
 
-// rawURIs gives the URIs as the authority wrote them. Those of crypto/x509 are parsed: written out again, one with an
+// rawURIs returns the URIs as the authority wrote them. Those of crypto/x509 are parsed: written out again, one with an
 // upper-case scheme, an empty fragment or an odd escape becomes equal to another.
 func rawURIs(c *x509.Certificate) (uris []string) {
 	if len(c.URIs) == 0 {
@@ -244,7 +244,7 @@ func commonNamesOf(c *x509.Certificate) (names []string) {
 	return names
 }
 
-// hasAlternativeNames looks for the extension itself, because it may hold only kinds of names that crypto/x509 skips.
+// hasAlternativeNames reports whether a certificate has the extension itself, because it may hold only kinds of names that crypto/x509 skips.
 func hasAlternativeNames(c *x509.Certificate) bool {
 	return slices.ContainsFunc(c.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(oidAlternativeName) })
 }

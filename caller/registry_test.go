@@ -139,6 +139,6 @@ func TestRegistryDoesNotPrintSecrets(t *testing.T) {
 		t.Error("there is no key")
 	}
 	if !r.Has("a") || r.Has("b") || r.Has("") {
-		t.Error("Has does not tell who is known")
+		t.Error("Has does not report which callers there are")
 	}
 }

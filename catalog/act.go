@@ -41,7 +41,7 @@ const (
 // Operations of several versions of the API can be one act.
 type Act struct {
 	Name      string // "pay"
-	Parts     []Part // of requests, that keys are made of or that decide whether a call can be told
+	Parts     []Part // of requests, that keys are made of or that decide whether a call's act is known
 	Keys      []ActKey
 	Direction Direction
 	Unit      Unit
@@ -52,7 +52,7 @@ type Act struct {
 	AutoPay    []string
 	PaysUnsaid bool
 	Price      PriceSource
-	// Doubt is what no source confirms; what is decided of it is on the safe side. Empty: nothing is known to be in doubt.
+	// Doubt is what no source confirms; it is decided on the safe side. Empty: no doubt is known.
 	Doubt string
 }
 

@@ -19,7 +19,7 @@ type ActDeclaration struct {
 	// JSON body (`order_id`, `order.id`), `"ids[]"` for each element of a list, `account+period` for the combination. A call must have them
 	// all, as texts of at most 128 letters, digits and `_ . -`; records have them.
 	Keys []string `yaml:"keys" need:"yes"`
-	// For how long after a success a second act is refused. `0s`: only while the first is under way, or it is not known what became of it. At most 366d.
+	// For how long after a success a second act is refused. `0s`: only while the first is under way, or its outcome is unknown. At most 366d.
 	Window setting.Duration `yaml:"window" need:"yes"`
 }
 

@@ -19,7 +19,7 @@ func needsLax(o *Operation) bool { return o.Class == ClassNone || endsInSlash(o)
 
 func endsInSlash(o *Operation) bool { return len(o.Path) > 1 && strings.HasSuffix(o.Path, "/") }
 
-// add puts an operation into the tree. Where two differ in case only, an operator knows that the server tells them apart.
+// add puts an operation into the tree. Where two differ in case only, an operator knows that the server distinguishes them.
 func (l *lax) add(o *Operation, segments []segment) error {
 	if l == nil {
 		return nil
@@ -60,7 +60,7 @@ func foldAll(segments []segment) (folded []segment) {
 	return folded
 }
 
-// hidden reports the signed operations that no call can reach, since a final slash alone tells each of their calls from one of another.
+// hidden reports the signed operations that no call can reach, since a final slash alone distinguishes each of their calls from one of another.
 // A template stands for all its paths: "{" is in no literal text. One that ends in {name...} has calls of more segments, too.
 func (r *Router) hidden(operations []*Operation) (problems []error) {
 	if r.lax == nil {
@@ -72,7 +72,7 @@ func (r *Router) hidden(operations []*Operation) (problems []error) {
 		}
 		if other := r.alikeSigned(o.Method, o.Path); other != nil {
 			problems = append(problems, conflict(o, other,
-				"cannot be served together: a final slash, which signatures do not cover, alone tells each call of the first from one of the second"))
+				"cannot be served together: a final slash, which signatures do not cover, alone distinguishes each call of the first from one of the second"))
 		}
 	}
 	return problems

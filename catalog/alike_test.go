@@ -26,7 +26,7 @@ func TestAlike(t *testing.T) {
 		{"GET", "/l\u0131\u017ft", "all", "slash"}, // a dotless i and a long s, whose upper cases are I and S
 		{"GET", "/list", "all", "slash"},
 		{"GET", "/list/", "slash", ""},
-		{"GET", "/Case/1", "upper", ""}, // both are declared, so somebody tells them apart
+		{"GET", "/Case/1", "upper", ""}, // both are declared, so the server distinguishes them
 		{"GET", "/case/1", "lower", ""},
 		{"PUT", "/only/put", "put", ""},
 		{"PUT", "/only/Put", "", "put"},

@@ -18,7 +18,7 @@ type Effect uint8
 const (
 	Read  Effect = iota + 1 // changes nothing
 	Write                   // changes an account or a resource, moves no money
-	Spend                   // moves money, or binds somebody to pay
+	Spend                   // moves money, or binds an account to pay
 )
 
 // Class is the credential class that an operation's documentation asks for.

@@ -49,7 +49,7 @@ type Declaration struct {
 const maxHeaders = 32
 
 // Declare checks a declaration and makes an operation of it. Its error holds every problem found. The operation has no
-// site and no quota (0): nobody publishes one for it.
+// site and no quota (0): none is published for it.
 func Declare(d Declaration) (*Operation, error) {
 	forward, forwardErr := checkHeaders(d.ForwardHeaders, checkForwardHeader)
 	answer, answerErr := checkHeaders(d.AnswerHeaders, checkAnswerHeader)
@@ -308,10 +308,10 @@ var refusedHeaders = map[string]string{
 	"content-transfer-encoding": encodesBody,
 }
 
-// Misleads reports whether a header, in canonical spelling, must not reach an internal app, which may believe it: it changes what is
-// called after that was decided, claims who calls, or from where, or belongs to a connection, as apps believe some do not: Proxy-Client-IP.
+// Misleads reports whether a header, in canonical spelling, must not reach an internal app, which may trust it: it changes what is
+// called after that was decided, claims who calls, or from where, or belongs to a connection, as some do in the eyes of apps alone: Proxy-Client-IP.
 // So must no name that is spelt with other signs than letters, digits and "-": programs take "_" and others for "-". No such list is
-// complete: apps may be set up to believe any name.
+// complete: apps may be set up to trust any name.
 func Misleads(name string) bool {
 	if misleading[name] || !plainHeaderName(name) {
 		return true

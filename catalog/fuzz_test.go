@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// fits tells independently of the router whether a template covers a path, segment by segment, and how: "l" for a literal,
+// fits reports independently of the router whether a template covers a path, segment by segment, and how: "l" for a literal,
 // "p" for a parameter, "r" for the rest. The lesser text is the more specific.
 func fits(template, path string) (how string, ok bool) {
 	want, got := strings.Split(template, "/")[1:], strings.Split(path, "/")
@@ -69,7 +69,7 @@ func FuzzMatch(f *testing.F) {
 			return
 		}
 		if back := fill(o.Path, params.Get); back != path {
-			t.Errorf("%q matched %s, which gives %q back", path, o.Path, back)
+			t.Errorf("%q matched %s, which expands to %q", path, o.Path, back)
 		}
 		if methods := r.Methods(path); !slices.Contains(methods, o.Method) {
 			t.Errorf("Methods(%q) = %q lacks %s", path, methods, o.Method)

@@ -42,7 +42,7 @@ func Sites() []string { return slices.Clone(loaded().sites) }
 // the caller's, the operations are shared and must not be changed.
 func Operations(site string) []*Operation { return slices.Clone(loaded().bySite[site]) }
 
-// Find gives the operation of that exact name, or nil.
+// Find returns the operation of that exact name, or nil.
 func Find(site, name string) *Operation {
 	operations := loaded().bySite[site]
 	i, ok := slices.BinarySearchFunc(operations, name, func(o *Operation, name string) int { return cmp.Compare(o.Name, name) })

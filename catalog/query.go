@@ -46,7 +46,7 @@ func camelCase(name string) string {
 	return strings.Join(words, "")
 }
 
-// Recorded says for people what a record of a call of the operation has of what was asked for.
+// Recorded describes for people what a record of a call of the operation has of what was asked for.
 func (o *Operation) Recorded() string {
 	switch {
 	case o.Site != "" && o.Sensitive:

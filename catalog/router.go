@@ -20,6 +20,8 @@ const AnyMethod = "*"
 type Router struct {
 	root node
 	lax  *lax // nil if only signed operations are served, none with a final slash
+
+	published []candidate // for Nearest
 }
 
 // node is a place in the tree of segments. A node is reached by one sequence of template segments only, so a match
@@ -43,7 +45,7 @@ type Params struct {
 	values [maxParams]string
 }
 
-// Get gives the value of the named parameter, "" if there is none.
+// Get returns the value of the named parameter, "" if there is none.
 func (p *Params) Get(name string) string {
 	for i, n := range p.names {
 		if n == name {
@@ -57,8 +59,8 @@ func (p *Params) Get(name string) string {
 func (p *Params) Empty() bool { return len(p.names) == 0 }
 
 // NewRouter builds a router. Two operations that would answer the same method and paths (templates that are equal but
-// for parameter names), or paths that differ in a final slash only, are an error that names both; all such errors are given at once.
-// So is an operation none of whose calls could be told from those of another; such errors come when there is none of the others.
+// for parameter names), or paths that differ in a final slash only, are an error that names both; all such errors are returned at once.
+// So is an operation whose calls could not be distinguished from those of another; such errors come when there is none of the others.
 func NewRouter(operations []*Operation) (*Router, error) {
 	r := new(Router)
 	if slices.ContainsFunc(operations, needsLax) {
@@ -89,6 +91,9 @@ func (r *Router) add(o *Operation) error {
 	}
 	if other := r.root.add(o, segments); other != nil {
 		return conflict(other, o, "match the same calls")
+	}
+	if o.Site != "" {
+		r.published = append(r.published, candidate{o, segments})
 	}
 	return r.lax.add(o, segments)
 }
@@ -191,7 +196,7 @@ func (e *endpoint) takes(path string) bool {
 	return path != "" && path[0] != '/' && path[len(path)-1] != '/' && !strings.Contains(path, "//")
 }
 
-// choose gives the endpoint of that method, else the one of any method.
+// choose returns the endpoint of that method, else the one of any method.
 func choose(endpoints []endpoint, method string) *endpoint {
 	var anyMethod *endpoint
 	for i := range endpoints {
@@ -206,7 +211,7 @@ func choose(endpoints []endpoint, method string) *endpoint {
 }
 
 // Methods lists the methods, sorted, with which the path would match; [AnyMethod] among them if any method would.
-// It is meant for telling a caller that only the method is wrong.
+// It is for answers that say that only the method is wrong.
 func (r *Router) Methods(path string) []string {
 	found := make(map[string]bool)
 	if strings.HasPrefix(path, "/") {

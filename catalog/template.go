@@ -98,7 +98,7 @@ func parseParam(inner string) (segment, error) {
 	return segment{text: name, param: true, rest: rest}, nil
 }
 
-// isLiteral allows RFC 3986 unreserved characters and those sub-delimiters that parsers agree on.
+// isLiteral reports whether a character is unreserved by RFC 3986, or one of those sub-delimiters that parsers agree on.
 func isLiteral(c byte) bool {
 	return isAlphanumeric(c) || strings.IndexByte("-._~!$&+,=:@", c) >= 0
 }

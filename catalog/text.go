@@ -20,7 +20,7 @@ func ParseEffect(text string) (Effect, error) {
 	return 0, fmt.Errorf("unknown effect %q: want %s", text, strings.Join(effectNames[1:], ", "))
 }
 
-// String gives the word that [ParseEffect] reads.
+// String returns the word that [ParseEffect] reads.
 func (e Effect) String() string {
 	if !e.Valid() {
 		return fmt.Sprintf("Effect(%d)", uint8(e))
@@ -28,7 +28,7 @@ func (e Effect) String() string {
 	return effectNames[e]
 }
 
-// Valid tells whether e is one of the three effects; the zero value is not.
+// Valid reports whether e is one of the three effects; the zero value is not.
 func (e Effect) Valid() bool { return e > 0 && int(e) < len(effectNames) }
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
@@ -48,7 +48,7 @@ func ParseClass(text string) (Class, error) {
 	return 0, fmt.Errorf("unknown credential class %q: want %s", text, strings.Join(classNames[:], ", "))
 }
 
-// String gives the word that [ParseClass] reads.
+// String returns the word that [ParseClass] reads.
 func (c Class) String() string {
 	if !c.Valid() {
 		return fmt.Sprintf("Class(%d)", uint8(c))
@@ -56,7 +56,7 @@ func (c Class) String() string {
 	return classNames[c]
 }
 
-// Valid tells whether c is one of the declared classes, [ClassNone] included.
+// Valid reports whether c is one of the declared classes, [ClassNone] included.
 func (c Class) Valid() bool { return int(c) < len(classNames) }
 
 // UnmarshalText implements [encoding.TextUnmarshaler].

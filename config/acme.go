@@ -76,7 +76,7 @@ func (b *builder) challengeAddressTaken(a setting.Address) {
 	}
 }
 
-// describeACME says where certificates come from, without secrets.
+// describeACME describes where certificates come from, without secrets.
 func describeACME(a *certs.ACMEConfig) string {
 	how := string(a.Challenge)
 	switch {

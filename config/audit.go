@@ -19,6 +19,19 @@ import (
 // leastKeep is how long China's Cybersecurity Law, article 21, has network logs kept: six months.
 const leastKeep = 180 * setting.Day
 
+// LoadAuditDir reads `audit.dir` of a configuration file alone, as an absolute path. What is wrong with the rest of the file does not matter:
+// a log can be read by a file that was broken since.
+func LoadAuditDir(path string) (string, error) {
+	b, _, err := readSection(path)
+	if err != nil {
+		return "", err
+	}
+	if b.Failed("audit.dir") || b.file.Audit.Dir == "" {
+		return "", b.Err()
+	}
+	return b.file.Audit.In(b.dir).Dir, nil
+}
+
 func (b *builder) buildAudit(a audit.Config) {
 	absolute := a.In(b.dir)
 	b.config.Audit = absolute
@@ -114,12 +127,12 @@ func (b *builder) checkAuditFiles() {
 	}
 }
 
-// ownName tells the names that docs/audit-format.md gives to files of a log.
+// ownName reports whether docs/audit-format.md has the name for files of a log.
 func ownName(name string) bool {
 	return slices.Contains([]string{"lock", "next", "pruning", "accepted.keys", "accepted.keys.tmp", fleet.FileName, fleet.FileName + ".tmp"}, name) || strings.HasSuffix(name, ".jsonl") || strings.HasSuffix(name, ".hashes")
 }
 
-// inside tells whether a file lies in a folder, also by way of symbolic links as far as they exist already.
+// inside reports whether a file lies in a folder, also by way of symbolic links as far as they exist already.
 func inside(dir, file string) bool {
 	for _, at := range [][2]string{{dir, filepath.Dir(file)}, {followed(dir), followed(filepath.Dir(file))}} {
 		rest, err := filepath.Rel(at[0], at[1])
@@ -137,7 +150,7 @@ func followed(path string) string {
 	return filepath.Clean(path)
 }
 
-// describeAudit says in lines for people how the log is kept.
+// describeAudit describes in lines for people how the log is kept.
 func describeAudit(a *audit.Config) []string {
 	index := "none"
 	if a.Index.Enabled {

@@ -99,7 +99,7 @@ func (b *builder) absolute(paths ...*string) {
 	}
 }
 
-// named checks that a name is among the known ones, which are sorted, and reports it otherwise.
+// named reports whether a name is among the known ones, which are sorted, and adds a problem otherwise.
 func (b *builder) named(path, what, name string, known []string) bool {
 	if _, ok := slices.BinarySearch(known, name); ok {
 		return true

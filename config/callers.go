@@ -60,7 +60,7 @@ func (b *builder) virtualKey(path, name string, k *caller.VirtualKey) (value sec
 	}
 	b.own(owner{name, path + ".secret"}, value)
 	if cloud, known := b.owners[k.ID]; known && cloud.caller == "" && b.options.Secrets {
-		b.problem(path+".id", "choose an id of your own", "id is the same as that of %s: records could not tell the two keys apart", cloud.path)
+		b.problem(path+".id", "choose an id of your own", "id is the same as that of %s: records could not distinguish the two keys", cloud.path)
 	}
 	return value, true
 }

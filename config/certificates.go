@@ -112,7 +112,7 @@ func (b *builder) needCA(path string, t *certs.ListenerTLS) {
 	}
 }
 
-// checkClients reads files that tell which client certificates count, and says whether they are good.
+// checkClients reads files that decide which client certificates count, and reports whether they are good.
 func (b *builder) checkClients(path string, l *Listener, t certs.ListenerTLS) bool {
 	if b.Failed(path) {
 		return false
@@ -182,10 +182,10 @@ func (b *builder) noteExpiry(where, warning string) {
 	}
 }
 
-// ownHost tells the names that a machine has for itself.
+// ownHost reports whether a host is a machine's own name for itself.
 func ownHost(host string) bool { return host == "localhost" || setting.IsLoopback(host) }
 
-// describeCertificate says where a certificate comes from.
+// describeCertificate describes where a certificate comes from.
 func describeCertificate(c certs.Certificate) string {
 	switch {
 	case c.ACME != nil:
@@ -198,7 +198,7 @@ func describeCertificate(c certs.Certificate) string {
 
 func describeFiles(f *certs.CertificateFiles) string { return "files " + f.Cert + ", " + f.Key }
 
-// describeClients says by what client certificates are checked.
+// describeClients describes by what client certificates are checked.
 func describeClients(t *certs.ListenerTLS) []string {
 	if t.ClientCA == "" {
 		return nil

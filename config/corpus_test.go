@@ -14,7 +14,7 @@ import (
 	"tollgate/internal/testpki"
 )
 
-var update = flag.Bool("update", false, "write the expected files anew: testdata/*.txt, schema.json, the tables of docs/config.md")
+var update = flag.Bool("update", false, "rewrite the expected files: testdata/*.txt, schema.json, the tables of docs/config.md")
 
 // The values of secrets in the test environment. None may ever be in an error or a description.
 const (

@@ -145,7 +145,7 @@ func testManifests(t *testing.T, path string, data []byte) {
 	}
 	pod := workload.Spec.Template.Spec
 	if s := pod.SecurityContext; s.FSGroup == 0 || s.FSGroupChangePolicy != "OnRootMismatch" {
-		t.Errorf("%+v: the kubelet gives the group all files again at each start", s)
+		t.Errorf("%+v: the kubelet changes the group of all files again at each start", s)
 	}
 	gateway := append(pod.InitContainers, pod.Containers...)[0]
 	for _, m := range gateway.VolumeMounts {

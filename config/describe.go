@@ -124,7 +124,7 @@ func (d describer) certificates(t *certs.ListenerTLS) {
 	}
 }
 
-// protection says who can reach the listener, and how callers are known.
+// protection describes who can reach the listener, and how callers are known.
 func (l *Listener) protection() string {
 	switch {
 	case l.Caller != "":
@@ -314,7 +314,7 @@ func spending(n int) string {
 	return fmt.Sprintf(", %d of them spend", n)
 }
 
-// effectOf gives " (spend)" for an operation of an upstream.
+// effectOf returns " (spend)" for an operation of an upstream.
 func (d describer) effectOf(upstream, operation string) string {
 	for _, o := range d.operations[upstream] {
 		if o.Name == operation && o.Effect != catalog.Read {
@@ -358,7 +358,7 @@ func modeOf(r *ratelimit.Rule) string {
 	return ""
 }
 
-// withoutRedis says what a limit does while a fleet cannot count; "" without a fleet.
+// withoutRedis describes what a limit does while a fleet cannot count; "" without a fleet.
 func withoutRedis(c *Config, w ratelimit.Without) string {
 	switch {
 	case c.Fleet == nil:

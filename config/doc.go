@@ -8,7 +8,7 @@
 //  2. Names are followed, and the packages that use the values check what they mean: grants and credential classes (grants),
 //     TLS policies and their common TLS 1.3 list (tlspolicy), endpoints and their overlaps (catalog), callers (caller), limits (ratelimit).
 //
-// A secret stands in the environment or in a file, and the configuration refers to it. What somebody wrote into the
+// A secret stands in the environment or in a file, and the configuration refers to it. One that was written into the
 // configuration instead is masked wherever the file is quoted.
 //
 // A section is one struct, in the package that uses it or in this one: it is read, completed in place, and handed to its user. The

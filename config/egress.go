@@ -71,7 +71,7 @@ func (b *builder) noteAddress(u *upstream.Config) {
 	}
 }
 
-// PrivateNote says that an upstream is at a private address.
+// PrivateNote is the note that an upstream is at a private address.
 func PrivateNote(u *upstream.Config, ip netip.Addr) string {
 	return fmt.Sprintf("upstream %s is at the private address %s: if that is meant, say so with addresses: [%s]", u.Name, ip, ip)
 }

@@ -22,12 +22,12 @@ func FuzzInlineSecret(f *testing.F) {
 		}
 		text := before + keys[int(key)%len(keys)] + between + word + after
 		if _, err := Parse("f", []byte(text), ".", Options{LookupEnv: noEnv, Secrets: true}); err != nil && strings.Contains(err.Error(), word) {
-			t.Errorf("%q is told:\n%v", text, err)
+			t.Errorf("%q is shown:\n%v", text, err)
 		}
 	})
 }
 
-// belongs tells whether what follows is the value of the key between the two texts, as far as a person sees.
+// belongs reports whether what follows is the value of the key between the two texts, as far as a person sees.
 func belongs(before, between string) bool {
 	quote, value, isKey := strings.Cut(between, ":")
 	if !isKey || strings.Trim(quote, "\"' ") != "" || strings.Trim(value, "\"' \t{|>[-\n") != "" {

@@ -31,7 +31,7 @@ func (b *builder) addGrant(path string, g grants.Grant) {
 		return
 	}
 	if g.Customers != nil && len(g.Customers) == 0 {
-		b.problem(path+".customers", "leave it out where the grant is for all", "customers names nobody")
+		b.problem(path+".customers", "leave it out where the grant is for all", "customers is empty")
 		return
 	}
 	if g.Credential != "" && !b.named(path+".credential", "credential", g.Credential, b.credentialNames) {

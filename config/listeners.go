@@ -89,7 +89,7 @@ func (b *builder) buildListeners() {
 	}
 }
 
-// addressTaken reports an address that an earlier listener has.
+// addressTaken reports whether an earlier listener has the address, and adds a problem if so.
 func (b *builder) addressTaken(path string, l *Listener) bool {
 	for _, earlier := range b.config.Listeners {
 		if l.Address.Overlaps(earlier.Address) {

@@ -37,7 +37,7 @@ func TestUnknownKeysOfSecretSections(t *testing.T) {
 }
 
 // TestSecretsBesideTheirKeys: where the key of a secret and its value are on unlike lines, what is wrong with the rest of the value's line is
-// told without it. Of a text that is no YAML nothing is shown between a secret's section and the next.
+// reported without it. Of a text that is no YAML nothing is shown between a secret's section and the next.
 func TestSecretsBesideTheirKeys(t *testing.T) {
 	const word = "wJalrXUtnFEMI7MDENG"
 	for name, text := range map[string]string{

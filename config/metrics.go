@@ -92,7 +92,7 @@ func (b *builder) metricsPlace(path string, m *Metrics) {
 	}
 }
 
-// describeMetrics says who may read metrics where.
+// describeMetrics describes who may read metrics where.
 func describeMetrics(m *Metrics) string {
 	text := m.Address.Listen() + ", "
 	if m.TLS == nil {

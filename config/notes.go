@@ -138,7 +138,7 @@ func (b *builder) notePrivate() {
 	}
 }
 
-// Exposure describes who beside its owner and the gateway may use the file now; "" if that is nobody.
+// Exposure describes who beside its owner and the gateway may use the file now; "" if no one may.
 func (f PrivateFile) Exposure() string {
 	text := private.Exposure(f.Path)
 	if text == "" || f.Key == "" {

@@ -71,7 +71,7 @@ func (g schemaGenerator) structure(t reflect.Type) object {
 	return s
 }
 
-// typed gives a default the JSON type of its field.
+// typed converts a default to the JSON type of its field.
 func typed(t reflect.Type, text string) any {
 	var v any
 	if (t.Kind() == reflect.Int || t.Kind() == reflect.Bool) && !strictyaml.IsScalar(t) && json.Unmarshal([]byte(text), &v) == nil {

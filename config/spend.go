@@ -123,7 +123,7 @@ func (b *builder) checkWindows(windows map[string]setting.Duration) {
 	}
 }
 
-// describeSpend says in lines for people what keeps money from moving twice, or beyond a cap.
+// describeSpend describes in lines for people what keeps money from moving twice, or beyond a cap.
 func describeSpend(s *spend.Config) []string {
 	guard := "acts are not done twice"
 	if s.Guard.Mode == spend.Shadow {

@@ -77,7 +77,7 @@ func TestKeepIsLongEnough(t *testing.T) {
 	}{
 		{"33d", "", true}, {"32d", "", false},
 		{"32d", "guard: {windows: {pay: 30d}}", true},
-		{"4d", "guard: {windows: {pay: 1h}}", true}, // what gives or takes back may not be here: see spends
+		{"4d", "guard: {windows: {pay: 1h}}", true}, // operations that pay out or take back may not be here: see spends
 		{"8d", "guard: {windows: {pay: 1h}}\ncaps: [{name: a, each: month, count: 9}]", false},
 		{"200d", "guard: {windows: {pay: 200d}}", false}, {"202d", "guard: {windows: {pay: 200d}}", true},
 	} {

@@ -35,7 +35,7 @@ func (k KeyFile) Shown(dir string) KeyFile {
 	return KeyFile{setting.Reference{File: k.File}.Shown(dir).File}
 }
 
-// InsteadOfSecret says what to write where a secret would stand.
+// InsteadOfSecret returns what to write where a secret would stand.
 func (KeyFile) InsteadOfSecret() string { return "{file: PATH}" }
 
 // Read reads the keys from where they are kept.

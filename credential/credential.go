@@ -78,7 +78,7 @@ type Credential struct {
 }
 
 // New checks the configuration and loads the keys. Keys that a former credential knows, or whose access key it knows, are paused
-// and on trial as they are there, and what becomes of calls that still sign with that one counts for both.
+// and on trial as they are there, and the outcomes of calls that still sign with that one count for both.
 func New(config Config, o Options) (*Credential, error) {
 	if config.Class != catalog.ClassPartner && config.Class != catalog.ClassCustomer {
 		return nil, fmt.Errorf("credential %s: class must be partner or customer", config.Name)
@@ -148,7 +148,7 @@ func (c *Credential) AccessKey() string { return c.active.Load().keys.AccessKey 
 // Fixed names the keys that cannot change while the process runs.
 func (c *Credential) Fixed() []string { return c.config.Fixed() }
 
-// FixedNote says what it means that keys are fixed.
+// FixedNote describes what it means that keys are fixed.
 func FixedNote(fixed []string) string {
 	return strings.Join(fixed, ", ") + " in the environment cannot be read again while the gateway runs: a change needs a restart"
 }
@@ -167,7 +167,7 @@ func (c *Credential) Pauses() []Pause { return c.active.Load().list() }
 // OnTrial reports whether and why only a few calls at a time may use the keys.
 func (c *Credential) OnTrial() (Trial, bool) { return c.active.Load().trial() }
 
-// Permit is the right to sign one operation with one credential. The zero Permit gives no lease.
+// Permit is the right to sign one operation with one credential. The zero Permit grants no lease.
 type Permit struct {
 	credential *Credential
 	operation  *catalog.Operation

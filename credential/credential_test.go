@@ -88,7 +88,7 @@ func TestPermitByClass(t *testing.T) {
 			t.Errorf("error %v is no *ClassError", err)
 		}
 		if _, err := permit.Lease(t.Context(), "app", start, time.Now().Add(time.Hour)); (err == nil) != c.allowed {
-			t.Errorf("%v for %v: a refused permit gave a lease", c.credential, c.operation)
+			t.Errorf("%v for %v: a refused permit granted a lease", c.credential, c.operation)
 		}
 	}
 }
@@ -157,7 +157,7 @@ func TestProbeReopensOrPausesAgain(t *testing.T) {
 		t.Error("a rejected probe left the credential open")
 	}
 	later = later.Add(PauseTime)
-	leaseOf(t, c, later).Done(Unheard, "", later)
+	leaseOf(t, c, later).Done(NoVerdict, "", later)
 	leaseOf(t, c, later).Done(Accepted, "", later)
 	if _, ok := c.Paused(); ok {
 		t.Error("an accepted probe left the credential paused")
@@ -214,8 +214,8 @@ func TestTrial(t *testing.T) {
 		}()
 	}
 	leases[0].Done(Rejected, "wrong", start)
-	leases[1].Done(Unheard, "", start)
-	leases[2].Done(Unheard, "", start)
+	leases[1].Done(NoVerdict, "", start)
+	leases[2].Done(NoVerdict, "", start)
 	for range 3 {
 		var paused *PausedError
 		if err := <-waiting; !errors.As(err, &paused) {
@@ -261,6 +261,6 @@ func TestConcurrentUse(t *testing.T) {
 // The zero Permit was never checked, and signs nothing.
 func TestZeroPermit(t *testing.T) {
 	if _, err := (Permit{}).Lease(t.Context(), "app", start, time.Now().Add(time.Hour)); err == nil {
-		t.Error("a permit of no credential gave a lease")
+		t.Error("a permit of no credential granted a lease")
 	}
 }

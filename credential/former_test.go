@@ -140,7 +140,7 @@ func TestHeirsUnderLoad(t *testing.T) {
 				now := start.Add(time.Duration(n) * time.Second)
 				mine := current()
 				if l, err := tryLease(mine, now); err == nil {
-					l.Done([]Verdict{Accepted, Accepted, Unheard, Rejected}[(n+i)%4], "why", now)
+					l.Done([]Verdict{Accepted, Accepted, NoVerdict, Rejected}[(n+i)%4], "why", now)
 				}
 				s.set(keysNamed(fmt.Sprint(n/50)), nil)
 				mine.Reread()

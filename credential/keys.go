@@ -70,7 +70,7 @@ type reader struct {
 
 	files  watch.Files // of the keys; who is busy has them
 	looked time.Time   // when they were looked at
-	part   *part       // that waits for the rest; nil: none does
+	part   *partialSet // that waits for the rest; nil: none does
 
 	expires    time.Time // see Expires
 	generation int       // see Generation
@@ -125,7 +125,7 @@ const (
 func (r *reader) begin(paused bool, now time.Time) (due work, err error) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	r.forget(now)
+	r.dropOld(now)
 	since := now.Sub(r.at)
 	switch {
 	case r.busy && since >= slowReading:
@@ -159,7 +159,7 @@ func (c *Credential) read(keys Keys, err error, now time.Time) (changed bool, _ 
 	return c.found(keys, now), nil
 }
 
-// failed has a reading that failed tried again.
+// failed makes sure that a reading that failed is tried again.
 func (r *reader) failed(err error) error {
 	r.wanted.Store(true)
 	r.changed = nil
@@ -176,7 +176,7 @@ func (r *reader) report(err error) error {
 	return err
 }
 
-// found takes what the source holds now. The mutex of the reader is held.
+// found takes what the source holds now, and reports whether other keys are in use now. The mutex of the reader is held.
 func (c *Credential) found(keys Keys, now time.Time) (used bool) {
 	r := &c.reader
 	if keys.equal(c.active.Load().keys) {
@@ -206,15 +206,15 @@ func (c *Credential) use(keys Keys, now time.Time) {
 	r := &c.reader
 	before, next := c.active.Load(), r.setOf(keys, c.options.Scheme)
 	r.known = append(slices.DeleteFunc(r.known, func(s *keySet) bool { return s == next }), next)
-	r.forget(now)
+	r.dropOld(now)
 	c.active.Store(next)
 	r.rejected.Store(false)
 	r.part, r.expires, r.generation = nil, keys.Expires, r.generation+1
 	before.leave(now)
 }
 
-// forget drops sets that cannot be paused any more, but for a few and the one in use, which is the last. The mutex is held.
-func (r *reader) forget(now time.Time) {
+// dropOld drops sets that cannot be paused any more, but for a few and the one in use, which is the last. The mutex is held.
+func (r *reader) dropOld(now time.Time) {
 	for len(r.known) > knownSets && now.Sub(r.known[0].leftAt()) > PauseTime {
 		r.known = slices.Delete(r.known, 0, 1)
 	}

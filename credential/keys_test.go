@@ -134,7 +134,7 @@ func TestWaitingCallsTakeNewKeys(t *testing.T) {
 			t.Errorf("the waiting call signs with %s", got)
 		}
 		for _, lease := range first {
-			lease.Done(Unheard, "", start)
+			lease.Done(NoVerdict, "", start)
 		}
 	})
 }
@@ -256,7 +256,7 @@ func TestAnyOrder(t *testing.T) {
 				sent = append(sent, burst(t, c, now)...)
 			default:
 				if n := len(sent); n > 0 {
-					i, verdict := random.IntN(n), []Verdict{Unheard, Rejected}[random.IntN(2)]
+					i, verdict := random.IntN(n), []Verdict{NoVerdict, Rejected}[random.IntN(2)]
 					sent[i].Done(verdict, "wrong", now)
 					rejected[sent[i].AccessKey()] += int(verdict / Rejected)
 					sent = slices.Delete(sent, i, i+1)

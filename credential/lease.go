@@ -99,18 +99,18 @@ func (l *Lease) Sign(now time.Time, r signing.Request) ([]signing.Header, error)
 	return l.set.key.Sign(now, r, signing.Account{DomainID: string(l.permit.credential.config.DomainID), SecurityToken: l.set.keys.SecurityToken})
 }
 
-// Verdict is what became of a signature.
+// Verdict is what an answer says of a signature.
 type Verdict uint8
 
 // The verdicts.
 const (
-	Unheard    Verdict = iota // no answer, or none that says something of the signature
+	NoVerdict  Verdict = iota // no answer, or none that says something of the signature
 	Accepted                  // the provider took the signature
 	Rejected                  // the provider said that signature or key is wrong
 	OtherCause                // the provider let nothing through for another cause, such as arrears
 )
 
-// Done reports what became of the signature. After Rejected it returns the pause that began or goes on for the keys in use; nil if
+// Done records the verdict on the signature. After Rejected it returns the pause that began or goes on for the keys in use; nil if
 // other keys are. The reason is kept for readiness and refusals; it must hold no secret. After a rejection
 // Done returns when the watcher has noted it; see [Credential.Watch].
 func (l *Lease) Done(verdict Verdict, reason string, now time.Time) (begun *Pause) {

@@ -8,11 +8,11 @@ import (
 )
 
 // partTime is how long a set stands of which only a part has changed until it is used. The rest may be on its way; if it is not, these are
-// the keys that somebody wanted.
+// the keys that were meant.
 const partTime = time.Minute
 
-// part is a set of keys in the files of which only a part differs from the keys in use.
-type part struct {
+// partialSet is a set of keys in the files of which only a part differs from the keys in use.
+type partialSet struct {
 	keys  Keys
 	since time.Time // when it was found
 }
@@ -68,7 +68,7 @@ func (c *Credential) loadTwice() (Keys, error) {
 	return again, err
 }
 
-// settle takes the keys of files that stand still. The mutex is held.
+// settle takes the keys of files that stand still, and reports whether other keys are in use now. The mutex is held.
 func (c *Credential) settle(keys Keys, now time.Time) (used bool) {
 	r := &c.reader
 	r.err = nil
@@ -78,7 +78,7 @@ func (c *Credential) settle(keys Keys, now time.Time) (used bool) {
 		r.part, r.expires = nil, keys.Expires
 		return false
 	case !c.whole(keys) && !known:
-		r.part = &part{keys, now}
+		r.part = &partialSet{keys, now}
 		return false
 	case !c.whole(keys) && now.Sub(r.part.since) < partTime:
 		return false

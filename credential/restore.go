@@ -13,7 +13,7 @@ type Fingerprint struct {
 	MAC       [8]byte // the first bytes of a keyed hash over the keys; it means nothing without the hash's key
 }
 
-// Equal compares MACs in constant time.
+// Equal reports whether two MACs are equal, in constant time.
 func (f Fingerprint) Equal(other Fingerprint) bool {
 	same := subtle.ConstantTimeCompare(f.MAC[:], other.MAC[:]) == 1
 	return f.AccessKey == other.AccessKey && same
@@ -43,8 +43,8 @@ func (c *Credential) Evidence(mac hash.Hash) (f Fingerprint, accepted, rejected 
 	return s.keys.fingerprint(mac), known.accepted, known.rejected
 }
 
-// Restore takes the keys in use for accepted if accepted reports that they were, in an earlier run. They are not on trial then, but the
-// first rejection pauses them for all callers: the acceptance is not of the last minute.
+// Restore regards the keys in use as accepted if accepted reports that they were, in an earlier run, and reports whether it did. They are not
+// on trial then, but the first rejection pauses them for all callers: the acceptance is not of the last minute.
 func (c *Credential) Restore(mac hash.Hash, accepted func(Fingerprint) bool) bool {
 	s := c.active.Load()
 	if !accepted(s.keys.fingerprint(mac)) {

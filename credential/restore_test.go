@@ -84,7 +84,7 @@ func TestWatch(t *testing.T) {
 			t.Errorf("%s: calls %v, accepted %v, rejected %v, want %+v", what, calls, accepted, rejected, w)
 		}
 	}
-	finish(t, c, "a", Unheard, start)
+	finish(t, c, "a", NoVerdict, start)
 	expect("no answer", want{0, false, false, false})
 	for range 3 {
 		finish(t, c, "a", Accepted, start)
@@ -99,7 +99,7 @@ func TestWatch(t *testing.T) {
 	expect("accepted before that", want{3, true, true, true})
 	finish(t, c, "b", OtherCause, start)
 	finish(t, c, "b", Accepted, start)
-	expect("accepted anew", want{4, false, true, false})
+	expect("accepted again", want{4, false, true, false})
 	s.set(Keys{AccessKey: "AK1", SecretKey: secret.New("other")}, nil)
 	c.Reread()
 	old := leaseFor(t, c, "b", start)

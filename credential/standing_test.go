@@ -31,7 +31,7 @@ func pausedFor(c *Credential) []string {
 }
 
 // TestWhomARejectionPauses: keys that were accepted within the last minute are paused for the caller of the first rejected
-// call, and for all at the next one, whoever makes it, unless an answer was accepted in between.
+// call, and for all at the next one, of any caller, unless an answer was accepted in between.
 func TestWhomARejectionPauses(t *testing.T) {
 	type step struct {
 		after   time.Duration // since the start
@@ -53,7 +53,7 @@ func TestWhomARejectionPauses(t *testing.T) {
 		"an accepted answer ends it":   {[]step{{0, "a", Accepted}, {s, "a", Rejected}, {2 * s, "b", Accepted}}, []string{"a"}, false},
 		"arrears are no rejection":     {[]step{{0, "a", Accepted}, {s, "a", OtherCause}, {2 * s, "a", OtherCause}}, []string{}, false},
 		"arrears are no acceptance":    {[]step{{0, "a", Accepted}, {s, "a", Rejected}, {2 * s, "b", OtherCause}, {3 * s, "b", Rejected}}, []string{"", "a"}, true},
-		"no answer is no acceptance":   {[]step{{0, "a", Accepted}, {s, "a", Rejected}, {2 * s, "b", Unheard}, {3 * s, "b", Rejected}}, []string{"", "a"}, true},
+		"no answer is no acceptance":   {[]step{{0, "a", Accepted}, {s, "a", Rejected}, {2 * s, "b", NoVerdict}, {3 * s, "b", Rejected}}, []string{"", "a"}, true},
 		"a probe of the caller's":      {[]step{{0, "a", Accepted}, {s, "a", Rejected}, {2 * s, "b", Accepted}, {s + PauseTime, "a", Accepted}}, []string{}, false},
 		"a rejected probe, b accepted": {[]step{{0, "a", Accepted}, {s, "a", Rejected}, {PauseTime, "b", Accepted}, {s + PauseTime, "a", Rejected}}, []string{"a"}, true},
 		"a rejected probe":             {[]step{{0, "a", Accepted}, {s, "a", Rejected}, {2 * s, "b", Accepted}, {s + PauseTime, "a", Rejected}}, []string{"", "a"}, true},
@@ -167,7 +167,7 @@ func TestProbesAreTries(t *testing.T) {
 	if len(sent) != trialCalls {
 		t.Errorf("%d calls try the key", len(sent))
 	}
-	sent[0].Done(Unheard, "", now)
+	sent[0].Done(NoVerdict, "", now)
 	if probe := leaseFor(t, c, "a", now); !probe.Probes() {
 		t.Error("no probe where there is a place")
 	}
@@ -228,7 +228,7 @@ func TestOneCallerOnTrial(t *testing.T) {
 		t.Errorf("%d calls of one caller try the key", len(sent))
 	}
 	leaseFor(t, c, "b", start)
-	sent[0].Done(Unheard, "", start)
+	sent[0].Done(NoVerdict, "", start)
 	leaseFor(t, c, "a", start)
 }
 
@@ -243,7 +243,7 @@ func TestTrialWait(t *testing.T) {
 			for range 20 { // places come free that are none for the caller
 				lease := leaseFor(t, c, "b", start)
 				time.Sleep(TrialWait / 10)
-				lease.Done(Unheard, "", start)
+				lease.Done(NoVerdict, "", start)
 			}
 		}()
 		begun := time.Now()

@@ -546,7 +546,7 @@ func TestACMEDownAtStart(t *testing.T) {
 	must(t, r.Reload())
 	r.awaitSaid(t, "there is no certificate yet")
 	if _, err := r.Poll(); err != nil {
-		t.Errorf("told again: %v", err)
+		t.Errorf("reported again: %v", err)
 	}
 	a.down.Store(false)
 	must(t, r.Reload())
@@ -612,8 +612,8 @@ func TestACMEReplicas(t *testing.T) {
 	}
 }
 
-// TestACMETornStorage: a certificate whose key is another's is not used, and made anew at the second look.
-func TestACMETornStorage(t *testing.T) {
+// TestACMEMismatchedStorage: a certificate whose key is another's is not used, and obtained again at the second look.
+func TestACMEMismatchedStorage(t *testing.T) {
 	a := newAuthority(t, authorityOptions{})
 	config := a.config()
 	must(t, a.issued(config).Close())
@@ -644,7 +644,7 @@ func TestACMEStops(t *testing.T) {
 	a := newAuthority(t, authorityOptions{})
 	before := goleak.IgnoreCurrent()
 	r := a.open(a.config(func(c *acme.Config) { c.Hosts = []setting.CertificateHost{"a.lab.test", "b.lab.test"} }))
-	must(t, r.Start(a.tcp.Addr().String())) // nobody answers, so that it is cut off in the middle
+	must(t, r.Start(a.tcp.Addr().String())) // there is no answer, so that it is cut off in the middle
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	conn, err := acceptOne(ctx, a.tcp)

@@ -98,7 +98,7 @@ func (p *process) becomesReady() {
 	})
 }
 
-// served makes a call, and gives the certificate that the gateway shows: one of the authority.
+// served makes a call, and returns the certificate that the gateway shows: one of the authority.
 func (a *authority) served(w *world, p *process) *x509.Certificate {
 	a.t.Helper()
 	transport := w.transport(p.address("https"), w.issue("shop", shopLeaf))
@@ -258,7 +258,7 @@ func TestGatewayACMEDNS(t *testing.T) {
 
 const bindingKey = "dGhlLW1hYy1rZXktb2YtYW4tYWNjb3VudC1vZi0zMi1ieXRlcw"
 
-// TestGatewayACMESecondStart: all keys that certmagic made are for their owner only again after the kubelet gave them to a
+// TestGatewayACMESecondStart: all keys that certmagic made are for their owner only again after the kubelet handed them to a
 // group, and that is logged.
 func TestGatewayACMESecondStart(t *testing.T) {
 	t.Parallel()

@@ -96,7 +96,7 @@ func (s *answering) orders() map[string]int {
 // head reads the head of a request. The body is still to come.
 func (x *visit) head() (*http.Request, error) { return http.ReadRequest(x.in) }
 
-// request reads a request and gives its order. It is false at the end of the connection.
+// request reads a request and returns its order. It is false at the end of the connection.
 func (x *visit) request() (order string, ok bool) {
 	r, err := x.head()
 	if err != nil {
@@ -133,8 +133,8 @@ func confirmation(order string) string {
 }
 
 // TestAnsweredTwice has a provider that sends each answer twice. No call takes another one's answer for its own, though
-// all share one connection. (A second answer that comes only after the next request has gone out cannot be told from that
-// one's own: HTTP/1.1 has nothing to tell them by.)
+// all share one connection. (A second answer that comes only after the next request has gone out cannot be distinguished from that
+// one's own: HTTP/1.1 has nothing that does.)
 func TestAnsweredTwice(t *testing.T) {
 	t.Parallel()
 	for name, again := range map[string]func(*visit, string){
@@ -185,7 +185,7 @@ func ownAnswers(t *testing.T, answers map[string]answer) {
 }
 
 // TestBrokenAnswers has a provider that reads each request whole and answers as no server should. Whether the call had its
-// effect is told by nothing but a whole answer.
+// effect is known from a whole answer only.
 func TestBrokenAnswers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, bsssim.Config{})
@@ -201,7 +201,7 @@ func TestBrokenAnswers(t *testing.T) {
 	for number, c := range []struct {
 		name          string
 		script        func(*visit)
-		reads, writes string // outcomes; a call that ends as unknown is told so
+		reads, writes string // outcomes; a call that ends as unknown is answered so
 	}{
 		{"nothing", func(*visit) {}, logfile.Unknown, logfile.Unknown},
 		{"a reset", (*visit).reset, logfile.Unknown, logfile.Unknown},
@@ -234,8 +234,8 @@ func TestBrokenAnswers(t *testing.T) {
 			order := orderName(number, kind)
 			outcomes[order] = want
 			got := send(t, &http.Transport{DisableKeepAlives: true}, p.orderRequest(kind, order))
-			if told := got.meaning(); told != want || want == logfile.Unknown && got.status != http.StatusBadGateway {
-				t.Errorf("%s to %s: told %d %s, want %s", c.name, orderKinds[kind].method, got.status, got.body, want)
+			if meaning := got.meaning(); meaning != want || want == logfile.Unknown && got.status != http.StatusBadGateway {
+				t.Errorf("%s to %s: got %d %s, want %s", c.name, orderKinds[kind].method, got.status, got.body, want)
 			}
 		}
 	}
@@ -244,7 +244,7 @@ func TestBrokenAnswers(t *testing.T) {
 	w.sawEach(upstream, outcomes)
 }
 
-// sawEach has the upstream have seen each order once, and the log say what became of it.
+// sawEach has the upstream have seen each order once, and the log have its outcome.
 func (w *world) sawEach(upstream *answering, outcomes map[string]string) {
 	w.t.Helper()
 	arrived, recorded := upstream.orders(), w.ordersOnRecord()
@@ -295,7 +295,7 @@ func TestEndlessAnswer(t *testing.T) {
 		_ = response.Body.Close()
 		outcomes[orderName(kind)] = response.Header.Get("Tollgate-Outcome")
 		if want := map[bool]string{true: logfile.Succeeded, false: logfile.Unknown}[kind == 0]; outcomes[orderName(kind)] != want {
-			t.Errorf("%s: told %s, want %s", orderKinds[kind].method, outcomes[orderName(kind)], want)
+			t.Errorf("%s: got %s, want %s", orderKinds[kind].method, outcomes[orderName(kind)], want)
 		}
 	}
 	w.returnsTo(p, func() {}, rest, 0)
@@ -304,7 +304,7 @@ func TestEndlessAnswer(t *testing.T) {
 }
 
 // TestNeverAnswered has a provider that answers one request, and then takes requests and says nothing until the gateway
-// gives up. Without that one the keys were on trial, and one of the calls had to wait for the others.
+// stops waiting. Without that one the keys were on trial, and one of the calls had to wait for the others.
 func TestNeverAnswered(t *testing.T) {
 	t.Parallel() // it mostly waits
 	w := newWorld(t, bsssim.Config{})
@@ -319,7 +319,7 @@ func TestNeverAnswered(t *testing.T) {
 	})
 	p := w.configure(replaceOnce(t, standard+unlimited, "timeout: 20s", "timeout: 3s")).start()
 	if got := send(t, &http.Transport{DisableKeepAlives: true}, p.orderRequest(0, answered)); got.status != http.StatusOK {
-		t.Fatalf("the first call: told %d %s", got.status, got.body)
+		t.Fatalf("the first call: got %d %s", got.status, got.body)
 	}
 	outcomes := map[string]string{answered: logfile.Succeeded}
 	var calling sync.WaitGroup
@@ -328,7 +328,7 @@ func TestNeverAnswered(t *testing.T) {
 		calling.Go(func() {
 			got, err := ask(&http.Transport{DisableKeepAlives: true}, p.orderRequest(kind, orderName(kind)))
 			if err != nil || got.status != http.StatusGatewayTimeout || got.code != "TG.7004" || got.header.Get("Retry-After") != "" {
-				t.Errorf("%s: told %d %s (%v), want 504 TG.7004 without Retry-After", orderKinds[kind].method, got.status, got.body, err)
+				t.Errorf("%s: got %d %s (%v), want 504 TG.7004 without Retry-After", orderKinds[kind].method, got.status, got.body, err)
 			}
 		})
 	}
@@ -341,7 +341,7 @@ func TestNeverAnswered(t *testing.T) {
 const early = `endpoints: [{name: Early, method: "*", path: "/early/{order}", effect: spend, class: customer}]`
 
 // TestAnsweredEarly has a provider that answers before it has read the body, and then resets or closes the connection,
-// reads on, or stops reading. The answer may be lost with that; what the caller is told and what is on record agree all the same.
+// reads on, or stops reading. The answer may be lost with that; what the caller gets and what is on record agree all the same.
 func TestAnsweredEarly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, bsssim.Config{})
@@ -355,7 +355,7 @@ func TestAnsweredEarly(t *testing.T) {
 	})
 	p := w.configure(replaceOnce(t, standard+unlimited, "catalog: cn, ", "catalog: cn, "+early+", ")).start()
 	rest := p.rest()
-	told := map[string]string{}
+	meanings := map[string]string{}
 	body := strings.Repeat("x", 2<<20)
 	for number, next := range []func(*visit, io.Reader){
 		func(x *visit, _ io.Reader) { x.reset() },
@@ -367,12 +367,12 @@ func TestAnsweredEarly(t *testing.T) {
 		for kind, method := range []string{"POST", "DELETE"} {
 			order := orderName(number, kind)
 			got := send(t, &http.Transport{DisableKeepAlives: true}, request(t, method, "http://"+p.address("plain")+"/early/"+order, body))
-			if told[order] = got.meaning(); told[order] != logfile.Succeeded && told[order] != logfile.Unknown {
-				t.Errorf("%s: told %d %s", method, got.status, got.body)
+			if meanings[order] = got.meaning(); meanings[order] != logfile.Succeeded && meanings[order] != logfile.Unknown {
+				t.Errorf("%s: got %d %s", method, got.status, got.body)
 			}
 		}
 	}
 	w.returnsTo(p, upstream.hangUp, rest, 1)
 	p.stop()
-	w.sawEach(upstream, told)
+	w.sawEach(upstream, meanings)
 }

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestStaticBinary builds as `make build` does: no dynamic loader, no shared libraries, and the version it was told.
+// TestStaticBinary builds as `make build` does: no dynamic loader, no shared libraries, and the version that was set.
 func TestStaticBinary(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {

@@ -17,7 +17,7 @@ import (
 	"tollgate/internal/bsssim"
 )
 
-// soaking tells whether the long forms of the random tests are wanted.
+// soaking reports whether the long forms of the random tests are wanted.
 func soaking() bool { return os.Getenv("TOLLGATE_SOAK") != "" }
 
 // seed is fixed, unless TOLLGATE_SEED or a soak says otherwise; it is logged.
@@ -37,13 +37,13 @@ func seed(t testing.TB) uint64 {
 	return s
 }
 
-// told is what the callers of a round learned: statuses by order id.
-type told struct {
+// answered is what the callers of a round learned: statuses by order id.
+type answered struct {
 	mu       sync.Mutex
 	statuses map[string]int // 0: the connection broke
 }
 
-func (a *told) set(order string, status int) {
+func (a *answered) set(order string, status int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.statuses[order] = status
@@ -56,7 +56,7 @@ const crashConfig = "{dir: audit, segment_size: 1MiB, checkpoints: {every: 1s, r
 // TestKillUnderLoad kills the gateway (SIGKILL) again and again over one audit log: in the midst of calls, of beginning new
 // segments and of signing, while it recovers, and while it stops. After each kill the log verifies as far as it is signed, and
 // holds every checkpoint that was copied elsewhere; after the next start it verifies as a whole. In the end every call that
-// reached the provider is in the log once, with what became of it, and none reached it twice.
+// reached the provider is in the log once, with its outcome, and none reached it twice.
 func TestKillUnderLoad(t *testing.T) {
 	t.Parallel()
 	worlds := 1
@@ -67,7 +67,7 @@ func TestKillUnderLoad(t *testing.T) {
 	var all crashCounts
 	for range worlds {
 		w := newWorld(t, bsssim.Config{Unthrottled: true}).configure(replaceOnce(t, standard+unlimited, "{dir: audit}", crashConfig))
-		answers := &told{statuses: map[string]int{}}
+		answers := &answered{statuses: map[string]int{}}
 		for round, crash := range crashes {
 			crash(w, round, random, answers)
 			w.tear(random)
@@ -104,24 +104,24 @@ func (c *crashCounts) check(t *testing.T, worlds int) {
 		t.Error("no log has a second segment, so no crash came between two: the test says little")
 	}
 	if c.kept == 0 || soaking() && (c.unsigned == 0 || c.partial == 0) { // a short form may be spared the latter by chance
-		t.Errorf("nothing was copied, unsigned or torn: the test says little: %+v", *c)
+		t.Errorf("nothing was copied, unsigned or cut off: the test says little: %+v", *c)
 	}
 }
 
 // crashes are the kills of one world. There are few: the simulator keeps the newest 10,000 calls only.
-var crashes = []func(*world, int, *rand.Rand, *told){
+var crashes = []func(*world, int, *rand.Rand, *answered){
 	(*world).crash, (*world).crashAtStart, (*world).crashAtStart, (*world).crashAtStop, (*world).crash, (*world).crashAtStart,
 }
 
 const loadWorkers = 8
 
-// crash kills the gateway after a number of calls that chance gives.
-func (w *world) crash(round int, random *rand.Rand, answers *told) {
+// crash kills the gateway after a number of calls that is random.
+func (w *world) crash(round int, random *rand.Rand, answers *answered) {
 	w.underLoad(round, random, answers, (*process).kill)
 }
 
-// crashAtStop kills it a moment after it was told to stop.
-func (w *world) crashAtStop(round int, random *rand.Rand, answers *told) {
+// crashAtStop kills it a moment after SIGTERM.
+func (w *world) crashAtStop(round int, random *rand.Rand, answers *answered) {
 	w.underLoad(round, random, answers, func(p *process) {
 		p.terminate()
 		time.Sleep(anyPart(random, 30*time.Millisecond))
@@ -130,7 +130,7 @@ func (w *world) crashAtStop(round int, random *rand.Rand, answers *told) {
 }
 
 // crashAtStart kills it a moment after its start, while it recovers what an earlier crash left, or is just done with it.
-func (w *world) crashAtStart(_ int, random *rand.Rand, _ *told) {
+func (w *world) crashAtStart(_ int, random *rand.Rand, _ *answered) {
 	p := launch(w.t, w.config, w.env)
 	time.Sleep(anyPart(random, 400*time.Millisecond))
 	p.kill()
@@ -142,7 +142,7 @@ func anyPart(random *rand.Rand, bound time.Duration) time.Duration {
 }
 
 // underLoad has callers call until the gateway is gone.
-func (w *world) underLoad(round int, random *rand.Rand, answers *told, end func(*process)) {
+func (w *world) underLoad(round int, random *rand.Rand, answers *answered, end func(*process)) {
 	w.t.Helper()
 	p := w.start()
 	w.verified("--since-checkpoint", w.file("kept.jsonl"))
@@ -198,7 +198,7 @@ func (w *world) segments() []string {
 var padding = strings.Repeat("x", 12<<10)
 
 // load calls without pause until the gateway is gone. Each call has an order id of its own, which shows in the log.
-func (w *world) load(p *process, number []int, kinds *rand.Rand, answers *told) {
+func (w *world) load(p *process, number []int, kinds *rand.Rand, answers *answered) {
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	client := http.Client{Transport: transport, Timeout: patience}
@@ -218,14 +218,14 @@ func (w *world) load(p *process, number []int, kinds *rand.Rand, answers *told) 
 	}
 }
 
-// checkCrashes holds what arrived against what is on record and what callers were told.
-func (w *world) checkCrashes(answers *told) {
+// checkCrashes holds what arrived against what is on record and what callers learned.
+func (w *world) checkCrashes(answers *answered) {
 	w.t.Helper()
 	arrived, recorded := w.ordersThatArrived(), w.ordersOnRecord()
 	checkOnce(w.t, arrived, recorded)
 	unknown := 0
 	for order, h := range recorded {
-		w.checkTold(order, h, answers.statuses[order])
+		w.checkAnswered(order, h, answers.statuses[order])
 		if h.outcome != nil && h.outcome.Outcome == logfile.Unknown {
 			unknown++
 		}
@@ -236,14 +236,14 @@ func (w *world) checkCrashes(answers *told) {
 	}
 }
 
-// checkTold has the log say no less than the caller was told.
-func (w *world) checkTold(order string, h *history, status int) {
+// checkAnswered has the log say no less than the caller learned.
+func (w *world) checkAnswered(order string, h *history, status int) {
 	w.t.Helper()
 	if h.outcome == nil {
 		return // reported by consistent
 	}
 	changes := h.intent.Effect != "read" // a read's outcome may be lost with the crash; it is closed as unknown then
 	if changes && status != 0 && h.outcome.Status != status {
-		w.t.Errorf("the caller of order %s was told %d, the log says %s %d", order, status, h.outcome.Outcome, h.outcome.Status)
+		w.t.Errorf("the caller of order %s got %d, the log says %s %d", order, status, h.outcome.Outcome, h.outcome.Status)
 	}
 }

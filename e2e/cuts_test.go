@@ -36,7 +36,7 @@ var (
 )
 
 // TestCutConnections breaks the connection to the provider at each place of a call, for each method: the caller and the
-// log are told what is certain, and nothing is sent again.
+// log have what is certain, and nothing is sent again.
 func TestCutConnections(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, bsssim.Config{Unthrottled: true})
@@ -116,7 +116,7 @@ func (w *world) endsAs(t *testing.T, p *process, kind int, order string, want wa
 	before := proxy.dialled()
 	got := send(t, &http.Transport{DisableKeepAlives: true}, p.orderRequest(kind, order))
 	if got.code != want.code || got.status != http.StatusBadGateway || got.header.Get("Retry-After") != "" {
-		t.Errorf("told %d %s, want 502 %s without Retry-After", got.status, got.body, want.code)
+		t.Errorf("got %d %s, want 502 %s without Retry-After", got.status, got.body, want.code)
 	}
 	if times := w.ordersThatArrived()[order]; times != want.arrived {
 		t.Errorf("arrived %d times, want %d", times, want.arrived)
@@ -126,7 +126,7 @@ func (w *world) endsAs(t *testing.T, p *process, kind int, order string, want wa
 	}
 }
 
-// TestUnreachableUpstreams has providers that nobody can reach: nothing was sent, and the gateway says so.
+// TestUnreachableUpstreams has providers that cannot be reached: nothing was sent, and the gateway says so.
 func TestUnreachableUpstreams(t *testing.T) {
 	t.Parallel()
 	silent := testListener(t) // accepts, by the kernel, and never says a word
@@ -148,7 +148,7 @@ func TestUnreachableUpstreams(t *testing.T) {
 			for kind := range orderKinds {
 				got := send(t, &http.Transport{DisableKeepAlives: true}, p.orderRequest(kind, orderName(kind)))
 				if got.status != c.status || got.code != c.code {
-					t.Errorf("%s: told %d %s, want %d %s", orderKinds[kind].method, got.status, got.body, c.status, c.code)
+					t.Errorf("%s: got %d %s, want %d %s", orderKinds[kind].method, got.status, got.body, c.status, c.code)
 				}
 			}
 			p.stop()
@@ -171,7 +171,7 @@ func testListener(t testing.TB) net.Listener {
 	return listener
 }
 
-// TestRandomCuts breaks connections at random places while several callers call. In the end what the callers were told,
+// TestRandomCuts breaks connections at random places while several callers call. In the end what the callers learned,
 // what is on record and what arrived agree, and the gateway is as small as before.
 func TestRandomCuts(t *testing.T) {
 	t.Parallel()
@@ -194,7 +194,7 @@ func TestRandomCuts(t *testing.T) {
 	}
 }
 
-// randomFaults gives connections that break somewhere in their first calls. A handshake and a call take about 3,000
+// randomFaults returns connections that break somewhere in their first calls. A handshake and a call take about 3,000
 // bytes of each direction.
 func randomFaults(seed uint64) func() fault {
 	random := rand.New(rand.NewPCG(seed, 4))
@@ -212,7 +212,7 @@ func randomFaults(seed uint64) func() fault {
 	}
 }
 
-// callAll has eight callers make so many calls each, and gives the answers by order.
+// callAll has eight callers make so many calls each, and returns the answers by order.
 func (w *world) callAll(p *process, calls int) map[string]answer {
 	var mu sync.Mutex
 	answers := map[string]answer{}
@@ -237,7 +237,7 @@ func (w *world) callAll(p *process, calls int) map[string]answer {
 	return answers
 }
 
-// checkAnswers holds what callers were told against the log and the provider.
+// checkAnswers holds what callers learned against the log and the provider.
 func (w *world) checkAnswers(answers map[string]answer) {
 	w.t.Helper()
 	arrived, recorded := w.ordersThatArrived(), w.ordersOnRecord()
@@ -250,13 +250,13 @@ func (w *world) checkAnswers(answers map[string]answer) {
 			continue
 		}
 		ends[fmt.Sprintf("%s, arrived %d times", h.outcome.Outcome, arrived[order])]++
-		if told := got.meaning(); told != h.outcome.Outcome {
-			w.t.Errorf("order %s: told %d %s, which means %s; on record as %s", order, got.status, got.code, told, h.outcome.Outcome)
+		if meaning := got.meaning(); meaning != h.outcome.Outcome {
+			w.t.Errorf("order %s: got %d %s, which means %s; on record as %s", order, got.status, got.code, meaning, h.outcome.Outcome)
 		}
 		if strings.HasPrefix(got.code, "TG.") || arrived[order] == 1 {
 			continue
 		}
-		w.t.Errorf("order %s: told the provider's answer %d, but the provider was not asked", order, got.status)
+		w.t.Errorf("order %s: got the provider's answer %d, but the provider was not asked", order, got.status)
 	}
 	w.t.Logf("ends: %v", ends)
 	for _, end := range []string{"not_sent, arrived 0 times", "unknown, arrived 0 times", "unknown, arrived 1 times"} {
@@ -266,7 +266,7 @@ func (w *world) checkAnswers(answers map[string]answer) {
 	}
 }
 
-// meaning is the outcome that an answer tells of.
+// meaning is the outcome that an answer stands for.
 func (a answer) meaning() string {
 	switch a.code {
 	case "TG.7001", "TG.7003":

@@ -38,7 +38,7 @@ func (w *world) rotate(p *process, transport http.RoundTripper, round int) {
 	}
 }
 
-// TestFewDescriptors gives a gateway fewer descriptors than its bounds need, and it has more idle connections than that. It says so,
+// TestFewDescriptors starts a gateway with fewer descriptors than its bounds need, and it has more idle connections than that. It says so,
 // takes fewer connections, and all calls, while segments follow each other.
 func TestFewDescriptors(t *testing.T) {
 	t.Parallel()

@@ -53,7 +53,7 @@ func (p *process) trace(rule string) (end func(syscall.Signal)) {
 	}
 }
 
-// traced tells that every thread has a tracer.
+// traced reports whether every thread has a tracer.
 func (p *process) traced() bool {
 	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", p.cmd.Process.Pid))
 	if err != nil || len(threads) == 0 {
@@ -75,7 +75,7 @@ func (w *world) refuses(p *process, round int) {
 	for kind := range orderKinds {
 		got := send(w.t, &http.Transport{DisableKeepAlives: true}, p.orderRequest(kind, orderName(round, kind)))
 		if got.status != http.StatusServiceUnavailable || got.code != "TG.6001" || got.header.Get("Retry-After") == "" {
-			w.t.Errorf("%s: told %d %s, want 503 TG.6001 with Retry-After", orderKinds[kind].method, got.status, got.body)
+			w.t.Errorf("%s: got %d %s, want 503 TG.6001 with Retry-After", orderKinds[kind].method, got.status, got.body)
 		}
 	}
 	if n := len(w.simulator.Calls()) - before; n != 0 {
@@ -91,7 +91,7 @@ func (w *world) serves(p *process, order string) {
 		return status == http.StatusOK
 	})
 	if got := send(w.t, &http.Transport{DisableKeepAlives: true}, p.orderRequest(0, order)); got.status != http.StatusOK {
-		w.t.Errorf("told %d %s", got.status, got.body)
+		w.t.Errorf("got %d %s", got.status, got.body)
 	}
 }
 
@@ -200,7 +200,7 @@ func TestDiskFailsDuringAPayment(t *testing.T) {
 			remove := p.inject(rule)
 			close(hold.release)
 			if err := <-done; err != nil {
-				t.Errorf("the payment went through, but its caller is told %v", err)
+				t.Errorf("the payment went through, but its caller got %v", err)
 			}
 			if strings.HasSuffix(rule, "EIO") {
 				p.kill()
@@ -221,7 +221,7 @@ func TestDiskFailsDuringAPayment(t *testing.T) {
 	}
 }
 
-// TestLogTakenAway has somebody else lay hands on the live segment or its directory.
+// TestLogTakenAway has another process change the live segment or its directory.
 func TestLogTakenAway(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ harm, mend func(segment string) error }{
@@ -267,7 +267,7 @@ func TestLogTakenAway(t *testing.T) {
 	}
 }
 
-// copyOf gives a copy of a file.
+// copyOf returns a copy of a file.
 func copyOf(path string) string {
 	text, err := os.ReadFile(path)
 	if err != nil {

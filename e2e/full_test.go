@@ -16,7 +16,7 @@ import (
 	"tollgate/internal/bsssim"
 )
 
-// shortLog gives up on a record soon, and signs after every second record, so that whatever happens to the disk happens to
+// shortLog has a short deadline for a record, and signs after every second record, so that whatever happens to the disk happens to
 // checkpoints as well.
 var shortLog = strings.Replace(standard, "audit: {dir: audit}", "audit: {dir: audit, deadline: 300ms, checkpoints: {every: 1s, records: 2}}", 1)
 
@@ -79,7 +79,7 @@ func TestDiskFillsDuringAPayment(t *testing.T) {
 	p.limitFiles(1)
 	close(hold.release)
 	if err := <-done; err != nil {
-		t.Errorf("the payment went through, but its caller is told %v", err)
+		t.Errorf("the payment went through, but its caller got %v", err)
 	}
 	refused(t, pay(shop, "CS-1002"), http.StatusServiceUnavailable, "TG.6001")
 	if n := len(arrived(w.simulator, "PayOrders")); n != 1 {
@@ -112,7 +112,7 @@ func TestRoomForOutcomes(t *testing.T) {
 	w.refuses(p, loadWorkers)
 	close(hold.release)
 	if err := <-done; err != nil {
-		t.Errorf("the payment went through, but its caller is told %v", err)
+		t.Errorf("the payment went through, but its caller got %v", err)
 	}
 	if got := w.recorded(logfile.KindOutcome, w.callOf("CS-1001")); got.Outcome != logfile.Succeeded {
 		t.Errorf("the payment is on record as %s", got.Outcome)
@@ -170,14 +170,14 @@ func (w *world) fillUp(p *process) {
 	})
 }
 
-// keepsRoom tells that the gateway is not ready since what room is left is for outcomes.
+// keepsRoom reports whether the gateway is not ready since what room is left is for outcomes.
 func (p *process) keepsRoom() bool {
 	p.t.Helper()
 	status, body := p.readyz()
 	return status == http.StatusServiceUnavailable && strings.Contains(body, "the rest of the room is kept for outcomes")
 }
 
-// callOf gives the id of the call about an order.
+// callOf returns the id of the call about an order.
 func (w *world) callOf(order string) string {
 	w.t.Helper()
 	for _, r := range w.records() {

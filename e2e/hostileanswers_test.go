@@ -67,7 +67,7 @@ func hostileAnswers() []hostileAnswer {
 		{name: "HEAD with a body", method: "HEAD", answer: saying(ok + length), status: 200, outcome: logfile.Succeeded},
 		{name: "compressed unasked", answer: saying(ok + "Content-Encoding: gzip\r\nContent-Length: " + strconv.Itoa(packed.Len()) + "\r\n\r\n" + packed.String()),
 			status: 200, body: "{}", outcome: logfile.Succeeded},
-		{name: "in a coding that nobody undoes", answer: saying(ok + "Content-Encoding: br\r\n" + length), status: 200, body: "{}", outcome: logfile.Unknown},
+		{name: "in a coding that is not undone", answer: saying(ok + "Content-Encoding: br\r\n" + length), status: 200, body: "{}", outcome: logfile.Unknown},
 		unusable("compressed, and cut", ok+"Content-Encoding: gzip\r\nContent-Length: 10\r\n\r\n"+packed.String()[:10]),
 		unusable("status 999", "HTTP/1.1 999 What\r\n"+jsonType+length),
 		unusable("status 99", "HTTP/1.1 99 What\r\n"+jsonType+length),
@@ -105,7 +105,7 @@ func hostileAnswers() []hostileAnswer {
 	}
 }
 
-// TestHostileAnswers: the caller is told, and the log says, what an answer is worth. Each is followed by a sound one: what
+// TestHostileAnswers: the caller and the log learn what an answer is worth. Each is followed by a sound one: what
 // was left of the first is not part of it.
 func TestHostileAnswers(t *testing.T) {
 	t.Parallel()
@@ -138,7 +138,7 @@ func TestHostileAnswers(t *testing.T) {
 	}
 }
 
-// call calls without keys, and gives what came back; status 0 if nothing whole did.
+// call calls without keys, and returns what came back; status 0 if nothing whole did.
 func (w *rawWorld) call(t *testing.T, method, target, body string) answer {
 	t.Helper()
 	transport := &http.Transport{DisableCompression: true}
@@ -157,7 +157,7 @@ func (w *rawWorld) call(t *testing.T, method, target, body string) answer {
 	return answer{response.StatusCode, response.Header, string(text), problemCode(text)}
 }
 
-// checkAnswer makes the call and gives its id.
+// checkAnswer makes the call and returns its id.
 func (w *rawWorld) checkAnswer(t *testing.T, c *hostileAnswer) string {
 	t.Helper()
 	method, body := c.method, ""
@@ -177,8 +177,8 @@ func (w *rawWorld) checkAnswer(t *testing.T, c *hostileAnswer) string {
 	if len(ids) != 1 {
 		t.Fatalf("call ids %q", ids)
 	}
-	if told := got.header.Get("Tollgate-Outcome"); c.code == "" && told != c.outcome {
-		t.Errorf("the caller is told the outcome %q, want %q", told, c.outcome)
+	if header := got.header.Get("Tollgate-Outcome"); c.code == "" && header != c.outcome {
+		t.Errorf("the caller's header has the outcome %q, want %q", header, c.outcome)
 	}
 	return ids[0]
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // narrow is the raw gateway with few connections to its upstreams, so that calls wait for one another's. Its calls are
-// reads, whose outcomes nobody waits for.
+// reads, whose outcomes are not waited for.
 var narrow = strings.NewReplacer(
 	"effect: write", "effect: read",
 	"    sign: true\n", "    sign: true\n    max_connections: 2\n",
@@ -23,7 +23,7 @@ func naming(target string) string {
 	return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n{\"target\":%q}", len(target)+13, target)
 }
 
-// TestSurplusAnswers has an upstream say more than it was asked. What is too much is nobody's answer: above all not that of
+// TestSurplusAnswers has an upstream say more than it was asked. What is too much is no call's answer: above all not that of
 // the call that takes the connection next.
 func TestSurplusAnswers(t *testing.T) {
 	t.Parallel()

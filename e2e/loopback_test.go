@@ -15,7 +15,7 @@ import (
 	"tollgate/internal/bsssim"
 )
 
-// curl runs the system's curl and gives status and body.
+// curl runs the system's curl and returns status and body.
 func curl(t testing.TB, args ...string) (status int, body string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -82,7 +82,7 @@ func TestCurl(t *testing.T) {
 		{"a payment of the type of forms", []string{base + "/v3/orders/customer-orders/pay", "-d", `{"order_id":"CS-2"}`}, 415, "TG.4007"},
 		{"two order ids in one payment", []string{base + "/v3/orders/customer-orders/pay", "--json", `{"order_id":"CS-2","Order_Id":"CS-3"}`}, 400, "TG.1005"},
 		{"a body over the bound", []string{base + "/v3/orders/customer-orders/pay", "--json", "@" + large, "-H", "Expect:"}, 413, "TG.4004"},
-		{"somebody else's keys", []string{base + "/v2/accounts/customer-accounts/balances", "-H", "Authorization: Bearer abc"}, 401, "TG.2003"},
+		{"another's keys", []string{base + "/v2/accounts/customer-accounts/balances", "-H", "Authorization: Bearer abc"}, 401, "TG.2003"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := len(w.simulator.Calls())

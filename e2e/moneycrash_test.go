@@ -156,7 +156,7 @@ func (w *world) payments() int {
 	return n
 }
 
-// paidOnceAfter starts the gateway again and has the order paid as an operator would: once in the end, whatever became of the first attempt.
+// paidOnceAfter starts the gateway again and has the order paid as an operator would: once in the end, whatever the first attempt's outcome.
 func (w *world) paidOnceAfter(outcome string) {
 	w.t.Helper()
 	p := w.start()
@@ -185,7 +185,7 @@ func (w *world) paidOnceAfter(outcome string) {
 // heldAs checks that a refusal names the outcome of the call that holds the act, and no caller.
 func (w *world) heldAs(got answer, outcome string) {
 	w.t.Helper()
-	said := map[string]string{logfile.Unknown: "of which it is not known what became", logfile.Succeeded: "(succeeded)"}[outcome]
+	said := map[string]string{logfile.Unknown: "whose outcome is unknown", logfile.Succeeded: "(succeeded)"}[outcome]
 	if blocking(got) == "" || !strings.Contains(got.body, said) || strings.Contains(got.body, "shop") {
 		w.t.Errorf("the refusal says %s, want the outcome %q, the call that holds, and no caller", got.body, outcome)
 	}

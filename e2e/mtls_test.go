@@ -41,7 +41,7 @@ func TestClientCertificates(t *testing.T) {
 	p := w.start()
 	shop := w.issue("shop", testpki.Leaf{URIs: []string{"spiffe://corp.example/shop"}})
 	report := w.issue("report", testpki.Leaf{CommonName: "report"})
-	stranger := w.issue("stranger", testpki.Leaf{URIs: []string{"spiffe://corp.example/shop2"}})
+	unknown := w.issue("unknown", testpki.Leaf{URIs: []string{"spiffe://corp.example/shop2"}})
 	disguised := w.issue("disguised", testpki.Leaf{CommonName: "report", Names: []string{"elsewhere.example"}})
 	const spend = "https://" + gatewayName + "/v3/orders/customer-orders/pay"
 	for _, c := range []struct {
@@ -56,7 +56,7 @@ func TestClientCertificates(t *testing.T) {
 		{"by URI", &shop, "GET", balances, "", 200, "", "shop", "certificate"},
 		{"by common name", &report, "GET", balances, "", 200, "", "report", "certificate"},
 		{"a grant of another caller", &report, "POST", spend, `{"order_id":"CS-1001"}`, 403, "TG.3001", "report", "certificate"},
-		{"a name that nobody has", &stranger, "GET", balances, "", 401, "TG.2008", "", ""},
+		{"a name of no caller", &unknown, "GET", balances, "", 401, "TG.2008", "", ""},
 		{"a common name beside other names", &disguised, "GET", balances, "", 401, "TG.2008", "", ""},
 		{"no certificate", nil, "GET", balances, "", 401, "TG.2001", "", ""},
 	} {

@@ -46,7 +46,7 @@ type nodeCall struct {
 	code   string
 }
 
-// nodeResult is what the Node SDK gives its application.
+// nodeResult is what the Node SDK returns to its application.
 type nodeResult struct {
 	Status        int
 	Code, Message string

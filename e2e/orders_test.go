@@ -81,7 +81,7 @@ func orderOf(r *logfile.Record) string {
 	return orderIn(r.Path + " " + r.Query)
 }
 
-// ordersOnRecord checks the log of a gateway that has stopped, and gives what it says of each order.
+// ordersOnRecord checks the log of a gateway that has stopped, and returns what it says of each order.
 func (w *world) ordersOnRecord() map[string]*history {
 	w.t.Helper()
 	recorded := map[string]*history{}

@@ -38,7 +38,7 @@ log: {level: debug, format: json}
 `
 
 // pod is a world whose gateway runs as a pod does: as a user that owns nothing but what it makes, in the group that the
-// kubelet gives volumes to. Without root it runs as whoever runs the tests.
+// kubelet assigns volumes to. Without root it runs as the user who runs the tests.
 type pod struct {
 	*world
 	binary  string
@@ -65,9 +65,9 @@ func newPod(t *testing.T) *pod {
 		}
 	}
 	p.configure(inPod)
-	p.give("secret/gateway.key", 0o440)
-	p.give("secret/customer_sk", 0o440)
-	p.give("tollgate.yaml", 0o440)
+	p.handOver("secret/gateway.key", 0o440)
+	p.handOver("secret/customer_sk", 0o440)
+	p.handOver("tollgate.yaml", 0o440)
 	return p
 }
 
@@ -98,11 +98,11 @@ func (p *pod) mkdir(name string, mode fs.FileMode) {
 	if err := os.Mkdir(p.file(name), 0o755); err != nil {
 		p.t.Fatal(err)
 	}
-	p.give(name, mode)
+	p.handOver(name, mode)
 }
 
-// give hands a file to the pod's group, as kubelet does with what it mounts.
-func (p *pod) give(name string, mode fs.FileMode) {
+// handOver changes a file to the pod's group, as kubelet does with what it mounts.
+func (p *pod) handOver(name string, mode fs.FileMode) {
 	p.t.Helper()
 	if err := errors.Join(os.Chown(p.file(name), -1, p.group), os.Chmod(p.file(name), mode)); err != nil {
 		p.t.Fatal(err)
@@ -128,7 +128,7 @@ func (p *pod) mount() {
 	}
 }
 
-// check runs `tollgate check` and gives its notes on private files.
+// check runs `tollgate check` and returns its notes on private files.
 func (p *pod) check() (notes []string) {
 	p.t.Helper()
 	got := runCommand(p.t, p.command("check", "--config", p.config))
@@ -143,7 +143,7 @@ func (p *pod) check() (notes []string) {
 	return notes
 }
 
-// entries gives the lines of the operational log with a message, by what is said of each.
+// entries returns the lines of the operational log with a message, by what is said of each.
 func (p *process) entries(message string, say func(map[string]any) string) (all []string) {
 	p.t.Helper()
 	for line := range strings.Lines(p.log()) {
@@ -155,19 +155,19 @@ func (p *process) entries(message string, say func(map[string]any) string) (all 
 	return all
 }
 
-// tightened gives "FILE MODE-FOUND MODE" of what was made private again.
+// tightened returns "FILE MODE-FOUND MODE" of what was made private again.
 func (p *process) tightened() []string {
 	return p.entries("others could use a file of the gateway's own; it is for its owner only again", func(e map[string]any) string {
 		return e["file"].(string) + " " + e["mode_found"].(string) + " " + e["mode"].(string)
 	})
 }
 
-// exposed gives what is logged of files that others can use.
+// exposed returns what is logged of files that others can use.
 func (p *process) exposed() []string {
 	return p.entries("others can use a private file", func(e map[string]any) string { return e["what"].(string) })
 }
 
-// warnings gives those of /readyz about private files.
+// warnings returns those of /readyz about private files.
 func (p *process) warnings() (all []string) {
 	p.t.Helper()
 	status, body := p.readyz()
@@ -270,8 +270,8 @@ func TestAuditKeyOfASecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.configure(replaceOnce(t, inPod, "audit: {dir: volume/audit}", "audit: {dir: volume/audit, key: {file: secret/audit.key}}"))
-	p.give("tollgate.yaml", 0o440)
-	p.give("secret/audit.key", 0o440)
+	p.handOver("tollgate.yaml", 0o440)
+	p.handOver("secret/audit.key", 0o440)
 	running := p.start()
 	running.quiet("0440 and our group")
 	running.stop()
@@ -341,14 +341,14 @@ func TestSecretsThatOthersMayRead(t *testing.T) {
 	chmod(sk, 0o440)
 	expect("one is mended", want, want[1])
 	next := p.replace("secret/gateway", func() {})
-	p.give("secret/gateway.key", 0o440)
+	p.handOver("secret/gateway.key", 0o440)
 	running.hangUp()
 	expect("the other is replaced", want)
 	if got := p.shown(running.address("files")); got.Cmp(next.Leaf.SerialNumber) != 0 {
 		t.Errorf("certificate %x is served, want %x", got, next.Leaf.SerialNumber)
 	}
 	p.replace("secret/gateway", func() {})
-	p.give("secret/gateway.key", 0o666)
+	p.handOver("secret/gateway.key", 0o666)
 	running.hangUp()
 	running.hangUp()
 	expect("replaced by one that is open", append(want, want[1]), want[1])

@@ -12,7 +12,7 @@ import (
 	"tollgate/internal/bsssim"
 )
 
-// connectProxy makes tunnels for those who log in as "gateway:sesame", and counts them. It gives its address.
+// connectProxy makes tunnels for those who log in as "gateway:sesame", and counts them. It returns its address.
 func (w *world) connectProxy(tunnels *atomic.Int64) string {
 	w.t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

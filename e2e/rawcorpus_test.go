@@ -21,7 +21,7 @@ import (
 )
 
 // raw is a gateway before two upstreams that look at bytes: one that gets signed calls over TLS, and an internal app to which
-// more headers are passed. Nobody needs keys, so that a test case is what a hostile caller would send.
+// more headers are passed. No keys are needed, so that a test case is what a hostile caller would send.
 const raw = `
 listeners:
   - {name: bss, address: "127.0.0.1:0", caller: shop, upstreams: [bss]}
@@ -101,7 +101,7 @@ func (p *process) gauge(name string) float64 {
 	return n
 }
 
-// calm tells that the gateway has no more goroutines than before its first call, but for two for each connection to an
+// calm reports whether the gateway has no more goroutines than before its first call, but for two for each connection to an
 // upstream that it keeps, and a few for the question itself.
 func (w *rawWorld) calm() bool {
 	kept := 0
@@ -288,7 +288,7 @@ func (c *rawCase) checkHeader(t *testing.T, r *rawRequest) {
 	}
 }
 
-// exchangeRaw sends bytes on a connection of their own and gives all answers until the connection's end. The caller ends its
+// exchangeRaw sends bytes on a connection of their own and returns all answers until the connection's end. The caller ends its
 // side once it has the answers that it expects, or at once if it cuts.
 func exchangeRaw(t testing.TB, address, sent string, expected int, cut bool) []answer {
 	t.Helper()

@@ -24,7 +24,7 @@ type h2conn struct {
 	enc   *hpack.Encoder
 }
 
-// dialH2 connects as the shop. The gateway's SETTINGS are read and acknowledged by whoever reads answers.
+// dialH2 connects as the shop. The gateway's SETTINGS are read and acknowledged by the reader of answers.
 func (w *rawWorld) dialH2(t testing.TB, listener string, settings ...http2.Setting) *h2conn {
 	t.Helper()
 	c, err := tls.Dial("tcp", w.address(listener), &tls.Config{
@@ -91,7 +91,7 @@ func (h *h2conn) outcome(stream uint32) string {
 		switch f := frame.(type) {
 		case *http2.SettingsFrame:
 			if !f.IsAck() {
-				_ = h.WriteSettingsAck() // the connection may be gone; reading tells
+				_ = h.WriteSettingsAck() // the connection may be gone; reading shows it
 			}
 		case *http2.GoAwayFrame:
 			return "GOAWAY " + f.ErrCode.String()
@@ -172,7 +172,7 @@ var h2Cases = []h2Case{
 	{name: "announced trailers", fields: []string{":method: POST", "trailer: x-t"}, data: []string{"abc"}, after: []string{"x-t: 1"}, want: refusedH2},
 	{name: "pseudo-header in trailers", fields: []string{":method: POST"}, data: []string{"abc"}, after: []string{":path: /echo/y"}, want: malformed},
 
-	// What net/http answers by itself, with no code of ours: it lets nobody make a stream error of it (docs/errors.md).
+	// What net/http answers by itself, with no code of ours: there is no way to make a stream error of it (docs/errors.md).
 	{name: "connection", fields: []string{"connection: keep-alive"}, want: "400"},
 	{name: "keep-alive", fields: []string{"keep-alive: 1"}, want: "400"},
 	{name: "proxy-connection", fields: []string{"proxy-connection: keep-alive"}, want: "400"},
@@ -328,7 +328,7 @@ func without(lines []string, prefix string) []string {
 	return kept
 }
 
-// TestHTTP2Floods: whoever floods a connection loses it, or is just served; honest calls on others go on, and nothing that
+// TestHTTP2Floods: a peer that floods a connection loses it, or is just served; honest calls on others go on, and nothing that
 // was not decided on is sent.
 func TestHTTP2Floods(t *testing.T) {
 	t.Parallel()
@@ -411,7 +411,7 @@ func TestHTTP2Floods(t *testing.T) {
 	w.finish()
 }
 
-// honest is a call of somebody else.
+// honest is a call of another peer.
 func (w *rawWorld) honest(t *testing.T) {
 	t.Helper()
 	h := w.dialH2(t, "https")
@@ -479,7 +479,7 @@ func (h *h2conn) announcedStreams() uint32 {
 	}
 }
 
-// TestStalledWindows: answers that nobody takes are given up after the bound for it, and their streams end.
+// TestStalledWindows: answers that are not read are dropped after the bound for it, and their streams end.
 func TestStalledWindows(t *testing.T) {
 	t.Parallel()
 	w := newRawWorld(t, replaceOnce(t, raw, "drain: 20s", "drain: 20s, write_timeout: 500ms"))

@@ -42,7 +42,7 @@ func TestMutatedRequests(t *testing.T) {
 	w.finish()
 }
 
-// checkSpoken holds that the app hears from the gateway alone who calls.
+// checkSpoken holds that the app learns from the gateway alone who calls.
 func (w *rawWorld) checkSpoken(t *testing.T, upstream, text string) {
 	t.Helper()
 	arrived := w.arrived[upstream]

@@ -36,7 +36,7 @@ func (r *rawRequest) String() string {
 	return text
 }
 
-// values gives the values of a header, by its name in any case.
+// values returns the values of a header, by its name in any case.
 func (r *rawRequest) values(name string) []string {
 	var values []string
 	for _, line := range r.header {
@@ -261,7 +261,7 @@ func (r *rawRequest) readBody(reader *bufio.Reader) error {
 	return err
 }
 
-// take gives what arrived since it was last called.
+// take returns what arrived since it was last called.
 func (u *rawUpstream) take() []rawRequest {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -270,7 +270,7 @@ func (u *rawUpstream) take() []rawRequest {
 	return seen
 }
 
-// sound tells that everything which arrived was well-formed.
+// sound checks that everything which arrived was well-formed.
 func (u *rawUpstream) sound() {
 	u.t.Helper()
 	u.mu.Lock()

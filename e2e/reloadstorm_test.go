@@ -368,7 +368,7 @@ func (l *stormLoad) visitExtra(socket string) string {
 	return l.visit("http://localhost", transport)
 }
 
-// checkPlans holds what the guest was told against the plans that records name.
+// checkPlans holds what the guest got against the plans that records name.
 func (w *world) checkPlans(l *stormLoad) {
 	w.t.Helper()
 	grants := map[string]bool{} // by plan: whether the guest has a grant

@@ -11,7 +11,7 @@ import (
 // resources is what a gateway holds.
 type resources struct{ files, goroutines, heap int }
 
-// within tells that r is no more than another, but for idle connections, and what the Go runtime and its collector leave to
+// within reports whether r is no more than another, but for idle connections, and what the Go runtime and its collector leave to
 // chance.
 func (r resources) within(limit resources, idle int) bool {
 	return r.files <= limit.files+idle && r.goroutines <= limit.goroutines+2 && r.heap <= limit.heap+(8<<20)
@@ -27,7 +27,7 @@ func (p *process) resources() resources {
 	return resources{len(entries), p.metric("go_goroutines"), p.metric("go_memstats_heap_alloc_bytes")}
 }
 
-// rest gives what the gateway holds when it has nothing to do: its index has its files and every record.
+// rest returns what the gateway holds when it has nothing to do: its index has its files and every record.
 func (p *process) rest() resources {
 	p.t.Helper()
 	eventually(p.t, "the index has every record", func() bool {
@@ -53,7 +53,7 @@ func (p *process) metric(name string) int {
 	return 0
 }
 
-// atRest gives what the gateway holds after a call, when its connections are closed.
+// atRest returns what the gateway holds after a call, when its connections are closed.
 func (w *world) atRest(p *process, proxy *faultProxy) resources {
 	w.t.Helper()
 	send(w.t, &http.Transport{DisableKeepAlives: true}, p.orderRequest(0, "CS-warm-X"))

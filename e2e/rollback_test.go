@@ -190,7 +190,7 @@ func TestIndexAheadOfTheLog(t *testing.T) {
 	follow()
 	w.replaceAudit("old")
 	p := w.start()
-	if log := p.log(); !strings.Contains(log, "a crash may have taken its last records") || strings.Contains(log, "did not give up") {
+	if log := p.log(); !strings.Contains(log, "a crash may have taken its last records") || strings.Contains(log, "did not drop") {
 		t.Errorf("the log says\n%s", log)
 	}
 	p.stop()
@@ -211,7 +211,7 @@ func TestIndexAheadOfTheLog(t *testing.T) {
 	follow()
 }
 
-// TestStartReadsALongLog: meanwhile the gateway lives and is not ready, says how far it is, and hears that it is to stop.
+// TestStartReadsALongLog: meanwhile the gateway lives and is not ready, says how far it is, and stops when asked.
 func TestStartReadsALongLog(t *testing.T) {
 	w := newWorld(t, bsssim.Config{}).configure(replaceOnce(t, standard, "{dir: audit}", "{dir: audit, checkpoints: {copies: [{file: endless}]}}"))
 	// The comparison with a copy that has no end takes its two seconds, however fast the log is read.

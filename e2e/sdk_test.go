@@ -151,7 +151,7 @@ func (c *tap) call() string {
 
 func pointer[T any](v T) *T { return &v }
 
-// signature gives the signature in an Authorization header.
+// signature returns the signature in an Authorization header.
 func signature(authorization string) string {
 	_, signature, _ := strings.Cut(authorization, "Signature=")
 	return signature

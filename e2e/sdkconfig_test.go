@@ -11,7 +11,7 @@ import (
 	"tollgate/internal/testpki"
 )
 
-// described is a gateway whose listeners applications are told of. Nothing can be told of a port that is any free one: the tests put the one
+// described is a gateway whose listeners are shown to applications. Nothing can be shown of a port that is any free one: the tests put the one
 // that was taken in its place.
 var described = strings.NewReplacer(
 	"key: gateway.key}}}", "key: gateway.key}}, client_ca: ca.pem, client_certificate: optional}",

@@ -33,7 +33,7 @@ func TestSDKSeesRefusals(t *testing.T) {
 			_, err := w.office(p).bss(t).ListFreeResourceInfos(&model.ListFreeResourceInfosRequest{Body: &model.ListFreeResourceInfosReq{}})
 			return err
 		}, 403, "TG.3002"},
-		{"somebody else's spending", func() error { return pay(w.office(p).bss(t), "CS-1001") }, 403, "TG.3001"},
+		{"another's spending", func() error { return pay(w.office(p).bss(t), "CS-1001") }, 403, "TG.3001"},
 		{"no grant", func() error {
 			_, err := w.office(p).bss(t).ReclaimPartnerCoupons(&model.ReclaimPartnerCouponsRequest{Body: &model.ReclaimPartnerCouponsReq{CouponId: "CP-1"}})
 			return err
@@ -111,7 +111,7 @@ limits:
 }
 
 // TestSDKSeesAnUnknownOutcome loses the provider's answer in several ways. The payment was sent once, is not repeated,
-// and the application is told not to repeat it.
+// and the application is asked not to repeat it.
 func TestSDKSeesAnUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []bsssim.FaultKind{bsssim.Drop, bsssim.CloseAfterRead, bsssim.Truncate, bsssim.BadGateway} {
@@ -149,7 +149,7 @@ func TestSDKSeesAnUnknownOutcome(t *testing.T) {
 func TestSDKSeesThatNothingWasSent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, bsssim.Config{})
-	w.values.Upstream = "127.0.0.1:9" // the discard port; nobody listens
+	w.values.Upstream = "127.0.0.1:9" // the discard port; there is no listener
 	p := w.configure(standard).start()
 	var tapped tap
 	err := pay(w.shop(p).through(tapped.pass).bss(t), "CS-1001")
@@ -170,7 +170,7 @@ func TestPausedCredential(t *testing.T) {
 	}
 	shop := w.shop(p).bss(t)
 	if failure := refused(t, pay(shop, "CS-1001"), http.StatusServiceUnavailable, "TG.6004"); !strings.Contains(failure.ErrorMessage, "this gateway's cloud key, not yours") {
-		t.Errorf("the application is told %s", failure.ErrorMessage)
+		t.Errorf("the application got %s", failure.ErrorMessage)
 	}
 	refused(t, pay(shop, "CS-1002"), http.StatusServiceUnavailable, "TG.6004")
 	if n := len(w.simulator.Calls()); n != 1 {

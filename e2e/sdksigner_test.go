@@ -102,7 +102,7 @@ func hashHex(text string) string {
 	return hex.EncodeToString(hash[:])
 }
 
-// sign gives the signature. Where the SDK's own choice of headers is the same, its signer has the last word.
+// sign returns the signature. Where the SDK's own choice of headers is the same, its signer has the last word.
 func (c *canonical) sign(secretKey string) (string, error) {
 	text := strings.Join([]string{c.method, c.uri, c.query, c.headers, strings.Join(c.signed, ";"), c.payload}, "\n")
 	mac := hmac.New(sha256.New, []byte(secretKey))

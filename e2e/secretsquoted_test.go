@@ -31,7 +31,7 @@ func (q *quoting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // failing is a gateway with temporary keys whose upstreams quote what they are sent, cannot be reached, and show a
-// certificate of an authority that nobody trusts; and with an internal application.
+// certificate of an authority that is not trusted; and with an internal application.
 const failing = `
 listeners: [{name: keys, address: "127.0.0.1:0", upstreams: [bss, app]}, {name: down, address: "127.0.0.1:0", upstreams: [down]}, {name: foreign, address: "127.0.0.1:0", upstreams: [foreign]}]
 upstreams:
@@ -56,7 +56,7 @@ admin: {address: "127.0.0.1:0"}
 log: {level: debug, format: json}
 `
 
-// TestNoSecretLeavesWhenUpstreamsFail looks for secrets where errors are told.
+// TestNoSecretLeavesWhenUpstreamsFail looks for secrets where errors are reported.
 func TestNoSecretLeavesWhenUpstreamsFail(t *testing.T) {
 	t.Parallel()
 	accounts := bsssim.DefaultAccounts()
@@ -138,7 +138,7 @@ func listenOnLoopback(t *testing.T) net.Listener {
 	return listener
 }
 
-// wantOutcomes sees to it that the calls ended in these ways, so that there was something to tell.
+// wantOutcomes sees to it that the calls ended in these ways, so that there was something to report.
 func (w *world) wantOutcomes(want ...string) {
 	w.t.Helper()
 	found := map[string]int{}

@@ -16,7 +16,7 @@ import (
 	"tollgate/internal/bsssim"
 )
 
-// shopClaim is the header of a call that names the shop's access key, by somebody who does not know its secret.
+// shopClaim is the header of a call that names the shop's access key, by a peer that does not know its secret.
 func shopClaim() []string {
 	return []string{
 		"X-Sdk-Date: " + time.Now().UTC().Format("20060102T150405Z"),
@@ -58,7 +58,7 @@ func TestHeldBodies(t *testing.T) {
 		_, _ = io.Copy(io.Discard, c)
 	}
 	if p.metric(`tollgate_cut_off_total{cause="pace",setting="body pace"}`) == 0 {
-		t.Error("nobody was cut off for the pace of bodies")
+		t.Error("no peer was cut off for the pace of bodies")
 	}
 	if !strings.Contains(p.log(), `"setting":"body pace"`) {
 		t.Error("no log line names the pace")

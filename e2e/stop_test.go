@@ -20,8 +20,8 @@ import (
 	"tollgate/internal/peek"
 )
 
-// TestDrain tells the gateway to stop during a payment: the payment ends and its caller learns how, new calls find
-// nobody, and the exit code is 0.
+// TestDrain stops the gateway during a payment: the payment ends and its caller learns how, new calls find
+// no listener, and the exit code is 0.
 func TestDrain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(standard)
@@ -36,7 +36,7 @@ func TestDrain(t *testing.T) {
 		status, body := p.readyz()
 		return status == http.StatusServiceUnavailable && strings.Contains(body, "draining")
 	})
-	eventually(t, "nobody listens any more", func() bool {
+	eventually(t, "no listener any more", func() bool {
 		connection, err := net.Dial("tcp", p.address("https"))
 		if err == nil {
 			_ = connection.Close()
@@ -121,9 +121,9 @@ func TestCallerLeavesDuringAPayment(t *testing.T) {
 	p.stop()
 }
 
-// TestDrainGivesUp has a provider that never answers, and payments that wait for keys on trial behind those that it has. The gateway ends
-// within its drain time: each caller is answered, and what became of each payment is on record before the next start.
-func TestDrainGivesUp(t *testing.T) {
+// TestDrainIsBounded has a provider that never answers, and payments that wait for keys on trial behind those that it has. The gateway ends
+// within its drain time: each caller is answered, and the outcome of each payment is on record before the next start.
+func TestDrainIsBounded(t *testing.T) {
 	t.Parallel()
 	const sent, waiting = 3, 9 // three of one caller try keys that are on trial
 	w := newWorld(t, bsssim.Config{}).configure(replaceOnce(t, standard, "bounds: {drain: 20s}", "bounds: {drain: 100ms}"))
@@ -141,12 +141,12 @@ func TestDrainGivesUp(t *testing.T) {
 	}
 	eventually(t, "all payments are intended", func() bool { return w.count(logfile.KindIntent) == sent+waiting })
 	p.terminate()
-	told := map[string]int{}
+	codesSeen := map[string]int{}
 	for range sent + waiting {
-		told[<-codes]++
+		codesSeen[<-codes]++
 	}
-	if told["TG.7002"] != sent || told["TG.6009"] != waiting {
-		t.Errorf("the callers were told %v", told)
+	if codesSeen["TG.7002"] != sent || codesSeen["TG.6009"] != waiting {
+		t.Errorf("the callers got %v", codesSeen)
 	}
 	if code := p.code(); code != 1 {
 		t.Errorf("exit code %d, want 1: payments were given up", code)
@@ -203,7 +203,7 @@ func TestStopWithIdleConnections(t *testing.T) {
 	ended := make(chan keepAlive, callers)
 	for i := range callers {
 		c := keepAlive{dial: func() (net.Conn, error) { return net.Dial("tcp", p.address("plain")) }}
-		if i%4 == 0 { // nobody knows these, and they are told so
+		if i%4 == 0 { // these are unknown, and get an answer that says so
 			c.dial = func() (net.Conn, error) {
 				return tls.Dial("tcp", p.address("https"), &tls.Config{RootCAs: w.pool(), ServerName: gatewayName})
 			}

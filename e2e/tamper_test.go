@@ -55,7 +55,7 @@ func TestChangedBytesAreRefused(t *testing.T) {
 	p.stop()
 }
 
-// tamper makes one call with one byte changed. It gives false if the request has no such part.
+// tamper makes one call with one byte changed. It returns false if the request has no such part.
 func (e *example) tamper(t testing.TB, app *application, name string, random *rand.Rand) (tampered bool) {
 	t.Helper()
 	var codes []string

@@ -13,7 +13,7 @@ import (
 	"tollgate/catalog"
 )
 
-// part changes one byte of a part of a signed request, so that it means something else, and gives the codes with which that
+// part changes one byte of a part of a signed request, so that it means something else, and returns the codes with which that
 // may be refused; none if the request has no such part.
 type part func(r *http.Request, site string, random *rand.Rand) (codes []string)
 
@@ -53,7 +53,7 @@ func changePath(r *http.Request, site string, random *rand.Rand) []string {
 	}
 }
 
-// isPlain knows the paths that nobody would find ambiguous.
+// isPlain reports whether no reader would find a path ambiguous.
 func isPlain(path string) bool {
 	return strings.Trim(path, plainBytes+"/-._~ @+中") == "" && !strings.Contains(path, "//") && !strings.Contains(path, "/.") && !strings.HasSuffix(path, "/")
 }

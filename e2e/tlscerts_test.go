@@ -91,7 +91,7 @@ func (l *load) stop() {
 	l.running.Wait()
 }
 
-// shown gives the serial number of the certificate that a listener shows now.
+// shown returns the serial number of the certificate that a listener shows now.
 func (w *world) shown(address string) *big.Int {
 	w.t.Helper()
 	connection, err := tls.Dial("tcp", address, &tls.Config{RootCAs: w.pool(), ServerName: gatewayName, MinVersion: tls.VersionTLS12})
@@ -145,7 +145,7 @@ func (w *world) replace(name string, between func()) tls.Certificate {
 }
 
 // TestCertificateSwap changes certificates of a gateway under load: no call fails, new connections get the new one, and
-// half a change is told and not taken.
+// half a change is reported and not taken.
 func TestCertificateSwap(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, bsssim.Config{Unthrottled: true})
@@ -228,14 +228,14 @@ func (w *world) revoke(authorities []*testpki.CA, revoked ...tls.Certificate) {
 
 // holder has a client certificate, a connection that stays open, and a session to take up.
 type holder struct {
-	w                    *world
-	open, resuming, anew *http.Transport
+	w                     *world
+	open, resuming, fresh *http.Transport
 }
 
 func (w *world) holder(address string, c tls.Certificate) *holder {
 	h := &holder{w, w.transport(address, c), w.transport(address, c), w.transport(address, c)}
 	h.resuming.TLSClientConfig.ClientSessionCache = tls.NewLRUClientSessionCache(8)
-	h.resuming.DisableKeepAlives, h.anew.DisableKeepAlives = true, true
+	h.resuming.DisableKeepAlives, h.fresh.DisableKeepAlives = true, true
 	return h
 }
 
@@ -243,7 +243,7 @@ func (w *world) holder(address string, c tls.Certificate) *holder {
 func (h *holder) served(when string) {
 	h.w.t.Helper()
 	for range 2 { // the second takes up the session of the first
-		for name, transport := range map[string]*http.Transport{"open": h.open, "resumed": h.resuming, "new": h.anew} {
+		for name, transport := range map[string]*http.Transport{"open": h.open, "resumed": h.resuming, "new": h.fresh} {
 			got, err := ask(transport, request(h.w.t, "GET", balances, ""))
 			if err != nil || got.status != http.StatusOK {
 				h.w.t.Errorf("%s: on a connection that is %s: %d %s, %v", when, name, got.status, got.body, err)
@@ -263,7 +263,7 @@ func (h *holder) served(when string) {
 // refused wants nothing answered: the open connection says why, the others do not come about.
 func (h *holder) refused(p *process, when, reason string) {
 	h.w.t.Helper()
-	for name, transport := range map[string]*http.Transport{"resumed": h.resuming, "new": h.anew} {
+	for name, transport := range map[string]*http.Transport{"resumed": h.resuming, "new": h.fresh} {
 		if got, err := ask(transport, request(h.w.t, "GET", balances, "")); err == nil {
 			h.w.t.Errorf("%s: on a connection that is %s: answered %d", when, name, got.status)
 		}
@@ -309,7 +309,7 @@ func TestRevocation(t *testing.T) {
 	}
 	bundle(w.ca)
 	w.revoke([]*testpki.CA{w.ca})
-	w.write("denied.txt", "# nobody\n")
+	w.write("denied.txt", "# none\n")
 	p := w.configure(strict(t)).start()
 	leaf := testpki.Leaf{URIs: []string{"spiffe://corp.example/shop"}}
 	lost := w.issue("lost", leaf)
@@ -345,7 +345,7 @@ func TestRevocation(t *testing.T) {
 	w.revoke([]*testpki.CA{w.ca})
 	p.hangUp()
 	others.goOn()
-	if got, err := ask(moved.anew, request(t, "GET", balances, "")); err == nil {
+	if got, err := ask(moved.fresh, request(t, "GET", balances, "")); err == nil {
 		t.Errorf("without a revocation list of its authority a certificate is answered %d", got.status)
 	}
 	w.revoke([]*testpki.CA{w.ca, second})

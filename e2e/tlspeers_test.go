@@ -22,7 +22,7 @@ type suite struct {
 	version string // "1.3", or "1.2" for all that came before
 }
 
-// tool runs an outside program to its end and gives all that it said. What matters is what it says, not its exit code.
+// tool runs an outside program to its end and returns all that it said. What matters is what it says, not its exit code.
 // Its input stays open until then: to a gateway a caller who says no more is one who has left.
 func tool(t testing.TB, stdin, name string, args ...string) string {
 	t.Helper()
@@ -132,7 +132,7 @@ type try struct {
 	said     string
 }
 
-// refused tells whether the gateway ended the handshake with one of these alerts, and nothing came through.
+// refused reports whether the gateway ended the handshake with one of these alerts, and nothing came through.
 func (a try) refused(alerts ...int) bool {
 	for _, alert := range alerts {
 		if !a.answered && a.alert == alert {
@@ -146,7 +146,7 @@ func (a try) String() string {
 	return fmt.Sprintf("%s: answered %t, alert %d, TLS %s %s %s\n%s", a.what, a.answered, a.alert, a.version, a.suite, a.group, a.said)
 }
 
-// found gives the first group of the first match, or nothing.
+// found returns the first group of the first match, or nothing.
 func found(text, pattern string) string {
 	if m := regexp.MustCompile(pattern).FindStringSubmatch(text); m != nil {
 		return m[1]

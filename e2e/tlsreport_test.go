@@ -11,8 +11,8 @@ import (
 	"tollgate/internal/testpki"
 )
 
-// TestTLSReport has a caller that can do no more than TLS 1.2, one that can do both, and a stranger with TLS 1.1: the report
-// tells them apart from the log alone.
+// TestTLSReport has a caller that can do no more than TLS 1.2, one that can do both, and an unknown one with TLS 1.1: the report
+// distinguishes them from the log alone.
 func TestTLSReport(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(central)
@@ -58,7 +58,7 @@ func TestTLSReport(t *testing.T) {
 		}
 		Notes []string
 	}
-	said := run(t, nil, "tls", "report", "--dir", w.file("audit"), "--config", w.config, "--without", "TLS 1.2", "--without", "TLS1.3", "--format", "json")
+	said := run(t, nil, "tls", "report", "--dir", w.file("audit"), "--config", w.config, "--without", "TLS 1.2", "--without", "TLS1.3", "--json")
 	if err := json.Unmarshal([]byte(said.stdout), &r); err != nil {
 		t.Fatalf("%v\n%s", err, said.stdout)
 	}

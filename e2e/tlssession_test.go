@@ -59,7 +59,7 @@ func TestTLSSessions(t *testing.T) {
 	s.afterRestart()
 }
 
-// afterRestart gives the same listener the narrower policy, in a new process.
+// afterRestart starts the same listener with the narrower policy, in a new process.
 func (s *scan) afterRestart() {
 	s.gateway.stop()
 	narrow := listenersNamed(s.t, "aes256-ecdsa")[0]
@@ -104,7 +104,7 @@ func TestTLSManners(t *testing.T) {
 		"a fallback that was not needed":         {s.openssl(wide, "-tls1_2", "-fallback_scsv"), "", alertInappropriateFallback},
 		"a fallback to the highest version":      {s.openssl(s.gateway.address("only-cca9-ecdsa"), "-tls1_2", "-fallback_scsv"), "", 0},
 		"signatures with SHA-1 only":             {s.openssl(wide, "-tls1_2", "-cipher", "ALL:@SECLEVEL=0", "-sigalgs", "ECDSA+SHA1:RSA+SHA1"), "", alertHandshakeFailure},
-		"a heartbeat, which nobody should speak": {s.gnutls(wide, "NORMAL", "--heartbeat"), "", 0},
+		"a heartbeat, which is not to be spoken": {s.gnutls(wide, "NORMAL", "--heartbeat"), "", 0},
 	} {
 		if c.want != 0 && !c.got.refused(c.want) || c.want == 0 && (!c.got.answered || c.got.alpn != c.alpn) {
 			t.Errorf("%s: ALPN %q, want alert %d, ALPN %q\n%s", what, c.got.alpn, c.want, c.alpn, c.got)

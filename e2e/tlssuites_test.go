@@ -203,7 +203,7 @@ func TestTLSSingleSuites13(t *testing.T) {
 	}
 }
 
-// expects tells whether the listener should accept the suite.
+// expects reports whether the listener should accept the suite.
 func (l tlsListener) expects(s suite) bool { return slices.Contains(l.suites, s.code) }
 
 // alert is what the listener answers an offer of a version with suites that it does not have.
@@ -233,7 +233,7 @@ func (s *scan) opensslChecks(l tlsListener) []func() {
 	return checks
 }
 
-// offering gives the arguments of s_client for suites of one version. It needs a shared key and a password, or it leaves
+// offering returns the arguments of s_client for suites of one version. It needs a shared key and a password, or it leaves
 // the suites with PSK and SRP out of its offer.
 func offering(suites ...suite) []string {
 	var names []string
@@ -288,7 +288,7 @@ func (s *scan) accept(got try, code uint16) {
 	s.accepted = append(s.accepted, accepted{got, code})
 }
 
-// cipherNames gives the name of a suite, and how GnuTLS calls its cipher once it is in use.
+// cipherNames returns the name of a suite, and how GnuTLS calls its cipher once it is in use.
 func cipherNames(s suite) []string {
 	for _, cipher := range []string{"AES_128_GCM", "AES_256_GCM", "CHACHA20_POLY1305"} {
 		if strings.Contains(s.name, cipher) {
@@ -359,7 +359,7 @@ func (s *scan) checkRecords() {
 			s.t.Errorf("no record of call %q\n%s", id, a)
 			continue
 		}
-		if want.Group == "" { // some versions of the programs do not tell the group of a resumed session
+		if want.Group == "" { // some versions of the programs do not print the group of a resumed session
 			want.Group = got.Group
 		}
 		want.ALPN, want.Peer, want.PeerFingerprint, want.PeerNotAfter = a.alpn, got.Peer, got.PeerFingerprint, got.PeerNotAfter

@@ -25,7 +25,7 @@ import (
 // upstreamName is the name that upstreams of these tests must prove.
 const upstreamName = "bss.example"
 
-// farEnd is somebody who plays the upstream, behind a recorder.
+// farEnd plays the upstream, behind a recorder.
 type farEnd struct {
 	name  string
 	front *recorder
@@ -85,7 +85,7 @@ func (r *recorder) pass(near net.Conn) {
 	go func() {
 		defer close(done)
 		_, _ = io.Copy(near, answers)
-		_, _ = near.Close(), far.Close() // the gateway sees the end at once, whoever caused it
+		_, _ = near.Close(), far.Close() // the gateway sees the end at once, whichever side caused it
 	}()
 	_, _ = io.Copy(far, io.TeeReader(near, lockedWriter{r, sent}))
 	if half, ok := far.(*net.TCPConn); ok {
@@ -125,7 +125,7 @@ const (
 // alert looks like application data. Any request is larger.
 const encryptedAlert = 2 + 1 + 16
 
-// largestSecret gives the size of the largest record of application data in what was sent; what is not TLS counts whole.
+// largestSecret returns the size of the largest record of application data in what was sent; what is not TLS counts whole.
 func largestSecret(sent []byte) int {
 	largest := 0
 	for len(sent) >= recordHeader {
@@ -317,7 +317,7 @@ func (w *world) show(p *process, i int) answer {
 	return send(w.t, http.DefaultTransport, request(w.t, "GET", fmt.Sprintf("http://%s/u%d/show", p.address("plain"), i), ""))
 }
 
-// outcomes stops the gateway and gives the outcomes on record, by call id.
+// outcomes stops the gateway and returns the outcomes on record, by call id.
 func (w *world) outcomes(p *process) map[string]logfile.Record {
 	w.t.Helper()
 	p.stop()
@@ -411,7 +411,7 @@ func (w *world) nothingSent(wrong farEnd) {
 	w.t.Helper()
 	connections := wrong.front.connections()
 	if len(connections) == 0 {
-		w.t.Errorf("%s: nobody connected", wrong.name)
+		w.t.Errorf("%s: no connection came", wrong.name)
 	}
 	for _, sent := range connections {
 		if size := largestSecret(sent); size > encryptedAlert {
@@ -567,11 +567,11 @@ func TestLateUpstreams(t *testing.T) {
 	}
 	past := time.Now().Add(-time.Hour)
 	w.issue("late", testpki.Leaf{CommonName: "late", NotBefore: past.Add(-time.Hour), NotAfter: past})
-	stranger := testpki.Must(testpki.Must(testpki.New()).Client("stranger"))
-	if err := testpki.WriteFiles(stranger, w.file("stranger.crt"), w.file("stranger.key")); err != nil {
+	unknown := testpki.Must(testpki.Must(testpki.New()).Client("unknown"))
+	if err := testpki.WriteFiles(unknown, w.file("unknown.crt"), w.file("unknown.key")); err != nil {
 		t.Fatal(err)
 	}
-	refusing := []struct{ shown, alert string }{{"", "certificate_required"}, {"stranger", "unknown_ca"}, {"late", "certificate_expired"}}
+	refusing := []struct{ shown, alert string }{{"", "certificate_required"}, {"unknown", "unknown_ca"}, {"late", "certificate_expired"}}
 	var ends []farEnd
 	for _, r := range refusing {
 		end := w.opensslEnd("takes no certificate "+r.shown, "right", "-tls1_3", "-Verify", "1", "-verify_return_error", "-CAfile", w.file("ca.pem"))
@@ -601,16 +601,16 @@ func TestLateUpstreams(t *testing.T) {
 			}
 		}
 		outcome := outcomes[answers[i].header.Get("Tollgate-Call-Id")]
-		told := map[string]string{"TG.7001": logfile.NotSent, "TG.7002": logfile.Unknown}[answers[i].code]
-		if told == "" || outcome.Outcome != told || sent > 1 {
+		meaning := map[string]string{"TG.7001": logfile.NotSent, "TG.7002": logfile.Unknown}[answers[i].code]
+		if meaning == "" || outcome.Outcome != meaning || sent > 1 {
 			t.Errorf("%s: answer %d %s, outcome %q, and %d connections have the request", far.name, answers[i].status, answers[i].code, outcome.Outcome, sent)
 		}
 		if i < len(refusing) {
 			detail := fmt.Sprintf("upstream u%d ended the TLS connection with the alert %s before it took anything of the call", i, refusing[i].alert)
-			if told != logfile.NotSent || outcome.Detail != detail || !strings.Contains(answers[i].body, detail) {
+			if meaning != logfile.NotSent || outcome.Detail != detail || !strings.Contains(answers[i].body, detail) {
 				t.Errorf("%s: outcome %q, detail %q, answer %s", far.name, outcome.Outcome, outcome.Detail, answers[i].body)
 			}
-		} else if sent == 1 && told != logfile.Unknown {
+		} else if sent == 1 && meaning != logfile.Unknown {
 			t.Errorf("%s: the request was sent, and the outcome is %q", far.name, outcome.Outcome)
 		}
 		if strings.Contains(far.said(), order) {

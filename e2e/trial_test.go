@@ -13,7 +13,7 @@ import (
 )
 
 // TestSlowProviderAtAStart: a gateway that was killed sends all calls to a slow provider that accepted its keys before. Without the
-// memory of that three of one caller go out, and the others are told in seconds that they were not sent.
+// memory of that three of one caller go out, and the others learn in seconds that they were not sent.
 func TestSlowProviderAtAStart(t *testing.T) {
 	t.Parallel() // it mostly waits
 	const calls = 12

@@ -33,8 +33,8 @@ func (a *arrival) String() string {
 	return fmt.Sprintf("%s: %s %s, %v, %d bytes: %.200q", a.site, a.method, a.target, a.header, len(a.body), a.body)
 }
 
-// before examines what arrives for a site and passes it on. A body that breaks off is the next one's to judge: nobody can
-// tell what was signed.
+// before examines what arrives for a site and passes it on. A body that breaks off is the next one's to judge: what was
+// signed is unknown.
 func (w *witness) before(site string, accounts []bsssim.Account, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -88,7 +88,7 @@ func (a *arrival) examine(accounts []bsssim.Account) error {
 	}
 	i := slices.IndexFunc(accounts, func(account bsssim.Account) bool { return account.AccessKey == claim.accessKey })
 	if i < 0 {
-		return fmt.Errorf("nobody has the access key %q", claim.accessKey)
+		return fmt.Errorf("there is no access key %q", claim.accessKey)
 	}
 	if token := accounts[i].SecurityToken; a.header.Get("X-Security-Token") != token {
 		return fmt.Errorf("the security token is not %q", token)

@@ -102,7 +102,7 @@ func (w *world) write(name, text string) string {
 	return w.file(name)
 }
 
-// serve serves a handler over HTTPS with a certificate of the world's CA, and gives its address.
+// serve serves a handler over HTTPS with a certificate of the world's CA, and returns its address.
 func (w *world) serve(handler http.Handler) string {
 	w.t.Helper()
 	certificate := testpki.Must(w.ca.Server("127.0.0.1"))
@@ -222,7 +222,7 @@ func (w *world) records() []logfile.Record {
 	return all
 }
 
-// verified runs `audit verify` on the log, which must find no fault, and gives its report.
+// verified runs `audit verify` on the log, which must find no fault, and returns its report.
 func (w *world) verified(args ...string) *verify.Report {
 	w.t.Helper()
 	got := run(w.t, nil, append([]string{"audit", "verify", "--json", "--dir", w.file("audit")}, args...)...)
@@ -233,7 +233,7 @@ func (w *world) verified(args ...string) *verify.Report {
 	return &report
 }
 
-// firstCall gives the id of the first call on record.
+// firstCall returns the id of the first call on record.
 func (w *world) firstCall() string {
 	w.t.Helper()
 	records := w.records()
@@ -254,7 +254,7 @@ func (w *world) endedWell() {
 	}
 }
 
-// recorded waits for the record of that kind of a call, and gives it.
+// recorded waits for the record of that kind of a call, and returns it.
 func (w *world) recorded(kind logfile.Kind, call string) logfile.Record {
 	w.t.Helper()
 	var found logfile.Record
@@ -270,7 +270,7 @@ func (w *world) recorded(kind logfile.Kind, call string) logfile.Record {
 	return found
 }
 
-// arrived gives the calls of an operation that the simulator saw.
+// arrived returns the calls of an operation that the simulator saw.
 func arrived(s *bsssim.Server, operation string) []bsssim.Call {
 	var calls []bsssim.Call
 	for _, c := range s.Calls() {

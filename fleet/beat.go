@@ -94,7 +94,7 @@ func (c *Client) beat(ctx context.Context, l *link) error {
 	if b.server.role != "master" {
 		return errReplica
 	}
-	b.forgotten = uint64(b.epoch) == joined && !slices.Contains(b.joined, c.o.Name)
+	b.left = uint64(b.epoch) == joined && !slices.Contains(b.joined, c.o.Name)
 	c.note(l, &b, begun, time.Now())
 	c.report(b.freezes)
 	return nil
@@ -131,7 +131,7 @@ type beatSeen struct {
 	server  server
 	rows    []rowSeen
 
-	forgotten bool // the epoch does not know that this member had joined it when the heartbeat began
+	left bool // the epoch does not know that this member had joined it when the heartbeat began
 }
 
 func parseBeat(reply any) (b beatSeen, err error) {
@@ -179,13 +179,13 @@ func (c *Client) note(l *link, b *beatSeen, begun, ended time.Time) {
 	v, e := &c.view, &c.epoch
 	v.rows, v.time, v.latency, v.warnings = b.rows, b.time, ended.Sub(begun), b.server.warnings()
 	stepped := v.clock.step(b.time, begun.Add(v.latency/2).Sub(processStart))
-	if stepped || b.forgotten || b.server.evicted != e.evicted {
+	if stepped || b.left || b.server.evicted != e.evicted {
 		e.over = strconv.FormatUint(e.number, 10)
 	}
 	if e.over != "" || b.server.identity != e.identity {
 		l.stale()
 	}
-	e.hear(b.joined)
+	e.addMembers(b.joined)
 	c.recount()
 }
 

@@ -8,7 +8,7 @@
 //
 // # Epochs
 //
-// Redis forgets: it starts empty or from an old snapshot, another takes its place and lacks the last writes, someone empties it, it evicts
+// Redis loses data: it starts empty or from an old snapshot, another takes its place and lacks the last writes, someone empties it, it evicts
 // keys. An epoch is one life of the data. Its record names the process whose data it is; a member that finds no record, or one of another
 // process, begins the next epoch. A member then joins the epoch: each [Part] uploads what this member knows, before any question is asked.
 // An epoch is complete when all configured members have joined. Questions say which epoch they are for, and scripts refuse those of others.

@@ -96,7 +96,7 @@ func (c *Client) take(l *link, e *entry) {
 	c.recount()
 }
 
-// join has the parts upload what this member knows, and adds the member to those that have joined.
+// join makes the parts upload what this member knows, and adds the member to those that have joined.
 func (c *Client) join(ctx context.Context, l *link) error {
 	c.mu.Lock()
 	now := c.epoch.life
@@ -125,14 +125,14 @@ func (c *Client) join(ctx context.Context, l *link) error {
 		return errOldEpoch
 	}
 	c.epoch.joined = s.epoch
-	c.epoch.hear(members)
+	c.epoch.addMembers(members)
 	c.recount()
 	c.phase, c.why, c.since = up, nil, time.Now()
 	return nil
 }
 
-// hear notes which members have joined the epoch. The list only grows: one shorter than the known one is older.
-func (e *epoch) hear(members []string) {
+// addMembers notes which members have joined the epoch. The list only grows: one shorter than the known one is older.
+func (e *epoch) addMembers(members []string) {
 	if len(members) >= len(e.members) {
 		e.members = members
 	}

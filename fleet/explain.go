@@ -14,8 +14,8 @@ import (
 
 var errReplica = errors.New("this Redis is a replica, and not the master: name the master in fleet.redis.address, or the sentinels (fleet.redis.sentinel)")
 
-// mends are, by the words that mark an error of Redis, what an operator can do about it.
-var mends = map[string]string{
+// hints are, by the words that mark an error of Redis, what an operator can do about it.
+var hints = map[string]string{
 	"WRONGPASS":                     "check fleet.redis.username and password",
 	"NOAUTH":                        "set fleet.redis.password",
 	"NOPERM":                        "the user of fleet.redis.username may not do that: docs/config.md lists what it needs under fleet.redis.username",
@@ -40,9 +40,9 @@ func explain(err error) error {
 		return err
 	}
 	line := text.Printable(text.Truncate(said.Error(), 200, "…"), 0xFFFD)
-	for words, mend := range mends {
+	for words, hint := range hints {
 		if strings.Contains(" "+line+" ", " "+words+" ") {
-			return fmt.Errorf("%s (%s)", line, mend)
+			return fmt.Errorf("%s (%s)", line, hint)
 		}
 	}
 	return errors.New(line)
@@ -50,11 +50,11 @@ func explain(err error) error {
 
 // explainTLS adds to an error of a handshake what to do about it.
 func explainTLS(err error) error {
-	mend := ""
+	hint := ""
 	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
-		mend = " (fleet.redis.tls.ca has other authorities than that of this certificate)"
+		hint = " (fleet.redis.tls.ca has other authorities than that of this certificate)"
 	} else if _, other := errors.AsType[x509.HostnameError](err); other {
-		mend = " (fleet.redis.tls.server_name says which name the certificate must have)"
+		hint = " (fleet.redis.tls.server_name says which name the certificate must have)"
 	}
-	return fmt.Errorf("TLS: %w%s", err, mend)
+	return fmt.Errorf("TLS: %w%s", err, hint)
 }

@@ -12,18 +12,18 @@ import (
 	"tollgate/fleet/redistest"
 )
 
-// ledger counts what became of questions that add to one counter.
+// ledger counts the fate of questions that add to one counter.
 type ledger struct {
 	t                           *testing.T
 	done, late, applied, undone atomic.Int64
 }
 
-// ask asks a question, notes what became of it, and reports whether it was answered.
+// ask asks a question, notes its fate, and reports whether it was answered.
 func (l *ledger) ask(m *member) bool {
-	told := atomic.Bool{}
+	refused := atomic.Bool{}
 	q := add("x")
 	q.Fate = func(applied bool) {
-		if told.Swap(true) {
+		if refused.Swap(true) {
 			l.t.Error("the fate of a question was reported twice")
 		}
 		if applied {
@@ -102,7 +102,7 @@ func TestFates(t *testing.T) {
 			p.Delay(30 * time.Millisecond)
 			time.Sleep(100 * time.Millisecond)
 		},
-		"scripts forgotten": func(_ *redistest.Proxy, s *redistest.Server) { s.Do("SCRIPT", "FLUSH") },
+		"scripts are lost": func(_ *redistest.Proxy, s *redistest.Server) { s.Do("SCRIPT", "FLUSH") },
 		"full": func(_ *redistest.Proxy, s *redistest.Server) {
 			s.Do("CONFIG", "SET", "maxmemory", "1")
 			time.Sleep(20 * time.Millisecond)

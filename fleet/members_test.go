@@ -21,7 +21,7 @@ func (m *member) seen(name string) Member {
 	return Member{}
 }
 
-// TestMembers: members see each other, what they tell, who has signed off and who is absent.
+// TestMembers: members see each other, what they report, who has signed off and who is absent.
 func TestMembers(t *testing.T) {
 	t.Parallel()
 	s := redistest.Start(t, redistest.Options{})
@@ -173,8 +173,8 @@ func TestJoinAgain(t *testing.T) {
 	}
 }
 
-// TestRowsOfStrangers: what another version or another program wrote into a row does not break heartbeats.
-func TestRowsOfStrangers(t *testing.T) {
+// TestRowsOfOthers: what another version or another program wrote into a row does not break heartbeats.
+func TestRowsOfOthers(t *testing.T) {
 	t.Parallel()
 	s := redistest.Start(t, redistest.Options{})
 	m := run(t, options("a", s.Address(), "a")).up()

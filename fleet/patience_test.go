@@ -79,7 +79,7 @@ func TestPatience(t *testing.T) {
 		s.mu.Unlock()
 		close(gate)
 		if !<-fates {
-			t.Error("the late question was done, and its asker hears the opposite")
+			t.Error("the late question was done, and its asker got the opposite")
 		}
 		synctest.Wait()
 		if got := <-asking(c, context.Background(), add("x")); got.err != nil || got.after != 0 {

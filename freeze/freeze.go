@@ -76,7 +76,7 @@ func (s Subject) Check() error {
 	return nil
 }
 
-// key returns what calls are compared by. Whether the provider tells customer ids apart by case or blanks is not known, so they are
+// key returns what calls are compared by. Whether the provider distinguishes customer ids by case or blanks is not known, so they are
 // taken for the same.
 func (s Subject) key() Subject {
 	if s.Kind == Customer {
@@ -95,7 +95,7 @@ type Freeze struct {
 	By     string    `json:"by,omitempty"`   // who asked for it
 }
 
-// String says for callers and operators which freeze it is, why, and until when.
+// String describes for callers and operators which freeze it is, why, and until when.
 func (f *Freeze) String() string {
 	until := "until it is lifted"
 	if !f.Until.IsZero() {

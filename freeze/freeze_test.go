@@ -140,7 +140,7 @@ func TestUntil(t *testing.T) {
 	})
 }
 
-// memory is a store that fails if it is told to.
+// memory is a store that fails if it is set to.
 type memory struct {
 	changes []Change
 	err     error
@@ -389,21 +389,21 @@ func BenchmarkGate(b *testing.B) {
 	}
 }
 
-// watcher notes what it is told, and what was in force then.
+// watcher notes its calls, and what was in force then.
 type watcher struct {
 	s    *Switch
-	told []string
+	seen []string
 }
 
 func (w *watcher) Began(all []Freeze) {
-	w.told = append(w.told, fmt.Sprint("began ", len(all), " of ", len(w.s.Gate().Set().List())))
+	w.seen = append(w.seen, fmt.Sprint("began ", len(all), " of ", len(w.s.Gate().Set().List())))
 }
 
 func (w *watcher) Ended(f *Freeze, by, reason string) {
-	w.told = append(w.told, fmt.Sprint("ended by ", by, ": ", reason, ", in force ", w.s.Gate().Set().Find(f.ID) != nil))
+	w.seen = append(w.seen, fmt.Sprint("ended by ", by, ": ", reason, ", in force ", w.s.Gate().Set().Find(f.ID) != nil))
 }
 
-// TestWatcher: what begins is in force when a watcher is told, what ends is on record and still in force; what fails is not told.
+// TestWatcher: what begins is in force when a watcher is called, what ends is on record and still in force; there is no call for what fails.
 func TestWatcher(t *testing.T) {
 	m := &memory{}
 	s, err := NewSwitch(m, nil)
@@ -437,8 +437,8 @@ func TestWatcher(t *testing.T) {
 	if _, err := s.Maintain(t.Context(), noon.Add(time.Hour)); err != nil {
 		t.Error(err)
 	}
-	if got, want := strings.Join(w.told, "\n"), "began 2 of 2\nended by uid 8: found, in force true\nended by expiry: , in force true"; got != want {
-		t.Errorf("told:\n%s\nwant:\n%s", got, want)
+	if got, want := strings.Join(w.seen, "\n"), "began 2 of 2\nended by uid 8: found, in force true\nended by expiry: , in force true"; got != want {
+		t.Errorf("seen:\n%s\nwant:\n%s", got, want)
 	}
 }
 

@@ -30,7 +30,7 @@ const (
 	ended   // what came of it is recorded
 )
 
-// Enter says that a call is passing, and returns the freezes that count for it. One of [Passage.TurnBack] and [Passage.Leave] must follow.
+// Enter notes that a call is passing, and returns the freezes that count for it. One of [Passage.TurnBack] and [Passage.Leave] must follow.
 func (p *Passage) Enter(g *Gate) *Set {
 	p.state.Store(passing)
 	return g.set.Load()

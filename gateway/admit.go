@@ -24,7 +24,7 @@ func (c *call) admit() *Refusal {
 		return refusal
 	}
 	if c.bodyMayCome() {
-		// Whatever becomes of the call, a body must not dribble in for ever.
+		// Whatever the call's outcome, a body must not dribble in for ever.
 		c.pace.ends = time.Now().Add(time.Duration(c.Bounds.BodyTimeout))
 		c.pace.start()
 	}
@@ -68,16 +68,16 @@ func (c *call) admitForm() *Refusal {
 	return nil
 }
 
-// plainHTTP2 checks what net/http leaves alone in HTTP/2 where it refuses the like in HTTP/1 (RFC 9113 section 8.1.1 calls
-// all of these malformed). It takes a content-length that is no number for 0.
+// plainHTTP2 reports whether a request is free of what net/http leaves alone in HTTP/2 where it refuses the like in HTTP/1 (RFC 9113 section
+// 8.1.1 calls all of these malformed). It takes a content-length that is no number for 0.
 func plainHTTP2(r *http.Request) bool {
 	lengths := r.Header["Content-Length"]
 	return !slices.ContainsFunc(r.Header["Host"], func(host string) bool { return host != r.Host }) &&
 		(lengths == nil || len(lengths) == 1 && lengths[0] == strconv.FormatInt(r.ContentLength, 10))
 }
 
-// connectionSpecific reports header fields that HTTP/2 must not have (RFC 9113 section 8.2.2). net/http answers all but an empty TE
-// by itself, with 400 before there is a call; nothing rests on that here. Nobody can make the stream error of it that the RFC wants:
+// connectionSpecific reports whether there are header fields that HTTP/2 must not have (RFC 9113 section 8.2.2). net/http answers all but an empty TE
+// by itself, with 400 before there is a call; nothing rests on that here. A handler cannot make the stream error of it that the RFC wants:
 // net/http has no hook there, and a handler can end a stream with INTERNAL_ERROR only.
 func connectionSpecific(header http.Header) bool {
 	te := header["Te"]
@@ -100,7 +100,7 @@ func checkMethod(method string) *Refusal {
 	return nil
 }
 
-// plainMethod knows methods of the usual spelling, as all registered ones have. A token may hold much more (RFC 9110
+// plainMethod reports whether a method has the usual spelling, as all registered ones have. A token may hold much more (RFC 9110
 // section 5.6.2), and an application may make something else of it.
 func plainMethod(method string) bool {
 	for i := range len(method) {
@@ -168,7 +168,7 @@ func (l *Listener) knows(host string) bool {
 
 // hostName takes the port, one final dot and the brackets of an IPv6 address off a Host header and lowers its case. The dot says
 // that the name is a whole one, and is no part of it (RFC 1034 section 3.1). What is not of that form, such as an IPv6 address
-// without brackets, whose end would be taken for a port, is nobody's name: "".
+// without brackets, whose end would be taken for a port, is no name: "".
 func hostName(host string) string {
 	name := host
 	if end := strings.LastIndexByte(host, ':'); end >= 0 && strings.Trim(host[end+1:], "0123456789") == "" {
@@ -185,7 +185,7 @@ func hostName(host string) string {
 	return strings.ToLower(inner)
 }
 
-// isASCII keeps out the letters outside ASCII whose lower case is inside, such as the Kelvin sign.
+// isASCII reports whether a name is all ASCII: letters outside may have a lower case inside, such as the Kelvin sign.
 func isASCII(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf })
 }

@@ -47,8 +47,8 @@ const outcomeHeader = "Tollgate-Outcome"
 // rateLimit is what the headers about limits begin with, as net/http spells it.
 const rateLimit = "Ratelimit"
 
-// tellLimit says how much the limits leave to the caller, if any of them counted the call.
-func (c *call) tellLimit(add *adder) {
+// addLimit says how much the limits leave to the caller, if any of them counted the call.
+func (c *call) addLimit(add *adder) {
 	if policy, left := c.verdict.Fields(); policy != "" {
 		add.add(rateLimit+"-Policy", policy)
 		add.add(rateLimit, left)
@@ -73,7 +73,7 @@ func (c *call) answer(a *answer) {
 		theirs = theirs || strings.HasPrefix(field.Name, rateLimit)
 	}
 	if !theirs {
-		c.tellLimit(&add)
+		c.addLimit(&add)
 	}
 	c.mark(&add)
 	add.add(outcomeHeader, a.outcome)
@@ -98,8 +98,8 @@ func (c *call) answer(a *answer) {
 // writeHeld writes a whole answer. If the caller has gone, the outcome is on record. An HTTP/2 server may then still be writing, so that the
 // memory is not handed to other calls.
 func (c *call) writeHeld(a *answer) {
-	lent := c.room.answer
-	c.room.answer = buffer{}
+	lent := c.scratch.answer
+	c.scratch.answer = buffer{}
 	if _, err := c.writer.Write(a.held); err == nil {
 		lent.release()
 	}
@@ -243,10 +243,10 @@ func (c *call) answerRefusal(r *Refusal) {
 		header["Www-Authenticate"] = c.Callers.Schemes().Names()
 	}
 	add := newAdder(header)
-	c.tellLimit(&add)
+	c.addLimit(&add)
 	c.mark(&add)
 	c.deadline(time.Now())
-	if c.identity.Caller == "" { // a stranger may not hold a refusal for long
+	if c.identity.Caller == "" { // an unauthenticated peer may not hold a refusal for long
 		_ = c.control.SetWriteDeadline(time.Now().Add(min(unauthenticatedTimeout, time.Duration(c.Bounds.WriteTimeout))))
 	}
 	c.writer.WriteHeader(r.Code.Status)

@@ -178,8 +178,8 @@ func TestBusinessResult(t *testing.T) {
 			if r.Outcome != tt.outcome || r.Result != tt.result || r.ErrorCode != tt.code {
 				t.Errorf("outcome %q, result %q, code %q, want %q, %q, %q", r.Outcome, r.Result, r.ErrorCode, tt.outcome, tt.result, tt.code)
 			}
-			if told := got.header.Get("Tollgate-Outcome"); told != tt.outcome {
-				t.Errorf("the caller is told %q, the log %q", told, tt.outcome)
+			if header := got.header.Get("Tollgate-Outcome"); header != tt.outcome {
+				t.Errorf("the caller's header says %q, the log %q", header, tt.outcome)
 			}
 		})
 	}

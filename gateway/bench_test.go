@@ -69,7 +69,7 @@ func benchFixture(b testing.TB, settings ...adjustment) *fixture {
 	}}, settings...)...)
 }
 
-// template is a request as the HTTP server gives it to the handler, without its body.
+// template is a request as the HTTP server passes it to the handler, without its body.
 func template(b testing.TB, text string) (r *http.Request, body string) {
 	b.Helper()
 	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(text)))

@@ -78,7 +78,7 @@ func holding(t testing.TB, f *fixture) (release func()) {
 	return release
 }
 
-// All bodies together are bounded, and what they took is given back, whatever became of their calls.
+// All bodies together are bounded, and what they took is given back, whatever the outcome of their calls.
 func TestBodiesBound(t *testing.T) {
 	for name, frame := range map[string]func(string) string{"announced": sizedPost, "chunked": chunkedPost} {
 		t.Run(name, func(t *testing.T) {
@@ -363,7 +363,7 @@ func (f *fixture) hold(t testing.TB, caller string) *raw {
 	return c
 }
 
-// Whoever knows an access key's id, and no more, starves that key alone, and not for longer than the calls are open.
+// A peer that knows an access key's id, and no more, starves that key alone, and not for longer than the calls are open.
 func TestUnprovenClaimsStarveTheirKeyAlone(t *testing.T) {
 	f := start(t, bounded(func(b *config.Bounds) { b.Calls = 32 }))
 	var held []*raw
@@ -406,7 +406,8 @@ func TestAllUnprovenClaimsHaveAPartOnly(t *testing.T) {
 	}
 }
 
-// Large bodies of a claim take what its key may have, and nothing of what others need, from the same address or another. Half-sent bodies hold what has arrived of them.
+// Large bodies of a claim take what its key may have, and nothing of what others need, from the same address or another. Half-sent bodies
+// hold what has arrived of them.
 func TestLargeBodiesLeaveRoomForSmallOnes(t *testing.T) {
 	const body = 1 << 20
 	f := start(t, bounded(func(b *config.Bounds) { b.Body, b.Bodies, b.Calls = body, 8*body, 1000 }))

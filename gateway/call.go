@@ -30,8 +30,8 @@ type call struct {
 
 	newer, older *call // in flight
 	own          *own  // the gateway itself makes the call; nil: a caller does
-	room         *room
-	keptRoom     bool // no other call gets it: after a fault, something of this one may go on
+	scratch      *scratch
+	keepsScratch bool // no other call gets it: after a fault, something of this one may go on
 
 	started    time.Time
 	id         string
@@ -76,12 +76,12 @@ type replaySignature struct {
 
 func newCall(g *Gateway, server string, w http.ResponseWriter, r *http.Request) *call {
 	plan := g.plan.Load()
-	room := rooms.Get().(*room)
-	c := &room.call
+	s := scratches.Get().(*scratch)
+	c := &s.call
 	*c = call{
 		Gateway: g, Plan: plan, connection: connectionOf(r.Context()), listener: plan.listener(server),
 		writer: w, control: *http.NewResponseController(w), request: r,
-		started: g.Now(), room: room, passage: new(freeze.Passage),
+		started: g.Now(), scratch: s, passage: new(freeze.Passage),
 	}
 	c.id = newID(c.started)
 	c.pace.call = c

@@ -130,7 +130,7 @@ func TestRequestID(t *testing.T) {
 	}
 }
 
-// A caller's token of the provider is nobody's identity here, and is not passed on: the call is refused, and the token written nowhere.
+// A caller's token of the provider identifies no caller here, and is not passed on: the call is refused, and the token written nowhere.
 func TestTokensOfTheProvider(t *testing.T) {
 	for _, name := range []string{"X-Auth-Token", "x-security-token", "X-Subject-Token"} {
 		f := start(t, fixed, func(f *fixture) { f.credentials = credentials(t, secret.New(securityToken)) })

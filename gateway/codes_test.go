@@ -10,7 +10,7 @@ import (
 	"tollgate/gateway"
 )
 
-// Codes are unique, in order, and of the form that callers are told.
+// Codes are unique, in order, and of the form that callers see.
 func TestCodes(t *testing.T) {
 	var numbers, reasons []string
 	form := regexp.MustCompile(`^TG\.[1-9][0-9]{3}$`)

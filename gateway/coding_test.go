@@ -36,7 +36,7 @@ func chunks(coding, body string) string {
 
 func withToken(f *fixture) { f.credentials = credentials(f.origin.t, secret.New(securityToken)) }
 
-// An answer in gzip, which nobody asked for, is judged, recorded and passed on as what it stands for.
+// An answer in gzip, which was not asked for, is judged, recorded and passed on as what it stands for.
 func TestGzipIsUndone(t *testing.T) {
 	const body = `{"order_ids":["CS-1001"]}`
 	const failure = `{"error_code":"CBC.99005003","error_msg":"low"}`
@@ -97,7 +97,7 @@ func TestHeadersOfUndoneGzip(t *testing.T) {
 	}
 }
 
-// Gzip that is broken or cut anywhere says nothing: what it would have said nobody can tell.
+// Gzip that is broken or cut anywhere says nothing: what it would have said is unknown.
 func TestBrokenGzip(t *testing.T) {
 	whole := gzipped(`{"order_ids":["CS-1001"]}`)
 	wrong := []byte(whole)

@@ -103,7 +103,7 @@ type connections struct {
 	taken map[callerAt]chan struct{} // as full as the caller has connections; keys are of the configuration
 }
 
-// callerAt includes the bound: under another one connections are counted anew, and those beyond it meet the bound of the transport.
+// callerAt includes the bound: under another one connections are counted again from zero, and those beyond it meet the bound of the transport.
 type callerAt struct {
 	caller, upstream string
 	most             int
@@ -148,7 +148,7 @@ func (c *call) connect() *Refusal {
 
 // awaitConnection waits for one of the caller's connections as long as the call may take.
 func (c *call) awaitConnection(own chan struct{}) {
-	ctx, cancel := context.WithDeadline(c.ending.calls, c.room.out.Deadline)
+	ctx, cancel := context.WithDeadline(c.ending.calls, c.scratch.out.Deadline)
 	defer cancel()
 	select {
 	case own <- struct{}{}:

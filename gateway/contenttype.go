@@ -32,7 +32,7 @@ func ReadContentType(operation *catalog.Operation, signed bool, lines []string) 
 	return t, nil
 }
 
-// parseContentType writes what it sends anew, since readers differ about what they find odd. JSON has no parameters, and so none
+// parseContentType rewrites what it sends, since readers differ about what they find odd. JSON has no parameters, and so none
 // that is sent but a charset that the caller named.
 func parseContentType(lines []string) (media string, t ContentType, refused *Refusal) {
 	if len(lines) == 0 || len(lines) == 1 && lines[0] == jsonMedia {
@@ -85,7 +85,7 @@ func takes(operation *catalog.Operation, media string) bool {
 	return slices.Contains(types, media) || isJSON(media) && slices.Contains(types, jsonMedia)
 }
 
-// onlyJSON are the types that an operation takes unless its declaration says otherwise. Nobody writes to it.
+// onlyJSON are the types that an operation takes unless its declaration says otherwise. It is never written to.
 var onlyJSON = []string{jsonMedia}
 
 func taken(operation *catalog.Operation) []string {

@@ -34,18 +34,18 @@ func TestEngines(t *testing.T) {
 		"framing and the connection": testFramingAndTheConnection, "pipelining": testPipelining,
 		"smuggled requests": testSmuggledRequestIsNotForwardedUndecided, "signatures": testSignatureFitsTheWire,
 		"headers to a signed upstream": testHeadersToASignedUpstream, "headers to an unsigned upstream": testHeadersToAnUnsignedUpstream,
-		"headers that apps believe": testHeadersThatAppsBelieve, "100 Continue": testContinue,
+		"headers that apps trust": testHeadersThatAppsTrust, "100 Continue": testContinue,
 		"bodies where none is expected": testBodiesWhereNoneIsExpected,
 		// smuggling_test.go, reuse_test.go
-		"smuggling": testSmuggling, "doubtful bodies end the connection": testDoubtfulBodiesEndTheConnection,
+		"smuggling": testSmuggling, "ambiguous bodies end the connection": testAmbiguousBodiesEndTheConnection,
 		"nothing is shared": testNothingIsShared,
 		// deadlines, and what connections share
 		"deadlines": testSlowReaderOverHTTP2, "streams that wait leave room": testWaitingStreamsLeaveRoom,
 		"body before the settings": testBodyBeforeTheSettings, "one offer of a connection": testOfferOncePerConnection,
 		"peers": testPeers, "unix socket": testUnixSocket, "refusals": testRefusalsOfTheEngine, "room": testRoom,
 		// the end
-		"base of contexts": testBase, "announced end": testAnnounceEnd, "calls given up": testGiveUpBeforeTheIntent,
-		"calls given up over HTTP/2": testGiveUpOverHTTP2, "shutdown": testShutdown, "close": testClose,
+		"base of contexts": testBase, "announced end": testAnnounceEnd, "calls abandoned": testAbandonBeforeTheIntent,
+		"calls abandoned over HTTP/2": testAbandonOverHTTP2, "shutdown": testShutdown, "close": testClose,
 	}
 	for name, e := range engines {
 		for part, test := range parts {

@@ -11,7 +11,7 @@ import (
 )
 
 // evidenceOf returns the TLS evidence of a connection: all of it for the first record, and what later records repeat. It costs a hash of
-// the peer's certificate, so it is not found anew for each of a connection's calls.
+// the peer's certificate, so it is not worked out again for each of a connection's calls.
 func evidenceOf(state *tls.ConnectionState) (first, later *logfile.TLS) {
 	f := tlspolicy.FactsOf(*state)
 	later = &logfile.TLS{
@@ -55,7 +55,7 @@ type evidence struct {
 	known  atomic.Pointer[map[*tls.ConnectionState]*logfile.TLS] // never changed: another one takes its place
 }
 
-// knownConns bounds how many connections are remembered. When there are more, all are found anew.
+// knownConns bounds how many connections are remembered. When there are more, the list is cleared.
 const knownConns = 1024
 
 // of returns the evidence of one connection; nil for a plain one. The state is taken for that of the same connection

@@ -102,7 +102,7 @@ func (e *explained) set(t *testing.T) adjustment {
 	}
 }
 
-// compare makes a call, and asks what would become of it.
+// compare makes a call, and asks for an explanation of it.
 func (e *explained) compare(t *testing.T, listener, upstream, caller, text string) {
 	t.Helper()
 	_, body, _ := strings.Cut(text, "\r\n\r\n")

@@ -15,7 +15,7 @@ import (
 // Decide takes a request through steps 1 to 8, for benchmarks.
 func (g *Gateway) Decide(listener string, w http.ResponseWriter, r *http.Request) *Refusal {
 	c := newCall(g, listener, w, r)
-	defer c.leaveRoom()
+	defer c.leaveScratch()
 	defer c.end()
 	for _, step := range [...]func(*call) *Refusal{
 		(*call).admit, (*call).identify, (*call).match, (*call).read, (*call).verify, (*call).decide, (*call).price, (*call).limit,
@@ -34,7 +34,7 @@ func (g *Gateway) ServeDecided(listener string, w http.ResponseWriter, r *http.R
 	return c.decision
 }
 
-// Serves tells whether a Host header names the listener.
+// Serves reports whether a Host header names the listener.
 func (l *Listener) Serves(header string) bool { return l.knows(hostName(header)) }
 
 // WithConnection adds to the context of a new connection what its calls share.

@@ -85,7 +85,7 @@ func TestBadAmounts(t *testing.T) {
 			}
 		}
 	}
-	for _, s := range []signed{transfer("null"), transfer(`"1E-40"`), transfer(`-1`)} { // which is no amount that can be told from others
+	for _, s := range []signed{transfer("null"), transfer(`"1E-40"`), transfer(`-1`)} { // which is no amount that can be distinguished from others
 		f.refusedUnsent(t, f.call(t, s), "TG.1009")
 	}
 	for _, s := range []signed{transfer(`"+5.00"`), transfer(`"1e3"`), transfer(`"1E-4"`)} {
@@ -119,7 +119,7 @@ func TestBadAmountsEverywhere(t *testing.T) {
 	}
 }
 
-// asPartner makes whoever reaches the listener a caller that may call all partner operations, and the internal app.
+// asPartner makes all who reach the listener a caller that may call all partner operations, and the internal app.
 func asPartner(f *fixture) { f.listener.Caller = partnerCaller }
 
 func (s signed) unsigned() string { return plain(s.method, s.target, s.body) }
@@ -353,7 +353,7 @@ func TestAmountsFromCallToReport(t *testing.T) {
 		}
 		return report.Add(c)
 	})
-	if err != nil || rows != sent || large != 3 { // the third is that of which the answer does not tell how large
+	if err != nil || rows != sent || large != 3 { // the third is the one whose size the answer does not say
 		t.Errorf("%d calls of %d are on record, %d of them large, %v", rows, sent, large, err)
 	}
 	money, total := report.Money(), report.Total()

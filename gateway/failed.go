@@ -14,7 +14,7 @@ import (
 	"tollgate/upstream"
 )
 
-// failed turns an attempt without a usable answer into what the caller is told.
+// failed returns the refusal for an attempt without a usable answer.
 func (c *call) failed(err error) *Refusal {
 	if stopped, ok := errors.AsType[*frozenError](err); ok {
 		return c.frozenBy(stopped.freeze)
@@ -54,7 +54,7 @@ func (c *call) failed(err error) *Refusal {
 
 // withoutSecrets hides in an error what it may quote of the request that was sent.
 func (c *call) withoutSecrets(text string) string {
-	authorization := c.room.out.Header.Get(signing.AuthorizationHeader) // an internal app's own, or that of the signature
+	authorization := c.scratch.out.Header.Get(signing.AuthorizationHeader) // an internal app's own, or that of the signature
 	credentials := strings.TrimLeft(authorization[strings.IndexByte(authorization, ' ')+1:], " \t")
 	hidden := []byte(text)
 	for token := range c.sentTokens() {
@@ -77,7 +77,7 @@ func (c *call) unknownSince(format string, args ...any) *Refusal {
 	return r
 }
 
-// notTaken says why an upstream took nothing of a call.
+// notTaken returns why an upstream took nothing of a call.
 func (c *call) notTaken(err error) *Refusal {
 	kind := tlspolicy.KindOf(err)
 	if kind == "" && !inHandshake(err) {
@@ -88,7 +88,7 @@ func (c *call) notTaken(err error) *Refusal {
 	return r
 }
 
-// outOfReach says why there is no connection. Addresses stay in the gateway's log.
+// outOfReach returns why there is no connection. Addresses stay in the gateway's log.
 func outOfReach(err error) string {
 	if _, forbidden := errors.AsType[*upstream.AddressError](err); forbidden {
 		return "is at an address that the gateway must not connect to"
@@ -118,7 +118,7 @@ func inHandshake(err error) bool {
 	return is
 }
 
-// brokenBy says how a handshake ended that TLS itself found nothing wrong with.
+// brokenBy returns how a handshake ended that TLS itself found nothing wrong with.
 func brokenBy(err error) string {
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):

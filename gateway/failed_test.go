@@ -15,7 +15,7 @@ import (
 	"tollgate/internal/testtls"
 )
 
-// towards has a fixture whose upstream bss is reached over TLS, and does what it is told to with each connection.
+// towards returns a fixture whose upstream bss is reached over TLS, and calls serve for each connection.
 func towards(t *testing.T, serve func(raw net.Conn, config *tls.Config)) *fixture {
 	t.Helper()
 	ca := must(testpki.New())
@@ -139,9 +139,9 @@ func TestHandshakesThatFail(t *testing.T) {
 	f.upstream["bss"].Transport = rerouted(t, closed.Addr().String(), &tls.Config{MinVersion: tls.VersionTLS12})
 	got := f.send(t, pay())
 	if got.wantCode(t, "TG.7001"); got.problem(t).Detail != "upstream bss cannot be reached; no byte of the call was sent" {
-		t.Errorf("nobody listens: %s", got.body)
+		t.Errorf("no listener: %s", got.body)
 	}
 	if r := f.log.only(t, logfile.KindOutcome); r.Stage != logfile.StageConnect || r.TLSFailure != "" {
-		t.Errorf("nobody listens: stage %q, TLS failure %q", r.Stage, r.TLSFailure)
+		t.Errorf("no listener: stage %q, TLS failure %q", r.Stage, r.TLSFailure)
 	}
 }

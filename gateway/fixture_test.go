@@ -38,7 +38,7 @@ const (
 	partnerCaller  = "partner-app"  // may call whatever a partner credential may sign
 	customerCaller = "customer-app" // the same for a customer credential
 	bothCaller     = "both-app"     // has both credentials
-	localCaller    = "local-app"    // whoever reaches the local listener
+	localCaller    = "local-app"    // all who reach the local listener
 	certCaller     = "cert-app"     // has a client certificate
 	certURI        = "spiffe://corp/cert-app"
 
@@ -301,7 +301,7 @@ func credentials(t testing.TB, token secret.String) map[string]*credential.Crede
 	return made
 }
 
-// usualGrants gives each caller all that its credentials may sign.
+// usualGrants grants each caller all that its credentials may sign.
 func usualGrants(c map[string]*credential.Credential) []grants.Grant {
 	all := []string{"*"}
 	return []grants.Grant{
@@ -338,7 +338,7 @@ func connected(ctx context.Context, facts *accept.Connection) context.Context {
 	return gateway.WithConnection(accept.WithConnection(ctx, facts))
 }
 
-// from gives a request a connection of its own.
+// from sends a request on a connection of its own.
 func from(facts *accept.Connection, r *http.Request) *http.Request {
 	return r.WithContext(connected(r.Context(), facts))
 }
@@ -354,7 +354,7 @@ func bounded(change func(*config.Bounds)) adjustment {
 	return func(f *fixture) { change(&f.plan.Bounds) }
 }
 
-// metrics collects what metrics are told.
+// metrics collects what is observed.
 type metrics struct {
 	mutex             sync.Mutex
 	refused, observed []gateway.Result

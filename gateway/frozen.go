@@ -28,7 +28,7 @@ func (c *call) frozenBy(f *freeze.Freeze) *Refusal {
 }
 
 // asFrozen returns what freezes need to know of a call that was decided on: whose accounts it concerns, those of headers and credential
-// included. Of a customer's credential without an account nobody knows whose it is.
+// included. Whose a customer's credential without an account is, is unknown.
 func (c *call) asFrozen() *freeze.Call {
 	accounts := &c.facts.Accounts
 	f := &freeze.Call{

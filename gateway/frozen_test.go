@@ -20,7 +20,7 @@ import (
 	"tollgate/upstream"
 )
 
-// nowhere is a store of freezes that forgets them.
+// nowhere is a store of freezes that drops them.
 type nowhere struct{}
 
 func (nowhere) Record(context.Context, freeze.Change) error { return nil }
@@ -70,7 +70,7 @@ func TestFrozen(t *testing.T) {
 		{freeze.Subject{Kind: freeze.Customer, Name: "c-7"}, plain("GET", "/echo/c?customer_id=c-7", ""), true},
 		{freeze.Subject{Kind: freeze.Customer, Name: "C-7"}, plain("POST", "/echo/c/d", `{"customer_ids":["c-1","c-7"]}`, "Content-Type: application/json"), true},
 		{freeze.Subject{Kind: freeze.Customer, Name: "c-8"}, plain("GET", "/echo/c?customer_id=c-7", ""), false},
-		{freeze.Subject{Kind: freeze.Customer, Name: "c-8"}, plain("POST", "/app/x", "opaque", "Content-Type: text/plain"), true}, // nobody knows
+		{freeze.Subject{Kind: freeze.Customer, Name: "c-8"}, plain("POST", "/app/x", "opaque", "Content-Type: text/plain"), true}, // unknown
 		{freeze.Subject{Kind: freeze.Customer, Name: "c-9"}, inBody, false},
 		{freeze.Subject{Kind: freeze.Customer, Name: "c-7"}, plain("GET", "/app/x", "", "X-Domain-Id: c-7"), true}, // which the app gets
 		{freeze.Subject{Kind: freeze.Customer, Name: "c-8"}, plain("GET", "/app/x", "", "X-Domain-Id: c-7"), false},

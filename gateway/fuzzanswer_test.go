@@ -24,7 +24,7 @@ import (
 
 // FuzzAnswer lets an upstream answer any bytes. Whatever they are: the caller gets the answer that an HTTP reader sees,
 // less what belongs to the connection, to sessions or to the gateway, and never the credential's token; the record says
-// what the caller is told, and no success of which the answer does not speak.
+// what the caller sees, and no success of which the answer does not speak.
 func FuzzAnswer(f *testing.F) {
 	for _, answer := range []string{
 		"HTTP/1.1 204 No Content\r\n\r\n", ok("{}"), ok(`{"error_code":"CBC.0000"}`), ok(`{"error_code":"CBC.5003","error_msg":"no"}`), "HTTP/1.1 000 x\r\n\r\n",
@@ -51,7 +51,7 @@ func FuzzAnswer(f *testing.F) {
 		request := must(http.ReadRequest(bufio.NewReader(strings.NewReader(call))))
 		theirs, body := readAnswer(request, text)
 		if theirs != nil && theirs.StatusCode < 200 {
-			return // the transport does not give such answers
+			return // the transport does not return such answers
 		}
 		request, answer = from(&accept.Connection{Remote: "127.0.0.1:4000"}, request), text
 		fix.log.clear()
@@ -68,7 +68,7 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// withFastClock lets hours pass, so that no pause outlasts a call, and gives the credential a token.
+// withFastClock lets hours pass, so that no pause outlasts a call, and sets a token for the credential.
 func withFastClock(f *fixture) {
 	clock := time.Now()
 	f.config.Now = func() time.Time {
@@ -134,7 +134,7 @@ func codingOf(response *http.Response) string {
 	return strings.Join(codings, ",")
 }
 
-// serveAborting tells whether the handler broke the connection off, as it does when an answer cannot be completed.
+// serveAborting reports whether the handler broke the connection off, as it does when an answer cannot be completed.
 func serveAborting(h http.Handler, w http.ResponseWriter, r *http.Request) (aborted bool) {
 	defer func() {
 		if fault := recover(); fault != nil {
@@ -204,10 +204,10 @@ func checkAnswer(t *testing.T, got *httptest.ResponseRecorder, r logfile.Record,
 		t.Fatalf("answered %d, recorded %d, the upstream said %+v", got.Code, r.Status, theirs)
 	}
 	if values := header["Content-Encoding"]; values != nil && (isGzip(theirs) || codingOf(theirs) == "") {
-		t.Errorf("the caller is told of the coding %q", values)
+		t.Errorf("the caller sees the coding %q", values)
 	}
 	if header.Get("Tollgate-Outcome") != r.Outcome {
-		t.Errorf("the caller is told %q, the log %q", header.Get("Tollgate-Outcome"), r.Outcome)
+		t.Errorf("the caller's header says %q, the log %q", header.Get("Tollgate-Outcome"), r.Outcome)
 	}
 	if !bss.QuotesToken(string(body), securityToken) && !bytes.Equal(got.Body.Bytes(), body) {
 		t.Errorf("the body %q came as %q", body, got.Body.Bytes())

@@ -93,7 +93,7 @@ type Gateway struct {
 	publishing  sync.Mutex
 	plan        atomic.Pointer[Plan] // for calls that begin
 	inFlight    inFlight             // calls under way
-	ending      ending
+	ending      shutdown
 	ledger      *ledger
 	connections connections
 	cutOffs     cutOffLog
@@ -113,7 +113,7 @@ func New(config Config, plan *Plan) *Gateway {
 	if config.Ledger == nil {
 		config.Ledger = spend.NewMemory()
 	}
-	g := &Gateway{Config: config, ending: newEnding(), ledger: new(ledger), hash: config.MAC.Short}
+	g := &Gateway{Config: config, ending: newShutdown(), ledger: new(ledger), hash: config.MAC.Short}
 	g.Publish(plan)
 	return g
 }
@@ -141,7 +141,7 @@ func (g *Gateway) handler(server string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := newCall(g, server, w, r)
 		g.serve(c)
-		c.leaveRoom() // not after a panic: something of the call may go on
+		c.leaveScratch() // not after a panic: something of the call may go on
 	})
 }
 
@@ -178,7 +178,7 @@ func (c *call) recoverPanic() {
 	case fault == http.ErrAbortHandler:
 		panic(fault)
 	default:
-		c.keptRoom = true
+		c.keepsScratch = true
 		c.Logger.Error("panic in a call", append(callFields(c), zap.String("type", fmt.Sprintf("%T", fault)), zap.Stack("stack"))...)
 		switch {
 		case c.answering: // the rest of the answer is missing: the caller must not take it for whole
@@ -259,9 +259,9 @@ func (c *call) exchange() (*answer, *Refusal) {
 // releaseBody returns what the body took: a caller that is slow to read its answer must not hold it. Before the exchange is over its
 // memory may be in use, so that no other call gets it.
 func (c *call) releaseBody(over bool) {
-	c.ledger.give(&c.account, firstBytes, bodyBytes)
+	c.ledger.release(&c.account, firstBytes, bodyBytes)
 	if over {
-		c.room.body.release()
+		c.scratch.body.release()
 	}
-	c.body, c.room.body, c.room.out.Body = nil, buffer{}, nil
+	c.body, c.scratch.body, c.scratch.out.Body = nil, buffer{}, nil
 }

@@ -17,7 +17,7 @@ import (
 	"tollgate/internal/setting"
 )
 
-// Invariant 2: whoever calls, and whatever is called, an upstream never sees a signature by a credential of the wrong
+// Invariant 2: of any caller, and for any call, an upstream never sees a signature by a credential of the wrong
 // class. Every operation of both sites is called by a caller whose grant of everything is for a partner credential, and
 // by one whose grant is for a customer credential.
 func TestEveryOperationIsSignedByTheRightClassOnly(t *testing.T) {
@@ -124,7 +124,7 @@ func TestPathAccountMustBeTheCredentials(t *testing.T) {
 			if o.DomainIsCustomer() && caller == partnerCaller {
 				continue // TestPartnerNamesCustomerInThePath
 			}
-			if got := f.call(t, callOf(o, caller, "somebody-else")); got.status != 403 {
+			if got := f.call(t, callOf(o, caller, "another-account")); got.status != 403 {
 				t.Errorf("%s: answer %d %s", o.Name, got.status, got.body)
 			}
 		}
@@ -259,18 +259,18 @@ func TestDenyByDefault(t *testing.T) {
 		}
 	}
 	if refused, observed := f.metrics.counts(); refused != n || observed != 0 {
-		t.Errorf("metrics were told of %d refusals and %d ends", refused, observed)
+		t.Errorf("metrics counted %d refusals and %d ends", refused, observed)
 	}
 }
 
-// Known callers' refusals are recorded each, whatever the bound on strangers, and wherever on its way a call is refused
+// Known callers' refusals are recorded each, whatever the bound on unauthenticated peers, and wherever on its way a call is refused
 // once its caller is known.
 func TestRefusalsOfKnownCallersAreRecordedEach(t *testing.T) {
 	bad := signed{caller: partnerCaller, method: "GET", target: readTarget, secret: "another secret of good length"}
 	tests := []struct{ name, request, reason string }{
 		{"no such operation", plain("GET", "/nothing/here", ""), "unknown_operation"},
 		{"ambiguous path", plain("GET", "/v2//x", ""), "ambiguous_path"},
-		{"a claim of somebody else", bad.text(t), "contradicting_identities"},
+		{"a claim of another caller", bad.text(t), "contradicting_identities"},
 		{"a malformed Authorization", plain("GET", readTarget, "", "Authorization: Bearer x"), "unknown_scheme"},
 		{"an unknown key", plain("GET", readTarget, "", "Authorization: SDK-HMAC-SHA256 Access=A, SignedHeaders=x-sdk-date, Signature="+strings.Repeat("0", 64)), "unknown_access_key"},
 	}
@@ -296,8 +296,8 @@ func TestRefusalsOfKnownCallersAreRecordedEach(t *testing.T) {
 	}
 }
 
-// Strangers get a few records, the rest is one summary; and the answers do not tell the difference.
-func TestRefusalsOfStrangersAreBounded(t *testing.T) {
+// Unauthenticated peers get a few records, the rest is one summary; the answers do not show the difference.
+func TestRefusalsOfUnauthenticatedPeersAreBounded(t *testing.T) {
 	f := start(t, func(f *fixture) {
 		f.config.Refusals = audit.NewRefusals(f.log, audit.RefusalBounds{PerSource: 3, Sources: 10})
 	})
@@ -314,7 +314,7 @@ func TestRefusalsOfStrangersAreBounded(t *testing.T) {
 		t.Errorf("summary %+v", summary.Counts)
 	}
 	if refused, _ := f.metrics.counts(); refused != 20 {
-		t.Errorf("metrics were told of %d refusals, want 20", refused)
+		t.Errorf("metrics counted %d refusals, want 20", refused)
 	}
 }
 

@@ -5,13 +5,13 @@ import (
 	"sync"
 )
 
-// inFlight holds the calls under way. Unlike with a sync.WaitGroup, calls may begin while somebody waits, and a wait that
-// is given up leaves nothing behind.
+// inFlight holds the calls under way. Unlike with a sync.WaitGroup, calls may begin during a wait, and a wait that
+// is abandoned leaves nothing behind.
 type inFlight struct {
 	mutex   sync.Mutex
 	newest  *call // the first of a list
 	count   int
-	drained chan struct{} // closed when there are no calls any more; nil if nobody waits
+	drained chan struct{} // closed when there are no calls any more; nil if there is no wait
 }
 
 // begin adds a call.

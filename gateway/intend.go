@@ -30,7 +30,7 @@ func (c *call) intend() *Refusal {
 func (c *call) unrecorded(intent *logfile.Record, err error) *Refusal {
 	taken := intent.Seq != 0 // it may still reach the disk
 	if !taken {
-		c.takeBack()
+		c.rollBack()
 		c.connection.unrecorded(intent)
 	}
 	if errors.Is(err, audit.ErrCut) { // readFacts leaves room for all else that an intent holds

@@ -135,7 +135,7 @@ func serveOne(t *testing.T, e *ends, handler http.Handler, i int) {
 // checkHeld compares what the ledger holds with the records: a call without an outcome that releases it is held, and no other.
 func (f *fixture) checkHeld(t *testing.T) {
 	t.Helper()
-	sent := map[string]string{} // what became of each intended call, as it is recorded
+	sent := map[string]string{} // the outcome of each intended call, as it is recorded
 	for _, r := range f.log.of(logfile.KindIntent) {
 		sent[r.Call] = logfile.Unknown
 	}
@@ -155,7 +155,7 @@ func (f *fixture) checkHeld(t *testing.T) {
 		}
 	}
 	if ends[""] > 0 || ends[logfile.Unknown] == 0 || ends[logfile.Succeeded] == 0 || strings.Count(strings.Join(f.history.all(), " "), "released") < 10 {
-		t.Errorf("calls that hold something, by what became of them: %v", ends)
+		t.Errorf("calls that hold something, by outcome: %v", ends)
 	}
 }
 

@@ -91,8 +91,8 @@ func (l *ledger) take(a *account, of resource, n int64) (whose holderKind, ok bo
 	return 0, true
 }
 
-// give releases all that an account has of some resources.
-func (l *ledger) give(a *account, of ...resource) {
+// release returns all that an account has of some resources to the pool.
+func (l *ledger) release(a *account, of ...resource) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	for _, r := range of {
@@ -193,7 +193,7 @@ func findIn[K comparable](tallies *map[K]*tally, key K, h holder) *tally {
 	return t
 }
 
-// leave forgets networks without accounts, if there are many.
+// leave removes networks without accounts, if there are many.
 func (l *ledger) leave(a *account) {
 	for _, t := range a.holders() {
 		t.accounts--

@@ -52,12 +52,12 @@ func TestProvidersWindow(t *testing.T) {
 	}
 }
 
-// TestUnsentIsNotForgotten: a call that is refused after the limits have counted it frees its place a window later, and no sooner or later.
-func TestUnsentIsNotForgotten(t *testing.T) {
-	told := &countingLimiter{Limiter: ratelimit.NewLimiter()}
+// TestUnsentIsNotLost: a call that is refused after the limits have counted it frees its place a window later, and no sooner or later.
+func TestUnsentIsNotLost(t *testing.T) {
+	limiter := &countingLimiter{Limiter: ratelimit.NewLimiter()}
 	var full atomic.Bool
 	full.Store(true)
-	f := start(t, limited(0), func(f *fixture) { f.config.Limiter = told }, failing(&full))
+	f := start(t, limited(0), func(f *fixture) { f.config.Limiter = limiter }, failing(&full))
 	for range 3 {
 		f.call(t, readCall()).wantCode(t, "TG.6001")
 	}
@@ -66,19 +66,19 @@ func TestUnsentIsNotForgotten(t *testing.T) {
 		t.Errorf("answer %d %s", got.status, got.body)
 	}
 	f.waitForCalls(t)
-	if _, sent := told.counts(); sent != 4 {
+	if _, sent := limiter.counts(); sent != 4 {
 		t.Errorf("of 4 calls that were taken the limits know %d to be sent or over", sent)
 	}
 }
 
-// TestSentWithTheFirstByte: the limits hear that a call was sent as soon as it was, and not when it is answered.
+// TestSentWithTheFirstByte: the limiter learns that a call was sent as soon as it was, and not when it is answered.
 func TestSentWithTheFirstByte(t *testing.T) {
-	told := &countingLimiter{Limiter: ratelimit.NewLimiter(), heard: make(chan struct{}, 9)}
-	f := start(t, limited(0), func(f *fixture) { f.config.Limiter = told })
+	limiter := &countingLimiter{Limiter: ratelimit.NewLimiter(), got: make(chan struct{}, 9)}
+	f := start(t, limited(0), func(f *fixture) { f.config.Limiter = limiter })
 	ok := saying("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 	f.origin.set(func(c net.Conn, a *arrival) bool {
 		select {
-		case <-told.heard:
+		case <-limiter.got:
 			return ok(c, a)
 		case <-t.Context().Done(): // the test is over
 			return false
@@ -87,11 +87,11 @@ func TestSentWithTheFirstByte(t *testing.T) {
 		}
 	}, nil)
 	if got := f.call(t, readCall()); got.status != 200 {
-		t.Errorf("the limits did not hear of a call until its end: answer %d %s", got.status, got.body)
+		t.Errorf("the limiter did not learn of a call until its end: answer %d %s", got.status, got.body)
 	}
 	f.waitForCalls(t)
-	if _, sent := told.counts(); sent != 1 {
-		t.Errorf("they heard of it %d times", sent)
+	if _, sent := limiter.counts(); sent != 1 {
+		t.Errorf("it counted %d sent", sent)
 	}
 }
 
@@ -116,13 +116,13 @@ func (l sharing) Take(ctx context.Context, d *ratelimit.Demand) (ratelimit.Verdi
 	return v, err
 }
 
-// countingLimiter counts what it is told.
+// countingLimiter counts its calls.
 type countingLimiter struct {
 	gateway.Limiter
 	mutex     sync.Mutex
 	sent      []*ratelimit.Demand
 	throttled []time.Duration
-	heard     chan struct{} // gets one for each sent; nil: not wanted
+	got       chan struct{} // gets one for each sent; nil: not wanted
 }
 
 func (l *countingLimiter) Sent(d *ratelimit.Demand, v *ratelimit.Verdict) {
@@ -130,7 +130,7 @@ func (l *countingLimiter) Sent(d *ratelimit.Demand, v *ratelimit.Verdict) {
 	defer l.mutex.Unlock()
 	l.sent = append(l.sent, d)
 	select {
-	case l.heard <- struct{}{}:
+	case l.got <- struct{}{}:
 	default:
 	}
 	l.Limiter.Sent(d, v)
@@ -190,8 +190,8 @@ func TestAnswersSayWhatIsLeft(t *testing.T) {
 // TestProvider429: that the provider refuses a call since there were too many slows the next ones of its quota, and is passed on.
 func TestProvider429(t *testing.T) {
 	const answer = "HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\nRetry-After: 25\r\nContent-Length: 27\r\n\r\n" + `{"error_code":"APIGW.0308"}`
-	told := &countingLimiter{Limiter: ratelimit.NewLimiter()}
-	f := start(t, limited(0), answering(answer), func(f *fixture) { f.config.Limiter = told })
+	limiter := &countingLimiter{Limiter: ratelimit.NewLimiter()}
+	f := start(t, limited(0), answering(answer), func(f *fixture) { f.config.Limiter = limiter })
 	if got := f.call(t, readCall()); got.status != 429 || got.body != `{"error_code":"APIGW.0308"}` || got.header.Get("Retry-After") != "25" {
 		t.Errorf("the provider's answer: %d %v %s", got.status, got.header, got.body)
 	}
@@ -201,21 +201,21 @@ func TestProvider429(t *testing.T) {
 	if after := got.header.Get("Retry-After"); after != "25" && after != "24" {
 		t.Errorf("Retry-After %s", after)
 	}
-	if len(told.throttled) != 1 || told.throttled[0] != 25*time.Second {
-		t.Errorf("the limits heard of %v", told.throttled)
+	if len(limiter.throttled) != 1 || limiter.throttled[0] != 25*time.Second {
+		t.Errorf("the limiter saw %v", limiter.throttled)
 	}
 	f.origin.only(t)
 }
 
 // TestOthers429: a 429 of an internal app is its own, and slows no quota.
 func TestOthers429(t *testing.T) {
-	told := &countingLimiter{Limiter: ratelimit.NewLimiter()}
-	f := start(t, fixed, limited(0), answering("HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n"), func(f *fixture) { f.config.Limiter = told })
+	limiter := &countingLimiter{Limiter: ratelimit.NewLimiter()}
+	f := start(t, fixed, limited(0), answering("HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n"), func(f *fixture) { f.config.Limiter = limiter })
 	if got := f.send(t, plain("GET", "/app/x", "")); got.status != 429 {
 		t.Errorf("answer %d %s", got.status, got.body)
 	}
 	f.waitForCalls(t)
-	if n, _ := told.counts(); n != 0 {
+	if n, _ := limiter.counts(); n != 0 {
 		t.Errorf("%d calls are taken for the provider's", n)
 	}
 }

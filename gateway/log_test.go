@@ -162,7 +162,7 @@ func withoutParts(r *logfile.Record) *logfile.Record {
 	return &plain
 }
 
-// of gives the records of a kind, in order.
+// of returns the records of a kind, in order.
 func (l *fakeLog) of(kind logfile.Kind) []logfile.Record {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
@@ -195,7 +195,7 @@ func (l *fakeLog) text() string {
 	return string(all)
 }
 
-// only gives the one record of a kind.
+// only returns the one record of a kind.
 func (l *fakeLog) only(t testing.TB, kind logfile.Kind) logfile.Record {
 	t.Helper()
 	records := l.of(kind)

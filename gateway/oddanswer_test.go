@@ -44,7 +44,7 @@ func (f *faulty) Close() error {
 	return nil
 }
 
-// TestPanicReleasesTheConnection: a fault of our own in the middle of an answer gives its connection up.
+// TestPanicReleasesTheConnection: a fault of our own in the middle of an answer releases its connection.
 func TestPanicReleasesTheConnection(t *testing.T) {
 	answer := new(faulty)
 	f := start(t, fixed, func(f *fixture) { f.upstream["bss"].Transport = answer })

@@ -19,7 +19,7 @@ import (
 	"tollgate/upstream"
 )
 
-// Invariant 7: the gateway sends each call once, whatever becomes of it, and knows afterwards what it knows.
+// Invariant 7: the gateway sends each call once, whatever its outcome, and knows afterwards what it knows.
 
 // Calls with each method, towards both kinds of upstream; keys that make net/http repeat a call are among their headers.
 var onceCalls = []struct {
@@ -193,7 +193,7 @@ func TestEachCallIsSentOnceOnAReusedConnection(t *testing.T) {
 	}
 }
 
-// Answers that end before their end. Where something may have changed nobody can tell what they would have said.
+// Answers that end before their end. Where something may have changed it is unknown what they would have said.
 func TestCutAnswers(t *testing.T) {
 	const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 	tests := []struct {
@@ -221,7 +221,7 @@ func TestCutAnswers(t *testing.T) {
 	}
 }
 
-// Too much of an answer: the call has one answer, and what follows is nobody's.
+// Too much of an answer: the call has one answer, and what follows belongs to no call.
 func TestAnswersWithSomethingBehind(t *testing.T) {
 	for name, answer := range map[string]string{
 		"twice": okAnswer + okAnswer, "too long": okAnswer + "rest", "behind no content": "HTTP/1.1 204 No Content\r\n\r\nrest",
@@ -245,7 +245,7 @@ func TestEarlyAnswer(t *testing.T) {
 	if n := f.history.count("upstream first byte"); n != 1 {
 		t.Errorf("the upstream was called %d times", n)
 	}
-	// Whether the answer or the broken pipe is seen first is chance. Both are told as they are.
+	// Whether the answer or the broken pipe is seen first is chance. Both are recorded as they are.
 	switch r := f.log.only(t, logfile.KindOutcome); {
 	case got.status == 413 && r.Outcome == logfile.Failed:
 	case got.code() == "TG.7002" && r.Outcome == logfile.Unknown:
@@ -298,7 +298,7 @@ func (o overWhen) Err() error {
 	}
 }
 
-// What a transport knows of a failure decides what is told. One that does not know counts as if the call had gone out.
+// What a transport knows of a failure decides what the caller sees. One that does not know counts as if the call had gone out.
 func TestWhatAFailureMeans(t *testing.T) {
 	late := context.DeadlineExceeded
 	tests := []struct {
@@ -385,7 +385,7 @@ func parseAnswer(method, text string) (*upstream.Response, error) {
 	return response, nil
 }
 
-// 5xx answers: a code of the billing system says that it did not act; without one nobody knows.
+// 5xx answers: a code of the billing system says that it did not act; without one it is unknown.
 func TestServerErrors(t *testing.T) {
 	tests := []struct {
 		name, body string
@@ -472,8 +472,8 @@ func (f *fixture) waitForCalls(t *testing.T) {
 	}
 }
 
-// Wait gives up when its time is over, and a call under way is not cut off by that.
-func TestWaitGivesUp(t *testing.T) {
+// Wait returns when its time is over, and a call under way is not cut off by that.
+func TestWaitIsBounded(t *testing.T) {
 	answer := make(chan struct{})
 	f := start(t, fixed)
 	f.origin.answer = func(c net.Conn, a *arrival) bool {

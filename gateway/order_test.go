@@ -75,7 +75,7 @@ func (n noting) Send(ctx context.Context, r *upstream.Request) (*upstream.Respon
 	return n.inner.Send(ctx, r)
 }
 
-// A log that refuses or hangs stops calls of every effect: nothing is sent, and the caller hears of it in time.
+// A log that refuses or hangs stops calls of every effect: nothing is sent, and the caller is answered in time.
 func TestNoIntentNoCall(t *testing.T) {
 	logs := []struct {
 		name   string
@@ -167,7 +167,7 @@ func TestFailingOutcomeKeepsTheAnswer(t *testing.T) {
 				t.Errorf("answer %d %s, want the upstream's", got.status, got.body)
 			}
 			if f.logs.FilterMessage("outcome is not durable").Len() != 1 {
-				t.Error("the operator was not told that the outcome is not durable")
+				t.Error("the log does not say that the outcome is not durable")
 			}
 		})
 	}
@@ -267,14 +267,14 @@ func TestRecordsOfACall(t *testing.T) {
 		t.Errorf("fields of the intent: %+v", intent.Fields)
 	}
 	if refused, observed := f.metrics.counts(); refused != 0 || observed != 1 {
-		t.Errorf("metrics were told of %d refusals and %d ends", refused, observed)
+		t.Errorf("metrics counted %d refusals and %d ends", refused, observed)
 	}
 }
 
 // What cannot be reached was not sent, and the outcome says so.
 func TestUnreachableUpstreamIsNotSent(t *testing.T) {
 	f := start(t, fixed, func(f *fixture) {
-		transport := upstream.New(upstream.Config{URL: setting.Target{Scheme: "http", Host: "nobody", Socket: t.TempDir() + "/none.sock"}}, nil)
+		transport := upstream.New(upstream.Config{URL: setting.Target{Scheme: "http", Host: "absent", Socket: t.TempDir() + "/none.sock"}}, nil)
 		t.Cleanup(transport.Close)
 		f.upstream["bss"].Transport = transport
 	})

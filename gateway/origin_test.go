@@ -22,7 +22,7 @@ type arrival struct {
 	body   string
 }
 
-// values gives the values of a header, by its exact name in any case.
+// values returns the values of a header, by its exact name in any case.
 func (a *arrival) values(name string) []string {
 	var values []string
 	for _, line := range a.header {
@@ -45,7 +45,7 @@ func (a *arrival) names() []string {
 	return names
 }
 
-// origin is an upstream on a plain socket that records what it receives and answers what it is told to.
+// origin is an upstream on a plain socket that records what it receives and answers as the test says.
 type origin struct {
 	t        testing.TB
 	history  *history
@@ -56,14 +56,14 @@ type origin struct {
 	conns    []net.Conn
 	arrivals []arrival
 
-	// answer writes the answer and tells whether the connection stays open; early is called after the header, before the
+	// answer writes the answer and reports whether the connection stays open; early is called after the header, before the
 	// body is read, and breaks the connection by false. Between calls they are changed by set.
 	answer, early func(c net.Conn, a *arrival) (keep bool)
 }
 
 const okAnswer = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
-// saying gives an answer function for a fixed text.
+// saying returns an answer function for a fixed text.
 func saying(text string) func(net.Conn, *arrival) bool {
 	return func(c net.Conn, _ *arrival) bool {
 		_, err := io.WriteString(c, text)
@@ -202,7 +202,7 @@ func (o *origin) take() []arrival {
 	return taken
 }
 
-// only gives the one request that arrived.
+// only returns the one request that arrived.
 func (o *origin) only(t testing.TB) arrival {
 	t.Helper()
 	arrivals := o.all()

@@ -23,7 +23,7 @@ type outbound struct {
 // prepare builds the request that is sent, as yet without its signature: the canonical path and query that were matched and recorded, and
 // the body that was hashed. A call that spends must not take the answer to another one for its own.
 func (c *call) prepare() {
-	out := &c.room.out
+	out := &c.scratch.out
 	out.Method, out.Host, out.Path, out.Query, out.Body = c.request.Method, c.upstream.Host, signing.CanonicalPath(c.path), c.query.Canonical(), c.body
 	out.Rested, out.Gate = c.operation.Effect == catalog.Spend, gate{c}
 	if c.upstream.Signed {
@@ -81,7 +81,7 @@ func (c *call) appendForwarded(to http1.Fields) http1.Fields {
 		http1.Field{Name: "X-Forwarded-Proto", Value: c.scheme()})
 }
 
-// isOrigin knows the headers in which the gateway says where a call came from.
+// isOrigin reports whether a header is one in which the gateway says where a call came from.
 func isOrigin(name string) bool {
 	return name == "X-Forwarded-For" || name == "X-Forwarded-Host" || name == "X-Forwarded-Proto"
 }
@@ -122,5 +122,5 @@ func (h hop) has(name string) bool {
 	return false
 }
 
-// isOurs knows the headers that only the gateway may speak.
+// isOurs reports whether only the gateway may set a header.
 func isOurs(name string) bool { return strings.HasPrefix(name, "Tollgate-") }

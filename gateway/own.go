@@ -21,8 +21,8 @@ import (
 	"tollgate/upstream"
 )
 
-// A call of the gateway's own is one read of the provider's, made for a call: before it, of what it costs, or after it, of what became of
-// it. It goes the way of any call from the last check for freezes on, and has records of its own, which name the call that it is for. It
+// A call of the gateway's own is one read of the provider's, made for a call: before it, of what it costs, or after it, of its outcome.
+// It goes the way of any call from the last check for freezes on, and has records of its own, which name the call that it is for. It
 // is signed by that call's credential, counts for the same caller where callers take turns, stops by the same freezes and pauses, and
 // needs no grant.
 
@@ -60,7 +60,7 @@ func (g *Gateway) ask(ctx context.Context, plan *Plan, l *lookup) (Found, *Refus
 	defer cancel()
 	c := newOwnCall(ctx, g, plan, l)
 	found, refused := c.ask(l)
-	c.leaveRoom() // not after a panic: something of the call may go on
+	c.leaveScratch() // not after a panic: something of the call may go on
 	return found, refused
 }
 
@@ -75,7 +75,7 @@ func newOwnCall(ctx context.Context, g *Gateway, plan *Plan, l *lookup) *call {
 	request := (&http.Request{Method: l.query.Operation.Method, ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}}).WithContext(ctx)
 	c := &call{
 		Gateway: g, Plan: plan, connection: &connection{Connection: new(accept.Connection)}, listener: new(Listener), request: request,
-		started: g.Now(), room: rooms.Get().(*room), passage: new(freeze.Passage), identity: l.identity,
+		started: g.Now(), scratch: scratches.Get().(*scratch), passage: new(freeze.Passage), identity: l.identity,
 	}
 	c.id, c.own = newID(c.started), &own{l.of, c.started.Add(ownTime)}
 	c.pace.call = c

@@ -248,7 +248,7 @@ func TestPaceIsThatOfTheNetwork(t *testing.T) {
 	}
 }
 
-// The time for which an answer is waited for is not the caller's: a slow upstream cuts nobody off.
+// The time for which an answer is waited for is not the caller's: a slow upstream cuts no caller off.
 func TestSlowUpstreamIsNotTheCallersPace(t *testing.T) {
 	f := prepare(t, fixed, func(f *fixture) { f.upstream["app"].Timeout = time.Hour })
 	synctest.Test(t, func(t *testing.T) {

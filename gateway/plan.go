@@ -65,7 +65,7 @@ type Question struct {
 	Body     []byte // nil: not known
 }
 
-// Ruling is what a plan decides on a call, up to limits, keys and caps, of whose counts and holders it knows nothing.
+// Ruling is what a plan decides on a call, but for limits, keys and caps: it does not know their counts and holders.
 type Ruling struct {
 	Operation *catalog.Operation // nil: none was found
 	Upstream  *Upstream
@@ -169,7 +169,9 @@ func (p *Plan) find(q *Question) (ways []*way, refused *Refusal) {
 		return nil, refused
 	}
 	decoded, _ := parsePath(path) // one that has two readings was refused
-	return nil, unmatched("no listener that the caller can reach serves this path; see: tollgate catalog", q.Method, decoded, routes...)
+	refused = unmatched("no listener that the caller can reach serves this path; see: tollgate catalog", q.Method, decoded, routes...)
+	refused.suggest(q.Method, decoded, routes...)
+	return nil, refused
 }
 
 func addWay(ways []*way, w *way) []*way {

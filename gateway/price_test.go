@@ -414,7 +414,7 @@ func TestPriceAtTheSimulator(t *testing.T) {
 	}
 }
 
-// TestLook: what became of a call is looked up by the credential that it was sent with, and by no other.
+// TestLook: the outcome of a call is looked up by the credential that it was sent with, and by no other.
 func TestLook(t *testing.T) {
 	f := start(t, fixed, showing(order(`"status":5`)))
 	query := must(acts.OrderQuery("cn", "CS-1001"))
@@ -430,12 +430,12 @@ func TestLook(t *testing.T) {
 		t.Errorf("recorded %+v", r)
 	}
 	for name, change := range map[string]func(*gateway.Lookup){
-		"another account":  func(l *gateway.Lookup) { l.Account = "c-2" },
-		"no credential":    func(l *gateway.Lookup) { l.Credential = "gone" },
-		"no upstream":      func(l *gateway.Lookup) { l.Upstream = "gone" },
-		"an internal app":  func(l *gateway.Lookup) { l.Upstream = "app" },
-		"nobody's account": func(l *gateway.Lookup) { l.Account = "" },
-		"another site":     func(l *gateway.Lookup) { l.Query = must(acts.OrderQuery("intl", "CS-1001")) },
+		"another account": func(l *gateway.Lookup) { l.Account = "c-2" },
+		"no credential":   func(l *gateway.Lookup) { l.Credential = "gone" },
+		"no upstream":     func(l *gateway.Lookup) { l.Upstream = "gone" },
+		"an internal app": func(l *gateway.Lookup) { l.Upstream = "app" },
+		"no account's":    func(l *gateway.Lookup) { l.Account = "" },
+		"another site":    func(l *gateway.Lookup) { l.Query = must(acts.OrderQuery("intl", "CS-1001")) },
 	} {
 		other := of
 		change(&other)

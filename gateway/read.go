@@ -30,7 +30,7 @@ func (c *call) read() *Refusal {
 	}
 	c.bodyHash = signing.EmptyHash
 	if len(c.body) > 0 {
-		c.bodyHash = c.room.hasher.Hex()
+		c.bodyHash = c.scratch.hasher.Hex()
 	} else if c.request.Header["Content-Type"] == nil {
 		c.bodyType = ContentType{}
 	}
@@ -135,7 +135,7 @@ func (c *call) readAll(announced int64) error {
 			if err := c.takeRoom(int64(cap(body)), room); err != nil {
 				return err
 			}
-			body = c.room.body.grow(body, int(room))
+			body = c.scratch.body.grow(body, int(room))
 		}
 		into := body[len(body):cap(body)]
 		if len(into) == 0 {
@@ -145,7 +145,7 @@ func (c *call) readAll(announced int64) error {
 		if len(body)+n > cap(body) {
 			return errTooLarge
 		}
-		c.room.hasher.Add(into[:n])
+		c.scratch.hasher.Add(into[:n])
 		body = body[:len(body)+n]
 		switch {
 		case err == io.EOF && announced >= 0 && int64(len(body)) != announced:

@@ -9,6 +9,7 @@ import (
 
 	"tollgate/audit/logfile"
 	"tollgate/bss"
+	"tollgate/catalog"
 	"tollgate/ratelimit"
 	"tollgate/signing"
 )
@@ -18,7 +19,7 @@ const maxPath, maxRefusedPairs = 1024, 8
 
 // record is what all records of the call have in common, as far as the call has come. The one before it is no longer valid.
 func (c *call) record(kind logfile.Kind) *logfile.Record {
-	r := &c.room.record
+	r := &c.scratch.record
 	*r = logfile.Record{
 		Kind: kind, Call: c.id, Plan: c.recordID(), Listener: c.listener.Name,
 		Caller: c.identity.Caller, IdentifiedBy: c.identity.By, Identity: c.identity.Detail,
@@ -44,7 +45,7 @@ func (c *call) record(kind logfile.Kind) *logfile.Record {
 func (c *call) describe(r *logfile.Record) {
 	r.TLSIn = c.tlsIn()
 	r.WaitedMicros = c.verdict.Waited.Microseconds()
-	if c.operation == nil { // nobody knows what is in such a query; a target that is no path may hold a password
+	if c.operation == nil { // it is unknown what is in such a query; a target that is no path may hold a password
 		c.describeUnmatched(r)
 		return
 	}
@@ -56,7 +57,7 @@ func (c *call) describe(r *logfile.Record) {
 	r.BodyHash, r.BodyMAC = c.hashOf(r, c.bodyHash)
 }
 
-// intent says that the call is about to be sent.
+// intent returns the record that says that the call is about to be sent.
 func (c *call) intent() *logfile.Record {
 	r := c.record(logfile.KindIntent)
 	r.Share(c.connection.partsOf(c, r))
@@ -67,7 +68,7 @@ func (c *call) intent() *logfile.Record {
 	return r
 }
 
-// outcome says what became of an intent without an answer.
+// outcome returns the outcome record of an intent without an answer.
 func (c *call) outcome(outcome string, why *Refusal) *logfile.Record {
 	r := c.record(logfile.KindOutcome)
 	r.Share(c.connection.partsOf(c, r))
@@ -80,7 +81,7 @@ func (c *call) outcome(outcome string, why *Refusal) *logfile.Record {
 	return r
 }
 
-// answered says what became of an intent that was answered.
+// answered returns the outcome record of an intent that was answered.
 func (c *call) answered(a *answer) *logfile.Record {
 	r := c.record(logfile.KindOutcome)
 	r.Share(c.connection.partsOf(c, r))
@@ -149,7 +150,7 @@ func (c *call) refuse(refusal *Refusal) {
 	c.answerRefusal(refusal)
 }
 
-// noteRefusal records a refusal. Known callers' refusals are recorded each, strangers' are bounded.
+// noteRefusal records a refusal. Known callers' refusals are recorded each, those of unauthenticated peers are bounded.
 func (c *call) noteRefusal(refusal *Refusal) {
 	now, written := c.Now(), false
 	var r *logfile.Record // nil: there is no room for one
@@ -161,7 +162,7 @@ func (c *call) noteRefusal(refusal *Refusal) {
 		c.limited(r)
 		c.describeSpending(r)
 		r.ClaimedCaller = refusal.Claimed
-		if c.claim != nil && c.identity.Caller == "" { // not proven: whoever sends it may claim any
+		if c.claim != nil && c.identity.Caller == "" { // not proven: a peer may claim any
 			r.ClaimedCaller, r.Identity = c.claim.Caller, c.claim.AccessKey
 		}
 		truncate(r)
@@ -261,11 +262,24 @@ type Result struct {
 	CapsFull []string // caps that refused the call, or count only and have no room for it; must not be changed
 }
 
-// Observer is told of the end of each call. Its methods are called concurrently.
+// Observer is called at the end of each call. Its methods are called concurrently.
 type Observer interface {
-	Refused(Result)
-	Observe(Result)
-	CutOff(CutOff) // see CutOffs
+	Refused(Result) // see Codes
+	Observe(Result) // see Outcomes
+	CutOff(CutOff)  // see CutOffs
+}
+
+// Outcome is how a call ended that was intended, and the effect of its operation.
+type Outcome struct{ Effect, Outcome string }
+
+// Outcomes lists all that [Observer].Observe is called with.
+func Outcomes() (all []Outcome) {
+	for effect := catalog.Read; effect.Valid(); effect++ {
+		for _, outcome := range logfile.Outcomes() {
+			all = append(all, Outcome{effect.String(), outcome})
+		}
+	}
+	return all
 }
 
 func (c *call) result(ended time.Time, reason string, status int) Result {

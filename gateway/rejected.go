@@ -109,7 +109,7 @@ func (c *call) outOfDate(a *answer) *Refusal {
 func (c *call) signatureVerdict(a *answer, refused *Refusal) (credential.Verdict, string) {
 	switch {
 	case a == nil || refused != nil && refused.Answer != a:
-		return credential.Unheard, ""
+		return credential.NoVerdict, ""
 	case a.rejected != nil && a.rejected.OfKey():
 		return credential.Rejected, "the provider rejected it: " + a.rejected.String()
 	case a.rejected != nil && a.rejected.KeysInDoubt():
@@ -117,7 +117,7 @@ func (c *call) signatureVerdict(a *answer, refused *Refusal) (credential.Verdict
 	case refused == nil && bss.ReachedService(c.operation, a.response.Status, a.result.ErrorCode):
 		return credential.Accepted, ""
 	}
-	return credential.Unheard, ""
+	return credential.NoVerdict, ""
 }
 
 // closeLease ends a lease and logs what that changed.

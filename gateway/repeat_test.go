@@ -67,7 +67,7 @@ func TestRepeatNeedsAGrant(t *testing.T) {
 	f.origin.none(t)
 }
 
-// TestRepeatMustBeSigned: whoever copies a signed call cannot have it done once more by adding a header.
+// TestRepeatMustBeSigned: one who copies a signed call cannot have it done once more by adding a header.
 func TestRepeatMustBeSigned(t *testing.T) {
 	f := start(t, guarded, repeating(t))
 	call := signed{caller: customerCaller, method: "POST", target: payTarget, body: payBody}
@@ -82,11 +82,11 @@ func TestRepeatMustBeSigned(t *testing.T) {
 	}
 }
 
-// TestNothingRepeatsWhatIsOpen: a call that is under way, or of which it is not known what became, is not repeated.
+// TestNothingRepeatsWhatIsOpen: a call that is under way, or whose outcome is unknown, is not repeated.
 func TestNothingRepeatsWhatIsOpen(t *testing.T) {
 	f := start(t, fixed, guarded, repeating(t), answering(jsonAnswer(502, `{}`)))
 	first := callID(f.send(t, pay()))
-	f.wantHeld(t, f.send(t, repeatOf(first)), first, "not known what became")
+	f.wantHeld(t, f.send(t, repeatOf(first)), first, "whose outcome is unknown")
 
 	f = start(t, fixed, guarded, repeating(t))
 	c, proceed := f.payWhileHeld(t)
@@ -177,6 +177,6 @@ func TestRepeatThatMeetsAFault(t *testing.T) {
 	if last := outcomes[len(outcomes)-1]; last.Call != callID(second) || last.Outcome != logfile.Unknown {
 		t.Errorf("outcome %+v", last)
 	}
-	f.wantHeld(t, f.send(t, repeatOf(first)), callID(second), "not known what became")
+	f.wantHeld(t, f.send(t, repeatOf(first)), callID(second), "whose outcome is unknown")
 	f.origin.only(t)
 }

@@ -86,7 +86,7 @@ func (c *call) spendingUnknown(err error) *Refusal {
 	return r
 }
 
-// release gives back what the call has reserved, unless its intent may be on record.
+// release returns what the call has reserved, unless its intent may be on record.
 func (c *call) release() {
 	if s := c.spending; s != nil && s.state == reserved {
 		s.state = notReserved
@@ -101,14 +101,14 @@ func (c *call) handOver() {
 	}
 }
 
-// takeBack undoes handOver: the log did not take the intent.
-func (c *call) takeBack() {
+// rollBack undoes handOver: the log did not take the intent.
+func (c *call) rollBack() {
 	if s := c.spending; s != nil && s.state == intended {
 		s.state = reserved
 	}
 }
 
-// settleSpending says to the ledger what became of the call, by the record of it.
+// settleSpending reports the outcome of the call to the ledger, by the record of it.
 func (c *call) settleSpending(r *logfile.Record) {
 	if s := c.spending; s != nil && s.state == intended {
 		s.state = notReserved
@@ -128,7 +128,7 @@ func (c *call) settlement(r *logfile.Record) spend.Settlement {
 	return s
 }
 
-// endReservation is for calls that a fault has ended: nothing of them stays under way. It is not known what became of one whose intent may be
+// endReservation is for calls that a fault has ended: nothing of them stays under way. The outcome is unknown where the intent may be
 // on record.
 func (c *call) endReservation() {
 	c.release()
@@ -168,9 +168,9 @@ func (c *call) heldBy(h *spend.HeldError) *Refusal {
 		return refusal(actHeld, held+" and any other of before, since the key of their hashes is lost; the operator of this gateway can accept that",
 			key, h.Call)
 	case h.Outcome == "":
-		return refusal(actHeld, held+", which is under way: its answer says what becomes of it", key, h.Call)
+		return refusal(actHeld, held+", which is under way: its answer says how it ends", key, h.Call)
 	case h.Outcome == logfile.Unknown:
-		return refusal(actHeld, held+", of which it is not known what became: look that up; the operator of this gateway can settle it", key, h.Call)
+		return refusal(actHeld, held+", whose outcome is unknown: look it up; the operator of this gateway can settle it", key, h.Call)
 	case h.Repeated:
 		return refusal(actHeld, held+" (%s), %s, and a call can be repeated once only", key, h.Call, h.Outcome, until(h.Until))
 	}

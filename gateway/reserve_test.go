@@ -32,8 +32,8 @@ func payOf(order string, header ...string) string {
 	return plain("POST", payTarget, `{"order_id":"`+order+`"}`, header...)
 }
 
-// give moves an amount to a customer.
-func give(customer, amount string) string {
+// credit moves an amount to a customer.
+func credit(customer, amount string) string {
 	return plain("POST", "/v2/accounts/partner-accounts/adjust-amount", `{"customer_id":"`+customer+`","amount":`+amount+`}`)
 }
 
@@ -56,7 +56,7 @@ func (f *fixture) wantHeld(t *testing.T, got *reply, by, says string) {
 	}
 }
 
-// TestActIsHeld: what became of a call decides whether a second one for the same order is sent, of whatever caller. None is named to another.
+// TestActIsHeld: the outcome of a call decides whether a second one for the same order is sent, of whatever caller. None is named to another.
 func TestActIsHeld(t *testing.T) {
 	low := jsonAnswer(400, `{"error_code":"CBC.0100","error_msg":"no"}`)
 	for outcome, c := range map[string]struct {
@@ -65,7 +65,7 @@ func TestActIsHeld(t *testing.T) {
 	}{
 		logfile.Succeeded: {okAnswer, "(succeeded), until 20"},
 		logfile.Failed:    {low, ""},
-		logfile.Unknown:   {jsonAnswer(502, `{}`), "not known what became"},
+		logfile.Unknown:   {jsonAnswer(502, `{}`), "whose outcome is unknown"},
 	} {
 		t.Run(outcome, func(t *testing.T) {
 			f := start(t, guarded, answering(c.answer))
@@ -158,18 +158,18 @@ func TestCaps(t *testing.T) {
 		says         string
 	}{
 		"money": {
-			spend.CapConfig{Each: spend.EachDay, Amount: of("100")}, give("c-17", "60"), give("c-17", "40.0001"), "TG.3011",
+			spend.CapConfig{Each: spend.EachDay, Amount: of("100")}, credit("c-17", "60"), credit("c-17", "40.0001"), "TG.3011",
 			`cap "it" of 100.00 CNY each day has no room for the 40.0001 CNY of this call`,
 		},
 		"calls": {
-			spend.CapConfig{Each: spend.EachMonth, Count: 1}, give("c-17", "60"), give("c-18", "1"), "TG.3011",
+			spend.CapConfig{Each: spend.EachMonth, Count: 1}, credit("c-17", "60"), credit("c-18", "1"), "TG.3011",
 			`cap "it" of 1 call each month has no room for the 1 call of this call`,
 		},
 		"each call": {
-			spend.CapConfig{Each: spend.EachCall, Amount: of("100")}, give("c-17", "100"), give("c-17", "100.01"), "TG.3011", `cap "it" of 100.00 CNY each call`,
+			spend.CapConfig{Each: spend.EachCall, Amount: of("100")}, credit("c-17", "100"), credit("c-17", "100.01"), "TG.3011", `cap "it" of 100.00 CNY each call`,
 		},
 		"no price": {
-			spend.CapConfig{Each: spend.EachDay, Amount: of("100")}, give("c-17", "1"),
+			spend.CapConfig{Each: spend.EachDay, Amount: of("100")}, credit("c-17", "1"),
 			plain("POST", "/v1.0/"+partnerAccount+"/partner/account-mgr/adjust-amount", `{"customer_id":"c-18","amount":"1","currency":"USD"}`), "TG.3012", `cap "it"`,
 		},
 	}
@@ -190,7 +190,7 @@ func TestCaps(t *testing.T) {
 		}
 		f.metrics.mutex.Lock()
 		if refused := f.metrics.refused[0]; !slices.Equal(refused.CapsFull, []string{"it"}) {
-			t.Errorf("%s: metrics were told of %+v", name, refused)
+			t.Errorf("%s: metrics observed %+v", name, refused)
 		}
 		f.metrics.mutex.Unlock()
 	}
@@ -203,7 +203,7 @@ func TestRecordedSpending(t *testing.T) {
 		spend.CapConfig{Name: "often", Each: spend.EachMonth, Count: 5, Mode: spend.Soft},
 	))
 	before := time.Now().UTC()
-	f.send(t, give("c-17", "60.5"))
+	f.send(t, credit("c-17", "60.5"))
 	r := f.log.only(t, logfile.KindIntent)
 	if r.Spending == nil || r.Act != "fund-give" || *r.Price != (logfile.Price{Amount: "60.50", Currency: "CNY", From: "request"}) {
 		t.Fatalf("recorded %+v", r.Spending)
@@ -245,7 +245,7 @@ func TestShadow(t *testing.T) {
 		t.Errorf("the second: %+v", r.Spending)
 	}
 	if got := f.metrics.last(); !got.Held || got.Act != "pay" || !slices.Equal(got.CapsFull, []string{"once"}) {
-		t.Errorf("metrics were told of %+v", got)
+		t.Errorf("metrics observed %+v", got)
 	}
 }
 
@@ -357,7 +357,7 @@ func TestNotSentReleases(t *testing.T) {
 }
 
 // TestLateIntentStaysHeld: an intent that may still reach the disk holds its order until the outcome that withdraws it is durable. If that is
-// lost, it is not known what became of the call.
+// lost, the outcome of the call is unknown.
 func TestLateIntentStaysHeld(t *testing.T) {
 	for name, lost := range map[string]error{"durable": nil, "lost": errors.New("the disk is gone")} {
 		t.Run(name, func(t *testing.T) {
@@ -375,7 +375,7 @@ func TestLateIntentStaysHeld(t *testing.T) {
 			(<-withdrawn)(lost)
 			got := f.send(t, pay())
 			if lost != nil {
-				f.wantHeld(t, got, callID(first), "not known what became")
+				f.wantHeld(t, got, callID(first), "whose outcome is unknown")
 				return
 			}
 			if got.status != 200 {

@@ -21,7 +21,7 @@ import (
 	"tollgate/signing"
 )
 
-// sums is a scheme that nobody uses: one of these tests, which shows that the gateway needs to know no more of a scheme than
+// sums is a scheme made up for these tests, which shows that the gateway needs to know no more of a scheme than
 // package signing asks of it.
 type sums struct{}
 

@@ -12,7 +12,7 @@ import (
 	"tollgate/signing"
 )
 
-// Invariant 5: what is secret reaches nobody but the upstream that it is meant for. Each test makes the gateway write as
+// Invariant 5: what is secret reaches only the upstream that it is meant for. Each test makes the gateway write as
 // much as it can (debug logs, records, answers) and looks for the secrets in all of it.
 
 // wantNone looks for secrets in what was written and answered.
@@ -130,7 +130,7 @@ func TestMessagesThatQuoteASecretAreNotWritten(t *testing.T) {
 	}
 }
 
-// Keys, tokens and signatures, whatever becomes of a call.
+// Keys, tokens and signatures, whatever a call's outcome.
 func TestKeysAndTokensAreNotWritten(t *testing.T) {
 	withTokens := func(f *fixture) { f.credentials = credentials(t, secret.New(securityToken)) }
 	quoting := `{"error_code":"APIG.0301","error_msg":"Incorrect IAM authentication information: verify aksk signature fail, ` +
@@ -264,7 +264,7 @@ func TestRefusalsQuoteNoSecret(t *testing.T) {
 		return s.text(t)
 	}
 	requests := []struct{ name, request string }{
-		{"wrong secret", call(func(s *signed) { s.secret = "SECRET-of-nobody-0123456789" })},
+		{"wrong secret", call(func(s *signed) { s.secret = "SECRET-of-no-one-0123456789" })},
 		{"malformed", call(func(s *signed) {
 			s.authenticate = func(string) string { return "SDK-HMAC-SHA256 Access=SECRET-in-place-of-a-key!, SignedHeaders=x" }
 		})},
@@ -309,7 +309,7 @@ func TestAnswersDoNotShowTheInside(t *testing.T) {
 		t.Errorf("the answer shows the inside: %s", got.body)
 	}
 	if f.logs.FilterMessage("upstream gave no usable answer").Len() != 1 {
-		t.Error("the operator was told nothing")
+		t.Error("the log has no warning")
 	}
 }
 

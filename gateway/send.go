@@ -29,7 +29,7 @@ type answer struct {
 // send is step 12: one attempt.
 func (c *call) send() (*answer, *Refusal) {
 	c.sentAt, c.stage = c.Now(), logfile.StageConnect
-	c.room.out.Deadline = c.mustEnd()
+	c.scratch.out.Deadline = c.mustEnd()
 	if refusal := c.connect(); refusal != nil {
 		return nil, refusal
 	}
@@ -38,12 +38,12 @@ func (c *call) send() (*answer, *Refusal) {
 		return c.attempt()
 	}
 	c.stage = logfile.StageSign
-	lease, err := c.permit.Lease(c.ending.calls, c.identity.Caller, c.sentAt, c.room.out.Deadline)
+	lease, err := c.permit.Lease(c.ending.calls, c.identity.Caller, c.sentAt, c.scratch.out.Deadline)
 	if err != nil {
 		return nil, c.paused(err)
 	}
 	c.accessKey = lease.AccessKey()
-	verdict, reason := credential.Unheard, ""
+	verdict, reason := credential.NoVerdict, ""
 	defer func() { c.closeLease(lease, verdict, reason) }()
 	if c.givenUp() { // since another call has returned its lease
 		return nil, c.stopped()
@@ -62,7 +62,7 @@ func (c *call) send() (*answer, *Refusal) {
 // attempt sends and reads the answer, whole if it is not larger than what is held.
 func (c *call) attempt() (*answer, *Refusal) {
 	c.stage = logfile.StageConnect
-	response, err := c.upstream.Transport.Send(c.ending.calls, &c.room.out.Request)
+	response, err := c.upstream.Transport.Send(c.ending.calls, &c.scratch.out.Request)
 	if err != nil {
 		return nil, c.failed(err)
 	}
@@ -97,7 +97,7 @@ func (c *call) hideTokens(a *answer) (hidden bool) {
 func (c *call) sentTokens() iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, name := range c.Callers.Schemes().Headers(signing.Token) {
-			if token := c.room.out.Header.Get(name); token != "" && !yield(token) {
+			if token := c.scratch.out.Header.Get(name); token != "" && !yield(token) {
 				return
 			}
 		}
@@ -106,7 +106,7 @@ func (c *call) sentTokens() iter.Seq[string] {
 
 // hold reads an answer as far as it is held.
 func (c *call) hold(response *upstream.Response) (*answer, error) {
-	a := &c.room.came
+	a := &c.scratch.came
 	a.response = response
 	body, held := io.Reader(response.Body), int64(c.Bounds.HeldAnswer)
 	if c.upstream.Signed {
@@ -142,7 +142,7 @@ func (c *call) readHeld(body io.Reader, length, limit int64) (held []byte, err e
 	}
 	for int64(len(held)) < limit {
 		if len(held) == cap(held) {
-			held = c.room.answer.grow(held, int(room))
+			held = c.scratch.answer.grow(held, int(room))
 			room = nextRoom(room, limit)
 		}
 		n, err := body.Read(held[len(held):min(int64(cap(held)), limit)])

@@ -44,8 +44,8 @@ func TestForeignAnswer(t *testing.T) {
 			if r.Detail != want || got.problem(t).Detail != want {
 				t.Errorf("detail %q, the caller reads %q", r.Detail, got.problem(t).Detail)
 			}
-			if told := f.written() + got.body + fmt.Sprint(got.header); strings.Contains(told, "CS-9999") || strings.Contains(told, "another\"") || strings.Contains(told, "of-another") {
-				t.Errorf("something of another call's answer was told: %s", told)
+			if all := f.written() + got.body + fmt.Sprint(got.header); strings.Contains(all, "CS-9999") || strings.Contains(all, "another\"") || strings.Contains(all, "of-another") {
+				t.Errorf("something of another call's answer was passed on: %s", all)
 			}
 			f.origin.set(saying(bodied(`{"order_id":"CS-1001"}`)), nil)
 			if got := f.send(t, look()); got.status != 200 {
@@ -76,7 +76,7 @@ func TestAnswersThatRepeatNothing(t *testing.T) {
 	}
 }
 
-// An upstream that answers each payment twice, the second time up to 400 microseconds later: no payment is told or recorded to
+// An upstream that answers each payment twice, the second time up to 400 microseconds later: no payment is answered or recorded to
 // have succeeded by the answer to another, with connections enough and with a single one.
 func TestPaymentsAnsweredTwice(t *testing.T) {
 	calls := 3000
@@ -104,11 +104,11 @@ func TestPaymentsAnsweredTwice(t *testing.T) {
 			order := fmt.Sprintf(`"CS-%d"`, i)
 			client.write(plain("POST", payTarget, `{"order_id":`+order+`,"use_coupon":"NO","use_discount":"NO"}`))
 			got := client.answer()
-			told := got.header.Get("Tollgate-Outcome") == logfile.Succeeded
-			if told && !strings.Contains(got.body, order) || !told && got.code() != "TG.7002" {
+			succeeded := got.header.Get("Tollgate-Outcome") == logfile.Succeeded
+			if succeeded && !strings.Contains(got.body, order) || !succeeded && got.code() != "TG.7002" {
 				t.Fatalf("%d connections: the payment of %s is answered %d %s", connections, order, got.status, got.body)
 			}
-			if !told {
+			if !succeeded {
 				unknown++
 			}
 		}
@@ -125,7 +125,7 @@ func TestPaymentsAnsweredTwice(t *testing.T) {
 	}
 }
 
-// A payment of whose answer no byte of the body came is unknown where the connection ended with it: it may have been cut.
+// A payment whose answer came without a byte of its body is unknown where the connection ended with it: it may have been cut.
 func TestEmptyAnswersThatEndWithTheConnection(t *testing.T) {
 	for name, coding := range map[string]string{"plain": "", "identity": "Content-Encoding: identity\r\n", "br": "Content-Encoding: br\r\n", "gzip": "Content-Encoding: gzip\r\n"} {
 		f := start(t, fixed)

@@ -12,10 +12,10 @@ import (
 // firstRoom is how many bytes of each body come out of a budget of their own, which large bodies cannot take.
 const firstRoom = 64 << 10
 
-// The parts of what all calls share. A stranger needs to know no more than an access key's id to claim its caller, so calls
+// The parts of what all calls share. A peer needs to know no more than an access key's id to claim its caller, so calls
 // whose caller is not proven have a part only: all together, for each source and the site around it, and for each access key.
 // That of an access key is less than that of a source, so that a peer that knows one id starves that key alone. Calls that claim
-// no caller have a part of their own, so that who knows no id starves no key.
+// no caller have a part of their own, so that a peer that knows no id starves no key.
 const (
 	callerShare   = 0.75 // of one caller, where there are others
 	unprovenShare = 1. / 2
@@ -71,7 +71,7 @@ func (h *holders) add(one holder) {
 
 func (h *holders) all() []holder { return h.list[:h.count] }
 
-// holders are who the call counts for: its caller, if that needs no more proof, or who a stranger may be.
+// holders are who the call counts for: its caller, if that needs no more proof, or who an unauthenticated peer may be.
 func (c *call) holders() (h holders) {
 	h.add(holder{kind: everyone})
 	if name := c.recognized.identity.Caller; name != "" {

@@ -62,8 +62,8 @@ func TestUsualShares(t *testing.T) {
 	}
 }
 
-// stranger returns the holders of a call that claims one of some access keys; 0: none.
-func stranger(from source.Source, key int) []holder {
+// claiming returns the holders of a call that claims one of some access keys; 0: none.
+func claiming(from source.Source, key int) []holder {
 	c := &call{connection: &connection{from: from}}
 	if key > 0 {
 		c.recognized.claim = &caller.Claim{Claim: signing.Claim{AccessKey: fmt.Sprint(key)}}
@@ -72,7 +72,7 @@ func stranger(from source.Source, key int) []holder {
 	return who.all()
 }
 
-// Whatever calls do, the ledger knows who has what: no holder has more than its share, and in the end nobody has anything.
+// Whatever calls do, the ledger knows who has what: no holder has more than its share, and in the end no holder has anything.
 func TestLedgerAlwaysBalances(t *testing.T) {
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
@@ -81,7 +81,7 @@ func TestLedgerAlwaysBalances(t *testing.T) {
 	for range 20_000 {
 		if len(open) == 0 || random.IntN(4) == 0 && len(open) < 100 {
 			a := new(account)
-			l.open(a, stranger(source.Parse(fmt.Sprintf("2001:db8:%x:%x::1", random.IntN(2), random.IntN(4))), random.IntN(4))...)
+			l.open(a, claiming(source.Parse(fmt.Sprintf("2001:db8:%x:%x::1", random.IntN(2), random.IntN(4))), random.IntN(4))...)
 			open = append(open, a)
 		}
 		i := random.IntN(len(open))
@@ -89,11 +89,11 @@ func TestLedgerAlwaysBalances(t *testing.T) {
 		case 0, 1, 2, 3:
 			l.take(a, resource(random.IntN(int(resources))), random.Int64N(1<<uint(random.IntN(20))))
 		case 4:
-			l.give(a, firstBytes, bodyBytes)
+			l.release(a, firstBytes, bodyBytes)
 		case 5:
 			l.move(a, holder{kind: everyone}, holder{kind: ofCaller, name: fmt.Sprint(random.IntN(3))})
 		case 6:
-			l.move(a, stranger(source.Source{}, random.IntN(4))...)
+			l.move(a, claiming(source.Source{}, random.IntN(4))...)
 		case 7:
 			l.close(a)
 			open[i] = open[len(open)-1]
@@ -124,7 +124,7 @@ func TestSharesChangeUnderWay(t *testing.T) {
 	for range 5_000 {
 		if len(open) < 20 {
 			a := new(account)
-			l.open(a, stranger(source.Parse(fmt.Sprintf("192.0.2.%d", random.IntN(3))), random.IntN(4))...)
+			l.open(a, claiming(source.Parse(fmt.Sprintf("192.0.2.%d", random.IntN(3))), random.IntN(4))...)
 			open = append(open, a)
 		}
 		i := random.IntN(len(open))
@@ -213,11 +213,11 @@ func (l *ledger) everybody() (tallies []*tally) {
 func TestIdleSourcesAreForgotten(t *testing.T) {
 	l := newLedger(usual, false)
 	var kept account
-	l.open(&kept, stranger(source.Parse("192.0.2.1"), 0)...)
+	l.open(&kept, claiming(source.Parse("192.0.2.1"), 0)...)
 	l.take(&kept, places, 3)
 	for i := range 3 * maxIdle {
 		var a account
-		l.open(&a, stranger(source.Parse(fmt.Sprintf("10.0.%d.%d", i>>8, i&255)), 0)...)
+		l.open(&a, claiming(source.Parse(fmt.Sprintf("10.0.%d.%d", i>>8, i&255)), 0)...)
 		l.close(&a)
 	}
 	if n := len(l.networks[ofSource]); n > maxIdle+1 {
@@ -233,7 +233,7 @@ func TestMoveThatDoesNotFit(t *testing.T) {
 	l := newLedger(config.Bounds{Body: 1, Bodies: 1, Calls: 4, Headers: 1, AllHeaders: 1}, false)
 	var known, claimed account
 	l.open(&known, holder{kind: everyone}, holder{kind: ofCaller, name: "a"})
-	l.open(&claimed, stranger(source.Source{}, 1)...)
+	l.open(&claimed, claiming(source.Source{}, 1)...)
 	if _, ok := l.take(&known, places, 3); !ok {
 		t.Fatal("not taken")
 	}

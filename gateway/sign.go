@@ -11,7 +11,7 @@ import (
 // sign is step 11: a signature of this moment in the name of the credential's account, over exactly what is sent. Which headers make
 // it up, only the credential's scheme knows.
 func (c *call) sign(lease *credential.Lease) error {
-	out := &c.room.out
+	out := &c.scratch.out
 	added, err := lease.Sign(c.Now(), signing.Request{
 		Method: out.Method, Path: out.Path, Query: out.Query, Headers: out.appendSigned(out.signed[:0]), PayloadHash: c.bodyHash,
 	})

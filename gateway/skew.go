@@ -26,7 +26,7 @@ const (
 	maxRoundTrip = 10 * time.Second
 )
 
-// noteAnswer takes the Date of an answer (RFC 9110 section 6.6.1), unless a cache gave it (RFC 9111 section 5.1).
+// noteAnswer takes the Date of an answer (RFC 9110 section 6.6.1), unless a cache set it (RFC 9111 section 5.1).
 func (s *Skew) noteAnswer(header http1.Fields, sent, received time.Time) {
 	if !s.due(received) || header.Has("Age") || len(header.Values("Date")) != 1 {
 		return

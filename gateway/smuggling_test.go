@@ -102,7 +102,7 @@ func (a *arrival) wantOne(t *testing.T, name string) {
 
 // A request with a body where none is expected, or whose body was not waited for, is the last one on its connection: who stands in front
 // may have taken the body for the next request (0.CL), and would take the answer to another's for its answer.
-func testDoubtfulBodiesEndTheConnection(t *testing.T, e engine) {
+func testAmbiguousBodiesEndTheConnection(t *testing.T, e engine) {
 	next := get("/echo/next")
 	for name, request := range map[string]string{
 		"GET":                  fmt.Sprintf("GET /echo/x HTTP/1.1\r\nHost: gateway.test\r\nContent-Length: %d\r\n\r\n%s", len(next), next),

@@ -162,7 +162,7 @@ func TestHeadersBound(t *testing.T) {
 	}
 }
 
-// Who has a client certificate is a known caller from the beginning: what strangers hold, of the same source too, is not counted
+// Who has a client certificate is a known caller from the beginning: what unauthenticated peers hold, of the same source too, is not counted
 // against it.
 func TestHeadersOfCertificateCallers(t *testing.T) {
 	f := prepare(t, answeringAtOnce, bounded(func(b *config.Bounds) { b.Headers, b.AllHeaders = 32<<10, 128<<10 }))
@@ -171,9 +171,9 @@ func TestHeadersOfCertificateCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &onConnection{f: f, context: connected(context.Background(), &accept.Connection{Remote: "192.0.2.1:4000"}), codes: map[string]int{}}
 		large := "X-Large: " + strings.Repeat("x", 20<<10)
-		stranger := signedPay()
-		stranger.header = []string{large}
-		c.call(t, stranger.text(t), 3*time.Second)
+		unsigned := signedPay()
+		unsigned.header = []string{large}
+		c.call(t, unsigned.text(t), 3*time.Second)
 		synctest.Wait()
 		for want, state := range map[string]*tls.ConnectionState{"": {VerifiedChains: [][]*x509.Certificate{{leaf}}}, "TG.6007": {}} {
 			r := readRequest(t, plain("GET", "/echo/x", "", large))

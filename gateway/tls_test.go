@@ -105,7 +105,7 @@ func both(t *testing.T, run func(t *testing.T, http2 bool)) {
 func TestCertificateCaller(t *testing.T) {
 	both(t, func(t *testing.T, http2 bool) {
 		s := startTLS(t)
-		client := s.client(t, http2, must(s.ca.Client("whoever", certURI)))
+		client := s.client(t, http2, must(s.ca.Client("any", certURI)))
 		got := do(t, client, request(t, "POST", "/echo/a%20b/c?y=2&x=1", strings.NewReader("body")))
 		if got.status != 200 {
 			t.Fatalf("answer %d %s", got.status, got.body)
@@ -132,8 +132,8 @@ func TestNoCallerBehindTLS(t *testing.T) {
 	both(t, func(t *testing.T, http2 bool) {
 		s := startTLS(t)
 		do(t, s.client(t, http2), request(t, "GET", "/echo/x", nil)).wantCode(t, "TG.2001")
-		stranger := s.client(t, http2, must(s.ca.Client("stranger", "spiffe://corp/stranger")))
-		do(t, stranger, request(t, "GET", "/echo/x", nil)).wantCode(t, "TG.2008")
+		unknown := s.client(t, http2, must(s.ca.Client("unknown", "spiffe://corp/unknown")))
+		do(t, unknown, request(t, "GET", "/echo/x", nil)).wantCode(t, "TG.2008")
 		s.origin.none(t)
 	})
 }
@@ -277,7 +277,7 @@ func TestCallerLeavingOverBothProtocols(t *testing.T) {
 	})
 }
 
-// Towards the upstream TLS is by policy, too: its evidence is recorded, and a peer that nobody vouches for gets nothing.
+// Towards the upstream TLS is by policy, too: its evidence is recorded, and a peer that no authority vouches for gets nothing.
 func TestTLSTowardsTheUpstream(t *testing.T) {
 	ca, other := must(testpki.New()), must(testpki.New())
 	certificate := must(ca.Server("bss.test"))

@@ -124,7 +124,7 @@ func TestTrialEndsWithTheTimeOfTheCall(t *testing.T) {
 	})
 }
 
-// Answers that say nothing of the key give their place back at once: a provider that answers 503 is asked by each call, and the first
+// Answers that say nothing of the key free their place at once: a provider that answers 503 is asked by each call, and the first
 // success after it ends the trial.
 func TestUnavailableProviderIsAskedOn(t *testing.T) {
 	onTrial(t, func(t *testing.T, f *fixture, p *provider, call func() *reply) {

@@ -35,7 +35,7 @@ func testWaitingStreamsLeaveRoom(t *testing.T, e engine) {
 	ofStream, ofConnection := windows(t, framer)
 	claim := signed{caller: partnerCaller, method: "POST", target: "/echo/a/b", body: strings.Repeat("x", 16<<10)}
 	for stream := uint32(1); stream < 64; stream += 2 {
-		expect := stream < 17 // the first eight, which have their turns when they are told to go on
+		expect := stream < 17 // the first eight, which have their turns when they are let go on
 		write(framer.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: claim.block(t, expect), EndHeaders: true}))
 		for expect {
 			if frame, ok := must(framer.ReadFrame()).(*http2.MetaHeadersFrame); ok && frame.PseudoValue("status") == "100" {

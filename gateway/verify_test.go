@@ -67,7 +67,7 @@ func TestEachSignedPartIsVerified(t *testing.T) {
 		{"list of signed headers shortened", func(s *signed) { s.authenticate = replacing("content-type;", "") }, "TG.2006"},
 		{"another secret", func(s *signed) { s.secret = "some other secret 0123456" }, "TG.2006"},
 		{"another caller's key", func(s *signed) { s.authenticate = replacing(accessKeyOf(partnerCaller), accessKeyOf(customerCaller)) }, "TG.2006"},
-		{"unknown key", func(s *signed) { s.authenticate = replacing(accessKeyOf(partnerCaller), "TG-nobody") }, "TG.2004"},
+		{"unknown key", func(s *signed) { s.authenticate = replacing(accessKeyOf(partnerCaller), "TG-absent") }, "TG.2004"},
 		{"derived scheme", func(s *signed) { s.authenticate = replacing("SDK-HMAC-SHA256", "V11-HMAC-SHA256") }, "TG.2003"},
 		{"other scheme", func(s *signed) { s.authenticate = func(string) string { return "Bearer x" } }, "TG.2003"},
 		{"no parameters", func(s *signed) { s.authenticate = func(string) string { return "SDK-HMAC-SHA256" } }, "TG.2002"},
@@ -172,7 +172,7 @@ func TestUnsignedPayloadIsForReadsOnly(t *testing.T) {
 }
 
 // The name of a credential chooses whose money moves. Where a signature says who calls, it must cover that name: otherwise
-// whoever stands in between could choose another of the caller's accounts.
+// one who stands in between could choose another of the caller's accounts.
 func TestChosenCredentialMustBeSigned(t *testing.T) {
 	const name = "Tollgate-Credential: acme"
 	choice := signed{caller: bothCaller, method: "GET", target: "/v2/orders/customer-orders"}
@@ -199,8 +199,8 @@ func TestChosenCredentialMustBeSigned(t *testing.T) {
 	changed.origin.none(t)
 }
 
-// Which way and how far a date is off is said, so that a wrong clock can be told from a slow queue.
-func TestSkewIsTold(t *testing.T) {
+// Which way and how far a date is off is said, which distinguishes a wrong clock from a slow queue.
+func TestSkewIsReported(t *testing.T) {
 	f := start(t)
 	for off, want := range map[time.Duration]string{-time.Hour: "1h0m", time.Hour: "ahead"} {
 		call := goodCall()
@@ -213,7 +213,7 @@ func TestSkewIsTold(t *testing.T) {
 	}
 }
 
-// A claim is nobody's identity before it is verified: what the claimed caller may do makes no difference to how the call
+// A claim identifies no caller before it is verified: what the claimed caller may do makes no difference to how the call
 // is refused.
 func TestNoGrantIsLookedAtBeforeVerifying(t *testing.T) {
 	for _, caller := range []string{partnerCaller, customerCaller} {
@@ -315,7 +315,7 @@ func TestFullReplayMemory(t *testing.T) {
 	f.origin.only(t)
 }
 
-// A date that ran out while the call waited is refused: its signature may have been forgotten by then.
+// A date that ran out while the call waited is refused: its signature may not be remembered any more.
 func TestDateRunsOutInTheQueue(t *testing.T) {
 	now := time.Now()
 	clock := make(chan time.Time, 2)
@@ -369,7 +369,7 @@ func TestFailedAuthenticationsAreLimitedByAddress(t *testing.T) {
 	}{
 		{"no identity", post(""), "", true},
 		{"wrong signature", wrong(func(s *signed) { s.secret = "some other secret 0123456" }), "", true},
-		{"unknown key", wrong(func(s *signed) { s.authenticate = replacing(accessKeyOf(partnerCaller), "TG-nobody") }), "", true},
+		{"unknown key", wrong(func(s *signed) { s.authenticate = replacing(accessKeyOf(partnerCaller), "TG-absent") }), "", true},
 		{"unknown path", wrong(func(s *signed) { s.target = "/nothing" }), "", false},
 		{"body too large", wrong(func(s *signed) { s.body = strings.Repeat("x", 1001) }), "", false},
 		{"wrong host", strings.Replace(post(""), "gateway.test", "other.test", 1), "", false},
@@ -384,7 +384,7 @@ func TestFailedAuthenticationsAreLimitedByAddress(t *testing.T) {
 			if tt.fixed == "" {
 				got := f.send(t, post(""))
 				if limited := got.code() == "TG.5002"; limited != tt.limited {
-					t.Errorf("after four failures, a stranger: answer %d %s", got.status, got.body)
+					t.Errorf("after four failures, another peer: answer %d %s", got.status, got.body)
 				}
 				if tt.limited && got.header.Get("Retry-After") == "" {
 					t.Error("no Retry-After")

@@ -51,7 +51,7 @@ func TestWhoseAccountIsOnRecord(t *testing.T) {
 	}
 }
 
-// What reads of orders and prices tell is on record, in the provider's two generations of names, and moves nothing.
+// What reads of orders and prices say is on record, in the provider's two generations of names, and moves nothing.
 func TestAmountsOfReads(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "audit")
 	log, _, err := audit.Open(audit.Options{Config: audit.Config{Dir: dir}})

@@ -269,8 +269,8 @@ func testBodyCutShort(t *testing.T, e engine) {
 	}
 }
 
-// A request with Transfer-Encoding or of HTTP/1.0 is the last one on its connection, whoever answers it, as is one that has no framing or
-// two: what stands in front may have read it otherwise.
+// A request with Transfer-Encoding or of HTTP/1.0 is the last one on its connection, also when the gateway itself answers it, as is one that
+// has no framing or two: what stands in front may have read it otherwise.
 func testFramingAndTheConnection(t *testing.T, e engine) {
 	if e.lenient { // it takes the preface of HTTP/2 for a request
 		return
@@ -463,8 +463,8 @@ func testHeadersToAnUnsignedUpstream(t *testing.T, e engine) {
 	}
 }
 
-// Headers by which proxies tell an app who calls, from where or for what are not passed on as a caller sends them.
-func testHeadersThatAppsBelieve(t *testing.T, e engine) {
+// Headers by which proxies report to an app who calls, from where or for what are not passed on as a caller sends them.
+func testHeadersThatAppsTrust(t *testing.T, e engine) {
 	names := []string{
 		"Proxy-Client-IP", "WL-Proxy-Client-IP", "Fastly-Client-IP", "X-Azure-ClientIP", "X-Forwarded", "Forwarded-For", "CF-Connecting-IPv6",
 		"Client-Cert", "Client-Cert-Chain", "WL-Proxy-Client-Cert", "X-ARR-ClientCert", "X-Client-DN", "X-Client-Verify",
@@ -516,7 +516,7 @@ func testContinue(t *testing.T, e engine) {
 }
 
 // A GET or HEAD has no body, a DELETE of the catalog neither: an edge that expects none takes it for the next request, whose
-// answer then looks like that to somebody's payment.
+// answer then looks like that to another's payment.
 func testBodiesWhereNoneIsExpected(t *testing.T, e engine) {
 	const smuggled = "POST /v3/orders/customer-orders/pay HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
 	chunked := fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(smuggled), smuggled)

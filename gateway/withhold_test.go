@@ -226,7 +226,7 @@ func TestWithheldIsNotTooLong(t *testing.T) {
 	f.send(t, plain("POST", "/recorded/x?q="+long+strings.Repeat("x", 200), "")).wantCode(t, "TG.1007")
 }
 
-// TestLossOfTheHashKey: records name the key, so that nobody compares with another.
+// TestLossOfTheHashKey: records name the key, so that hashes of another are not compared.
 func TestLossOfTheHashKey(t *testing.T) {
 	keys := map[string]string{}
 	for range 2 {

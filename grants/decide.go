@@ -171,7 +171,7 @@ func credentialNames(rules []*rule) []string {
 	return names
 }
 
-// refuses says why a rule does not allow the call; nil if it does.
+// refuses returns why a rule does not allow the call; nil if it does.
 func (r *rule) refuses(call *Call) *Refusal {
 	if r.forbidden {
 		return refuse(DeprecatedForbidden, "%s is deprecated and not allowed here%s", call.Operation.Name, replacement(call.Operation))

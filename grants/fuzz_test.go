@@ -33,9 +33,9 @@ func FuzzDecide(f *testing.F) {
 		} else if reasonOf(err) == CredentialNotGranted && slices.Contains([]string{"acme", "other"}, named) || reasonOf(err) == "" {
 			t.Errorf("named %q: %v", named, err)
 		}
-		give := call(t, "bss", "cn", "CreatePartnerCoupons", nil, bss.Accounts{Customers: []string{customer, second}})
-		give.Credential = named
-		_, err := p.Decide(give)
+		issue := call(t, "bss", "cn", "CreatePartnerCoupons", nil, bss.Accounts{Customers: []string{customer, second}})
+		issue.Credential = named
+		_, err := p.Decide(issue)
 		want := slices.Contains(coupons, setting.Account(customer)) && slices.Contains(coupons, setting.Account(second)) && (named == "" || named == "partner-main")
 		if (err == nil) != want {
 			t.Errorf("named %q for %q and %q: %v", named, customer, second, err)

@@ -183,7 +183,7 @@ func (b *builder) addSelector(at place, selector string, g *grant) {
 	}
 }
 
-// parsePattern gives the matcher of a pattern, or nil for a plain name.
+// parsePattern returns the matcher of a pattern, or nil for a plain name.
 func parsePattern(selector string) (func(*catalog.Operation) bool, error) {
 	if selector == "*" {
 		return func(*catalog.Operation) bool { return true }, nil
@@ -272,8 +272,8 @@ func (b *builder) tryAdd(operation *catalog.Operation, g *grant, named bool) str
 	return ""
 }
 
-// namesAccounts tells whether calls of an operation say whose account they are about. Of a declared endpoint only the call
-// can tell.
+// namesAccounts reports whether calls of an operation say whose account they are about. Of a declared endpoint only the call
+// itself can say.
 func namesAccounts(operation *catalog.Operation) bool {
 	if operation.Site == "" || operation.AddressesResellersOnly {
 		return true
@@ -286,7 +286,7 @@ func domainIsCustomer(operation *catalog.Operation, c *credential.Facts) bool {
 	return c.Class == catalog.ClassPartner && operation.DomainIsCustomer()
 }
 
-// accountMissing says which account id the credential lacks for the operation's path.
+// accountMissing returns which account id the credential lacks for the operation's path.
 func accountMissing(operation *catalog.Operation, c *credential.Facts) string {
 	for name, account := range map[string]setting.Account{catalog.DomainID: c.DomainID, "partner_id": c.Partner()} {
 		if name == catalog.DomainID && domainIsCustomer(operation, c) {

@@ -208,7 +208,7 @@ func TestCustomers(t *testing.T) {
 		{"UpdateIndirectPartnerAccount", bss.Accounts{Partners: []string{"r-1"}}, true},
 		{"UpdateIndirectPartnerAccount", bss.Accounts{Partners: []string{"r-2"}}, false},
 		{"UpdateIndirectPartnerAccount", bss.Accounts{}, false},
-		{"ReclaimToPartnerAccount", bss.Accounts{Customers: []string{"c-1"}}, false}, // a list of nobody
+		{"ReclaimToPartnerAccount", bss.Accounts{Customers: []string{"c-1"}}, false}, // an empty list
 	} {
 		_, err := p.Decide(call(t, "bss", "cn", c.operation, nil, c.accounts))
 		if allowed := err == nil; allowed != c.allowed || (err != nil && reasonOf(err) != CustomerNotGranted) {
@@ -238,7 +238,7 @@ func TestCustomerInThePath(t *testing.T) {
 		{"partner, listed", Grant{Operations: order, Credential: f.partner.Name, Customers: []setting.Account{"c-1"}}, "queryOrderDetail", "c-1", ""},
 		{"partner, not listed", Grant{Operations: order, Credential: f.partner.Name, Customers: []setting.Account{"c-1"}}, "queryOrderDetail", "c-7", CustomerNotGranted},
 		{"partner itself, not listed", Grant{Operations: order, Credential: f.partner.Name, Customers: []setting.Account{"c-1"}}, "queryOrderDetail", "p-1", CustomerNotGranted},
-		{"partner, a list of nobody", Grant{Operations: order, Credential: f.partner.Name, Customers: []setting.Account{}}, "queryOrderDetail", "c-1", CustomerNotGranted},
+		{"partner, an empty list", Grant{Operations: order, Credential: f.partner.Name, Customers: []setting.Account{}}, "queryOrderDetail", "c-1", CustomerNotGranted},
 		{"partner, by pattern", Grant{Operations: []string{"effect:read"}, Credential: f.partner.Name, Customers: []setting.Account{"c-1"}}, "queryOrderDetail", "c-1", ""},
 		{"customer, not listed", Grant{Operations: order, Credential: f.acme.Name, Customers: []setting.Account{"c-1"}}, "queryOrderDetail", "d-1", CustomerNotGranted},
 		{"another v1 read of partners", Grant{Operations: []string{"queryRefundOrder"}, Credential: f.partner.Name}, "queryRefundOrder", "c-7", WrongAccount},
@@ -330,9 +330,9 @@ func TestUnsignedUpstream(t *testing.T) {
 	if err != nil || decision.Credential != nil {
 		t.Errorf("%+v, %v", decision, err)
 	}
-	_, err = p.Decide(&Call{Caller: "stranger", Upstream: "app", Operation: f.upstreams[2].Operations[0], Param: func(string) string { return "" }})
+	_, err = p.Decide(&Call{Caller: "unknown", Upstream: "app", Operation: f.upstreams[2].Operations[0], Param: func(string) string { return "" }})
 	if reasonOf(err) != NoGrant {
-		t.Errorf("a stranger: %v", err)
+		t.Errorf("an unknown caller: %v", err)
 	}
 }
 

@@ -37,7 +37,7 @@ func framingOf(f Fields, minor int) (Framing, error) {
 	return Framing{Kind: Length, Length: n}, nil
 }
 
-// isChunked compares ASCII letters alone: to Unicode the Kelvin sign is a k, too.
+// isChunked reports whether a coding is chunked. It compares ASCII letters alone: to Unicode the Kelvin sign is a k, too.
 func isChunked(coding string) bool {
 	return len(coding) == len("chunked") && strings.EqualFold(coding, "chunked")
 }

@@ -55,7 +55,7 @@ func (r *Reader) ReadResponseHead(h *ResponseHead, method string) error {
 		if err := r.responseHead(h, method); err != nil {
 			return err
 		}
-		if h.Status == 101 { // which nobody asked for
+		if h.Status == 101 { // which was not asked for
 			return Switched
 		}
 		if h.Status >= 200 {

@@ -146,7 +146,7 @@ func (c *counters) lock() {
 	}
 }
 
-// tryLock locks them, unless one of them is not the one that counts any more.
+// tryLock locks them and reports whether it did: not if one of them is not the one that counts any more.
 func (c *counters) tryLock() bool {
 	c.lock()
 	if slices.ContainsFunc(c.locks, func(b *meter) bool { return b.dropped }) {

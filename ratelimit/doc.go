@@ -19,9 +19,9 @@
 //   - what leaves in any period t is at most PerSecond*t + Burst for each bucket, whichever call waited for what;
 //   - in any time as long as a window no more calls are sent than it has room for, whenever they were taken ([Limiter.Sent]);
 //   - a caller that is over its own limit does not block others out of a limit that they share with it;
-//   - a caller that gives up makes room: clients that time out sooner than Config.MaxWait and try again cannot fill a
+//   - a caller that stops waiting makes room: clients that time out sooner than Config.MaxWait and try again cannot fill a
 //     queue with calls whose callers have left. (Reservations of x/time/rate, once others follow them, cannot be
-//     given back, which is why they are not used here.)
+//     returned, which is why they are not used here.)
 //
 // Callers whose calls wait for the same limit take turns, by start-time fair queueing, and a caller's calls go in the order in which they came.
 // Between calls that wait for different limits there is no order. A call whose wait would be longer than MaxWait, as far as the
@@ -32,13 +32,13 @@
 // # Bounds
 //
 // Subjects must be built from configuration only: names of known callers, operations, credentials and upstreams. Counts
-// are made at first use. Under the same rules they are not evicted, because evicting one would forget its calls; their number is
+// are made at first use. Under the same rules they are not evicted, because evicting one would lose its calls; their number is
 // bounded by the product of the configured names and by nothing else. When other rules are followed, those that count nothing are dropped.
-// What a stranger sends must never become part of a Subject. All queues together hold 4096 calls, and those of one caller never
+// What an unauthenticated peer sends must never become part of a Subject. All queues together hold 4096 calls, and those of one caller never
 // more than are left free.
 //
-// # Limits on strangers
+// # Limits on unauthenticated peers
 //
 // [Sources] counts failed authentications for each source address in an LRU of fixed size, since there the keys are
-// chosen by strangers.
+// chosen by the peers.
 package ratelimit

@@ -142,7 +142,7 @@ func TestFairOrder(t *testing.T) {
 	}
 }
 
-// TestAheadIsTheOrder: what a call is told to be ahead of it is what goes before it, for any queue.
+// TestAheadIsTheOrder: what is reported to be ahead of a call is what goes before it, for any queue.
 func TestAheadIsTheOrder(t *testing.T) {
 	random := rand.New(rand.NewPCG(rand.Uint64(), 1))
 	for range 300 {

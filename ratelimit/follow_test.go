@@ -286,7 +286,7 @@ func TestNoOverAdmissionWhileRulesChange(t *testing.T) {
 	})
 }
 
-// TestSourcesFollow: failures stay counted; a smaller memory forgets those heard of longest ago.
+// TestSourcesFollow: failures stay counted; a smaller memory drops those that failed longest ago.
 func TestSourcesFollow(t *testing.T) {
 	s := mustSources(t, Flow{0.1, 3}, 160)
 	now := time.Now()
@@ -312,7 +312,7 @@ func TestSourcesFollow(t *testing.T) {
 	}
 	before := s.Len()
 	if err := s.Follow(Unauthenticated{0.01, 1, 16}); err != nil || s.Len() > 16 || int(s.Evicted()) < before-16 {
-		t.Errorf("%d sources of %d, %d forgotten, %v", s.Len(), before, s.Evicted(), err)
+		t.Errorf("%d sources of %d, %d dropped, %v", s.Len(), before, s.Evicted(), err)
 	}
 	if err := s.Follow(Unauthenticated{0.01, 1, 16000}); err != nil {
 		t.Fatal(err)

@@ -22,7 +22,7 @@ func NewLimiter() *Limiter { return &Limiter{places: NewPlaces(), counts: newCou
 
 // Follow makes rules the newest ones. The count of a limit stays if its name and what it counts by stay, by the new terms from now on, for
 // calls that wait as well. A fuller bucket is cut to the new burst, an emptier one fills up from where it is. Limits that
-// are new begin full, and the counts of those that are gone are for calls of the rules before, and then forgotten.
+// are new begin full, and the counts of those that are gone are for calls of the rules before, and then dropped.
 func (l *Limiter) Follow(rules *Rules) { l.counts.follow(rules) }
 
 // Divide holds every limit to an nth of what the rules say, from now on: see [Terms.Divided].

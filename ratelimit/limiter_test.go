@@ -159,7 +159,7 @@ func TestWaitsInOrder(t *testing.T) {
 	})
 }
 
-// near allows for the nanoseconds that rounding delays up adds.
+// near reports whether two times are equal but for the nanoseconds that rounding delays up adds.
 func near(got, want time.Duration) bool { return (got - want).Abs() < 10*time.Microsecond }
 
 func TestMaxWait(t *testing.T) {
@@ -252,8 +252,8 @@ func TestLeftBeforeAsking(t *testing.T) {
 	}
 }
 
-// TestImpatientCallers is the storm of retries: more callers than tokens, each giving up long before MaxWait. Places of
-// those who left must go to those who stay, or nobody would ever be served.
+// TestImpatientCallers is the storm of retries: more callers than tokens, each leaving long before MaxWait. Places of
+// those who left must go to those who stay, or no call would ever go.
 func TestImpatientCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := mustNew(t, perCaller(10, 1, 10*time.Second))

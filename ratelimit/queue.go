@@ -7,7 +7,7 @@ import "slices"
 // before it, counted from what others had been let through when the caller began to wait. The least start goes first, among equals the one
 // that came first. So a caller that has many calls waiting delays another by about one call of its own for each of the other's.
 //
-// Counts exist while calls wait, and are forgotten with the last of them.
+// Counts exist while calls wait, and are dropped with the last of them.
 type queue struct {
 	length int
 	// virtual is the least start of the calls that wait, and of the one that went last: callers that begin to wait start there.
@@ -136,7 +136,7 @@ func (m *meter) join(w *waiter) {
 	w.at = m
 }
 
-// leave takes w out of its queue, because it goes or gives up, and wakes the new first one. Only the first has a timer, so a
+// leave takes w out of its queue, because it goes or stops waiting, and wakes the new first one. Only the first has a timer, so a
 // change of a queue costs one wake-up, however long it is.
 func (w *waiter) leave() {
 	q := &w.at.queue

@@ -53,7 +53,7 @@ func TestCalendarCountsOutliveAStart(t *testing.T) {
 	}
 }
 
-// TestRestoreAdds: calls that went meanwhile are not forgotten.
+// TestRestoreAdds: calls that went meanwhile are not lost.
 func TestRestoreAdds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := calendarOf(Quota{10, Day}, "")

@@ -16,7 +16,7 @@ type Subject struct {
 	Caller, Operation, Credential, Upstream string
 	// Quota is the operation's published quota per second; zero means that none is published.
 	Quota float64
-	// Own says that the gateway itself makes the call, for Caller: limits that tell callers apart do not count it.
+	// Own says that the gateway itself makes the call, for Caller: limits that count by caller do not count it.
 	Own bool
 }
 
@@ -105,7 +105,7 @@ type counting struct {
 	kind Kind
 }
 
-// counting says how the rule counts.
+// counting describes how the rule counts.
 func (r Rule) counting() counting {
 	kind := Bucket
 	if r.Quota != (Quota{}) {
@@ -233,10 +233,10 @@ func newMatcher(r Rule, t Terms) matcher {
 }
 
 func (m matcher) matches(s Subject) bool {
-	return m.callers.has(s.Caller) && !(s.Own && m.tellsCallers()) && m.operations.has(s.Operation) && m.credentials.has(s.Credential) && m.upstreams.has(s.Upstream)
+	return m.callers.has(s.Caller) && !(s.Own && m.countsByCaller()) && m.operations.has(s.Operation) && m.credentials.has(s.Credential) && m.upstreams.has(s.Upstream)
 }
 
-func (m matcher) tellsCallers() bool { return m.callers != nil || slices.Contains(m.Per, ByCaller) }
+func (m matcher) countsByCaller() bool { return m.callers != nil || slices.Contains(m.Per, ByCaller) }
 
 func (m matcher) limit(s Subject) Limit {
 	return Limit{Name: m.Name, Per: m.Per, Counted: m.counted(s), Terms: m.terms, Shadow: m.Mode == Shadow, Without: m.Without}

@@ -111,7 +111,7 @@ func TestConfigProblems(t *testing.T) {
 		}
 	}
 	if errors.Unwrap(err) == nil {
-		t.Error("the problems cannot be told apart")
+		t.Error("the problems cannot be distinguished")
 	}
 }
 

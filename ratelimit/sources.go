@@ -21,10 +21,10 @@ const maxSourceShards = 16
 // Sources limits failed authentications by source address. Only failures cost: a source that authenticates is not slowed
 // down. It is safe for concurrent use, and its memory is bounded by Unauthenticated.Sources.
 //
-// It remembers only sources that have failed. When a new one fails and no room is left, the source that was heard of
-// longest ago is forgotten, which favours that source: it starts again with a full bucket. A source that keeps trying,
+// It remembers only sources that have failed. When a new one fails and no room is left, the source that failed
+// longest ago is dropped, which favours that source: it starts again with a full bucket. A source that keeps trying,
 // refused or not, stays remembered, so to free one address an attacker needs failures from about Sources others; [Sources.Evicted]
-// counts such losses. Sources whose buckets have filled up again are forgotten without loss and not counted.
+// counts such losses. Sources whose buckets have filled up again are dropped without loss and not counted.
 type Sources struct {
 	seed    maphash.Seed
 	shards  []sourceShard
@@ -74,8 +74,8 @@ func NewSources(c Unauthenticated) (*Sources, error) {
 	return s, nil
 }
 
-// Follow has failures counted by other settings from now on. What sources have left stays, but for what a smaller burst has no room for. If
-// there are more sources than are to be remembered, those heard of longest ago are forgotten.
+// Follow makes failures be counted by other settings from now on. What sources have left stays, but for what a smaller burst has no room for. If
+// there are more sources than are to be remembered, those that failed longest ago are dropped.
 func (s *Sources) Follow(c Unauthenticated) error {
 	if err := c.check(); err != nil {
 		return fmt.Errorf("limit on failed authentications: %w", err)
@@ -90,7 +90,7 @@ func (shard *sourceShard) follow(r Flow, most int, now time.Time) (lost uint64) 
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
 	for shard.sources.Len() > most {
-		if shard.forget(now) {
+		if shard.drop(now) {
 			lost++
 		}
 	}
@@ -144,7 +144,7 @@ func (s *Sources) count(name source.Source, now time.Time) {
 	src, known := shard.sources.Get(name)
 	if !known {
 		src = &bucketOfSource{tokens: rate.NewLimiter(rate.Limit(shard.rate.PerSecond), shard.rate.Burst)}
-		if shard.sources.Len() >= shard.max && shard.forget(now) {
+		if shard.sources.Len() >= shard.max && shard.drop(now) {
 			s.evicted.Add(1)
 		}
 		shard.sources.Add(name, src)
@@ -154,8 +154,8 @@ func (s *Sources) count(name source.Source, now time.Time) {
 	}
 }
 
-// Evicted is how many sources were forgotten that had not yet regained their full bucket. If it grows, Sources are too few
-// or somebody fails from very many addresses.
+// Evicted is how many sources were dropped that had not yet regained their full bucket. If it grows, Sources are too few
+// or an attacker fails from very many addresses.
 func (s *Sources) Evicted() uint64 { return s.evicted.Load() }
 
 // Len is how many sources are remembered, at most Unauthenticated.Sources.
@@ -175,8 +175,8 @@ func (s *Sources) shard(name source.Source) *sourceShard {
 	return &s.shards[maphash.Comparable(s.seed, name)%uint64(len(s.shards))]
 }
 
-// forget forgets the source heard of longest ago, and reports whether that lost anything.
-func (shard *sourceShard) forget(now time.Time) (lost bool) {
+// drop removes the source that failed longest ago, and reports whether that lost anything.
+func (shard *sourceShard) drop(now time.Time) (lost bool) {
 	_, oldest, ok := shard.sources.RemoveOldest()
 	return ok && oldest.tokensAt(now) < float64(shard.rate.Burst)-tokenSlack
 }

@@ -47,7 +47,7 @@ func TestSourceIsStoppedAfterItsFailures(t *testing.T) {
 		t.Error("another source is refused")
 	}
 	if ok, _ := s.Allowed(peerA, noon.Add(10*time.Second)); !ok {
-		t.Error("refused after the time it was told")
+		t.Error("refused after the time that it was to wait")
 	}
 }
 

@@ -100,7 +100,7 @@ func (t *Terms) zone() string {
 	return t.Zone.String()
 }
 
-// String says the terms as the configuration and the provider do: "10/s", "5/min", "1000/day".
+// String writes the terms as the configuration and the provider do: "10/s", "5/min", "1000/day".
 func (t *Terms) String() string {
 	if t.Kind == Calendar {
 		return Quota{t.Calls, t.Period}.String()

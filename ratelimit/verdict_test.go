@@ -37,7 +37,7 @@ func TestRetryAfterSeconds(t *testing.T) {
 		}
 	}
 	if got := RetryAfterSeconds(1<<63 - 1); got < 9_000_000_000 {
-		t.Errorf("the longest time gives %d seconds", got)
+		t.Errorf("the longest time is %d seconds", got)
 	}
 }
 

@@ -34,8 +34,8 @@ type slot struct {
 
 func newWindow(t *Terms) *window { return &window{terms: t} }
 
-// forget drops the slots that are over.
-func (w *window) forget(now time.Time) {
+// dropOver removes the slots that are over.
+func (w *window) dropOver(now time.Time) {
 	over := 0
 	for over < len(w.slots) && !now.Before(w.slots[over].last.Add(w.terms.Window)) {
 		w.calls -= w.slots[over].calls
@@ -56,7 +56,7 @@ func (w *window) room(now time.Time) (calls int, each time.Duration) {
 }
 
 func (w *window) free(now time.Time) float64 {
-	w.forget(now)
+	w.dropOver(now)
 	calls, each := w.room(now)
 	used := w.pending + w.calls
 	if used == 0 && each > w.terms.Window && now.Before(w.newest.Add(each)) {
@@ -72,7 +72,7 @@ func (w *window) delay(now time.Time, n int, queued bool) time.Duration {
 	if !queued && w.slowing.left == 0 && w.pending+w.calls+n <= w.terms.Calls { // as for most calls
 		return 0
 	}
-	w.forget(now)
+	w.dropOver(now)
 	calls, each := w.room(now)
 	delay := max(w.place(now, n, calls, each), w.slowing.until.Sub(now), 0)
 	if queued {
@@ -113,7 +113,7 @@ func (w *window) add(now time.Time) { w.take(now, false) }
 
 // sent counts a call that was taken as sent now.
 func (w *window) sent(now time.Time) {
-	w.forget(now)
+	w.dropOver(now)
 	w.pending = max(0, w.pending-1)
 	w.newest = now
 	w.calls++

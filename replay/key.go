@@ -22,7 +22,7 @@ func KeyOf(accessKey, signature, date string) Key {
 	return sha256.Sum256(buf)
 }
 
-// String gives the key as 64 lower-case hex digits, the form of records.
+// String returns the key as 64 lower-case hex digits, the form of records.
 func (k Key) String() string { return hex.EncodeToString(k[:]) }
 
 // ParseKey reads what String writes.

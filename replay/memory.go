@@ -16,7 +16,7 @@ const (
 	// ClockSlack is how much longer than needed entries are kept, and so how far the clock may be set back.
 	ClockSlack = 5 * time.Minute
 
-	// grain is the span of dates that are forgotten together.
+	// grain is the span of dates that are dropped together.
 	grain = time.Minute
 	// second covers that dates are whole seconds.
 	second = time.Second
@@ -28,7 +28,7 @@ var (
 	// ErrFull says that no more signatures can be remembered now. The call must not go out.
 	ErrFull = errors.New("the memory of used signatures is full")
 	// ErrDate says that the signed date is not, or no longer, inside the window. A date that was valid when the call came
-	// can run out while the call waits for its limits; its signature may be forgotten by then, so it must not go out.
+	// can run out while the call waits for its limits; its signature may be dropped by then, so it must not go out.
 	ErrDate = errors.New("the signed date is outside its window of 15 minutes: sign the request again")
 	// ErrUnavailable says that it is not known which signatures were marked before. The call must not go out. A [Memory] never
 	// returns it; one that is shared by several processes may, and its text says to operators what is to be mended.
@@ -74,7 +74,7 @@ func (m *Memory) Mark(_ context.Context, k Key, date, now time.Time) error {
 // Refill remembers a signature that was marked before a restart; call it before the first Mark. Dates that have run out,
 // and repeated keys, are no errors. The only error is [ErrFull]: the memory is too small to start with. The clock may be wrong
 // at a restart, and right soon after: what would run out by it is kept as long as if it showed earliest now, if that is before, but
-// no longer than a date can be valid, and in no more than half of the memory: give the newest dates first.
+// no longer than a date can be valid, and in no more than half of the memory: call it for the newest dates first.
 func (m *Memory) Refill(k Key, date, now, earliest time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -101,6 +101,9 @@ func (m *Memory) Len() int {
 	defer m.mu.Unlock()
 	return m.count
 }
+
+// Max returns how many signatures the memory has room for.
+func (m *Memory) Max() int { return m.max }
 
 // Batch is signatures whose dates are of one minute.
 type Batch struct {

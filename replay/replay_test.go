@@ -15,7 +15,7 @@ import (
 
 var noon = time.Date(2026, 1, 2, 12, 0, 30, 0, time.UTC)
 
-// numbered gives different keys.
+// numbered returns different keys.
 func numbered(i int) (k Key) {
 	binary.BigEndian.PutUint64(k[:], uint64(i))
 	return k
@@ -91,7 +91,7 @@ func TestClockSetBack(t *testing.T) {
 }
 
 // TestMarkAfterWaiting: two copies of a request come while its date is valid and wait for their limits. The second looks
-// only after the first has been forgotten, and must still not go out.
+// only after the first has been dropped, and must still not go out.
 func TestMarkAfterWaiting(t *testing.T) {
 	m := New(10)
 	if err := m.Mark(context.Background(), numbered(1), noon, noon.Add(Window)); err != nil {
@@ -99,7 +99,7 @@ func TestMarkAfterWaiting(t *testing.T) {
 	}
 	late := noon.Add(Window + ClockSlack + 10*time.Minute)
 	if err := m.Mark(context.Background(), numbered(1), noon, late); err == nil {
-		t.Error("accepted again once forgotten")
+		t.Error("accepted again once dropped")
 	}
 	if m.Len() != 0 {
 		t.Errorf("%d remembered, want 0", m.Len())
@@ -115,7 +115,7 @@ func TestFullFailsClosed(t *testing.T) {
 	}
 	for i := range 5 {
 		if err := m.Mark(context.Background(), numbered(i), noon.Add(time.Duration(i)*time.Minute), noon); !errors.Is(err, ErrReplay) {
-			t.Errorf("a full memory forgot signature %d: %v", i, err)
+			t.Errorf("a full memory lost signature %d: %v", i, err)
 		}
 	}
 	if err := m.Mark(context.Background(), numbered(9), noon, noon); !errors.Is(err, ErrFull) {
@@ -263,7 +263,7 @@ func FuzzParseKey(f *testing.F) {
 	})
 }
 
-// FuzzKeyOf: no two triples share a key, however their parts are cut. The parts come from strangers.
+// FuzzKeyOf: no two triples share a key, however their parts are cut. The parts come from unauthenticated peers.
 func FuzzKeyOf(f *testing.F) {
 	f.Add("AK", "abc", "20260102T120000Z", uint8(3), uint8(1))
 	f.Add("", "", "", uint8(0), uint8(0))

@@ -65,7 +65,7 @@ func asksByItself(k certs.Reloader) bool {
 	return ok
 }
 
-// warnings says for which hosts something is missing.
+// warnings returns for which hosts something is missing.
 func (u usedACME) warnings() (warnings []string) {
 	for _, h := range u.Hosts() {
 		switch {

@@ -77,7 +77,7 @@ func (s *Service) serveOperators(name string, at admin.Door, inner net.Listener,
 	s.logger.Info(name+" listening", zap.String("address", opened.address))
 }
 
-// api has what operators may ask for.
+// api returns what operators may ask for.
 func (s *Service) api() admin.API {
 	api := admin.API{
 		Status: s.status,

@@ -113,7 +113,7 @@ func credentialStatus(c *credential.Credential) admin.CredentialStatus {
 	return out
 }
 
-// masked leaves out the middle of an access key, which is no secret: enough stays to tell two apart.
+// masked leaves out the middle of an access key, which is no secret: enough stays to distinguish two.
 func masked(key string) string {
 	if len(key) < 3*shownOfKey {
 		return "…"

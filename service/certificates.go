@@ -64,7 +64,7 @@ func (p place) String() string {
 	return "listener " + p.listener
 }
 
-// failure is why something could not be taken anew.
+// failure is why something could not be reloaded.
 type failure struct {
 	since time.Time
 	err   error
@@ -310,7 +310,7 @@ func (k *tlsReloader) close() {
 	}
 }
 
-// report takes that something changed, or that it could not be taken anew and so stays as it was.
+// report notes that something changed, or that it could not be reloaded and so stays as it was.
 func (k *tlsReloader) report(name string, err error) {
 	k.metrics.Reloaded(name, err)
 	if err == nil {
@@ -333,7 +333,7 @@ func (k *tlsReloader) note(name string, err error) {
 	k.failing[name] = failure{time.Now(), err}
 }
 
-// reload takes all of it anew, changed or not.
+// reload reloads all of it, changed or not.
 func (k *tlsReloader) reload() {
 	for _, reloader := range k.reloaders() {
 		err := reloader.Reload()
@@ -387,7 +387,7 @@ func stamp(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// warnings are what expires soon or has expired, and what could not be taken anew.
+// warnings are what expires soon or has expired, and what could not be reloaded.
 func (k *tlsReloader) warnings(now time.Time) (warnings []string) {
 	for _, p := range k.all() {
 		warnings = append(warnings, p.warnings(now)...)

@@ -92,7 +92,7 @@ func TestReloaderWarns(t *testing.T) {
 	}
 }
 
-// TestReloaderFollows files without being asked: two looks after a change it is there, what is wrong is told once, and what is
+// TestReloaderFollows files without being asked: two looks after a change it is there, what is wrong is reported once, and what is
 // right again too.
 func TestReloaderFollows(t *testing.T) {
 	k, dir, logs, ca := kept(t, testpki.Leaf{})
@@ -100,7 +100,7 @@ func TestReloaderFollows(t *testing.T) {
 	twice := func() { k.watch.Poll(); k.watch.Poll() }
 	twice()
 	if all := logs.TakeAll(); len(all) != 0 {
-		t.Errorf("told without a change: %v", all)
+		t.Errorf("reported without a change: %v", all)
 	}
 	key, err := os.ReadFile(filepath.Join(dir, "us.key"))
 	if err != nil {
@@ -108,7 +108,7 @@ func TestReloaderFollows(t *testing.T) {
 	}
 	for step, c := range []struct {
 		change func() error
-		told   string
+		report string
 		warned bool
 	}{
 		{func() error { issue(t, ca, testpki.Leaf{Names: []string{"next.example"}}, dir, "tls"); return nil }, "certificates have changed", false},
@@ -122,8 +122,8 @@ func TestReloaderFollows(t *testing.T) {
 		twice()
 		twice()
 		all := logs.TakeAll()
-		if (len(all) == 0) != (c.told == "") || len(all) > 1 || len(all) == 1 && !strings.Contains(all[0].Message, c.told) {
-			t.Errorf("step %d: told %v, want %q", step, all, c.told)
+		if (len(all) == 0) != (c.report == "") || len(all) > 1 || len(all) == 1 && !strings.Contains(all[0].Message, c.report) {
+			t.Errorf("step %d: reported %v, want %q", step, all, c.report)
 		}
 		if got := strings.Join(k.warnings(time.Now()), "\n"); strings.Contains(got, "upstream bss: "+filepath.Join(dir, "us.crt")) != c.warned {
 			t.Errorf("step %d: warnings:\n%s", step, got)
@@ -138,11 +138,11 @@ func TestReloaderFollows(t *testing.T) {
 func TestReloaderRuns(t *testing.T) {
 	k, dir, logs, ca := kept(t, testpki.Leaf{})
 	k.interval = time.Millisecond
-	told, report := make(chan error, 10), k.watch.Report
-	k.watch.Report = func(name string, err error) { report(name, err); told <- err }
+	reported, report := make(chan error, 10), k.watch.Report
+	k.watch.Report = func(name string, err error) { report(name, err); reported <- err }
 	k.start()
 	issue(t, ca, testpki.Leaf{Names: []string{"next.example"}}, dir, "tls")
-	for <-told != nil { // half the change may be seen first
+	for <-reported != nil { // half the change may be seen first
 	}
 	k.close()
 	logs.TakeAll()
@@ -331,11 +331,11 @@ func TestRedisTLS(t *testing.T) {
 	if _, err := handshake(server, as("other.example")); err == nil {
 		t.Error("a server of another name is taken")
 	}
-	stranger := testpki.Must(testpki.New())
+	other := testpki.Must(testpki.New())
 	for _, step := range []struct {
 		text  []byte
 		taken bool
-	}{{stranger.CertPEM(), false}, {[]byte("no certificate"), false}, {append(stranger.CertPEM(), ca.CertPEM()...), true}} {
+	}{{other.CertPEM(), false}, {[]byte("no certificate"), false}, {append(other.CertPEM(), ca.CertPEM()...), true}} {
 		if err := os.WriteFile(authorities, step.text, 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -80,7 +80,7 @@ func (s *Service) logClocks(wrong map[string]bool) {
 	})
 }
 
-// eachSkew calls f for each signed upstream of whose clock something is known.
+// eachSkew calls f for each signed upstream whose clock was seen.
 func (s *Service) eachSkew(f func(name string, skew time.Duration)) {
 	for _, u := range s.signedUpstreams() {
 		if skew, known := u.Skew.Estimate(); known {
@@ -117,7 +117,7 @@ func (s *Service) signingWarnings(now time.Time) (warnings []string) {
 // warnExpiry is how long before the end of temporary keys there is a warning. Those of the provider have 15 minutes at least.
 const warnExpiry = 5 * time.Minute
 
-// expiryWarning says that keys have expired or soon will; end is zero where that is not known.
+// expiryWarning is the warning that keys have expired or soon will; end is zero where that is not known.
 func expiryWarning(end, now time.Time) string {
 	switch left := end.Sub(now); {
 	case end.IsZero() || left > warnExpiry:

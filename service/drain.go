@@ -51,7 +51,7 @@ func (s *Service) isDraining() bool {
 }
 
 // Drain stops listening and lets calls under way end within the configured time. Those that have not are answered, and those of which
-// nothing was sent end as not sent. The log is closed last. The admin listener answers meanwhile, so that whoever asks learns that
+// nothing was sent end as not sent. The log is closed last. The admin listener answers meanwhile, so that probes learn that
 // the gateway is stopping.
 func (s *Service) Drain() error {
 	s.announceEnd()
@@ -65,7 +65,7 @@ func (s *Service) Drain() error {
 	select {
 	case <-drained:
 	case <-timer.C:
-		left = s.gateway.GiveUp()
+		left = s.gateway.Abandon()
 		<-drained
 	}
 	var problems []error
@@ -81,7 +81,7 @@ func (s *Service) Drain() error {
 	return errors.Join(append(problems, s.closeAll(closing))...)
 }
 
-// drained has each listener drained, and returns a channel that is closed when no connection and no call is left, or ctx has ended.
+// drained drains each listener, and returns a channel that is closed when no connection and no call is left, or ctx has ended.
 // Calls may outlive their connections: HTTP/2 ones end with their peers.
 func (s *Service) drained(ctx context.Context) <-chan struct{} {
 	var group sync.WaitGroup

@@ -22,9 +22,9 @@ import (
 	"tollgate/service"
 )
 
-// Calls whose callers have left are under way like others: a stop waits for them, then gives them up, and their outcomes are on record.
+// Calls whose callers have left are under way like others: a stop waits for them, then abandons them, and their outcomes are on record.
 // An HTTP/2 connection ends with its peer, and not with its calls.
-func TestDrainGivesUpCallsOfThoseWhoLeft(t *testing.T) {
+func TestDrainAbandonsCallsOfThoseWhoLeft(t *testing.T) {
 	arrived, release := make(chan struct{}), make(chan struct{})
 	upstream := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		arrived <- struct{}{}

@@ -25,7 +25,7 @@ const (
 	unpaidFor = 15 * time.Minute
 )
 
-// followUp looks up what became of payments that are unknown, and settles those of which it is known then.
+// followUp looks up the outcomes of payments that are unknown, and settles those that it finds.
 type followUp struct {
 	unknown func() []journal.Unknown
 	look    func(context.Context, *gateway.Lookup) (gateway.Found, error)
@@ -85,7 +85,7 @@ func (f *followUp) round(ctx context.Context) {
 	}
 }
 
-// due returns the payments of one order that are to be looked up now, and forgets those that are not unknown any more.
+// due returns the payments of one order that are to be looked up now, and drops those that are not unknown any more.
 func (f *followUp) due() (due []journal.Unknown) {
 	former := f.looks
 	f.looks = map[string]attempt{}

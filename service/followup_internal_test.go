@@ -23,7 +23,7 @@ import (
 	"tollgate/spend/journal"
 )
 
-// followed is a follow-up whose provider answers as it is told.
+// followed is a follow-up whose provider answers as the test says.
 type followed struct {
 	followUp
 	at       time.Time

@@ -34,7 +34,7 @@ const (
 	freezeEvery = time.Second
 )
 
-// openFreezes puts the freezes in force that the log has. One that it does not understand ends the start: it must not be forgotten.
+// openFreezes puts the freezes in force that the log has. One that it does not understand ends the start: it must not be lost.
 func (s *Service) openFreezes(recovery audit.Recovery) (err error) {
 	s.freezes, err = freeze.NewSwitch(freezeLog{s.log, func() time.Duration { return time.Duration(s.config.Load().Audit.Deadline) }}, recovery.Freezes)
 	if err != nil {
@@ -213,7 +213,7 @@ func configuredNames(c *config.Config, kind freeze.Kind) (names []string, any bo
 // Unfreeze lifts freezes, and returns those that were. With an error none was.
 func (s *Service) Unfreeze(ctx context.Context, by string, r admin.UnfreezeRequest) (*admin.FreezeList, error) {
 	if len(r.IDs) == 0 {
-		return nil, &admin.Error{Status: http.StatusBadRequest, Text: "no freeze is named: give its id, which `tollgate freezes` lists"}
+		return nil, &admin.Error{Status: http.StatusBadRequest, Text: "no freeze is named: pass its id, which `tollgate freezes` lists"}
 	}
 	answer := &admin.FreezeList{Freezes: []admin.Freeze{}}
 	for i, id := range r.IDs {
@@ -239,11 +239,12 @@ func (s *Service) Unfreeze(ctx context.Context, by string, r admin.UnfreezeReque
 
 // broughtFreeze logs a change that came over Redis.
 func (s *Service) broughtFreeze(happened freeze.Happening, f *freeze.Freeze, by string) {
-	text := "calls are stopped, as another member has told"
+	fields := []zap.Field{zap.String("freeze", f.String()), zap.String("by", by)}
 	if happened == freeze.Ended {
-		text = "a freeze was lifted, as another member has told, calls go out again"
+		s.logger.Warn("a freeze was lifted by another member, calls go out again", fields...)
+		return
 	}
-	s.logger.Warn(text, zap.String("freeze", f.String()), zap.String("by", by))
+	s.logger.Warn("calls are stopped by another member", fields...)
 }
 
 // Freezes returns the freezes in force.
@@ -266,7 +267,7 @@ func unrecordedText(err error) string {
 	return fmt.Sprintf("the freezes in force are not on record as they are, and would not survive a restart: %v", err)
 }
 
-// freezeWarnings are for readiness: whatever is stopped, somebody meant it, and somebody else wonders. A freeze whose name a reload has taken
+// freezeWarnings are for readiness: what one operator stopped, another may wonder about. A freeze whose name a reload has taken
 // away stops nothing, which may not be meant.
 func (s *Service) freezeWarnings() (warnings []string) {
 	for _, f := range s.freezes.Gate().Set().List() {

@@ -251,7 +251,7 @@ func (s *Service) endServer(l *leaving) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	l.ended = true
-	delete(s.endings, l.id)
+	delete(s.leavingServers, l.id)
 }
 
 // leave adds the servers that leave to those that have not ended yet.

@@ -29,7 +29,7 @@ const (
 	returnEvery = 2 * time.Second
 )
 
-// manageMemory makes garbage collection rarer while there is little in use, and gives memory back that a peak has left, until it is
+// manageMemory makes garbage collection rarer while there is little in use, and returns memory that a peak has left, until it is
 // undone with the returned function. An operator who sets GOGC has decided otherwise about the first.
 func manageMemory() (undo func()) {
 	done := make(chan struct{})

@@ -34,7 +34,7 @@ func TestWhenMemoryIsReturned(t *testing.T) {
 		{quietTime, 200<<20 + 2*quietBytes - 1, 200 << 20, true}, // none since the last look
 		{returnEvery, 201 << 20, 50 << 20, false},
 		{quietTime, 201 << 20, 50 << 20, false},                    // nothing more than after that
-		{quietTime, 201 << 20, 20 << 20, false},                    // the runtime gave some back
+		{quietTime, 201 << 20, 20 << 20, false},                    // the runtime returned some
 		{quietTime, 201 << 20, 20<<20 + worthReturning - 1, false}, // not worth it
 		{quietTime, 201 << 20, 20<<20 + worthReturning, true},
 		{quietTime, 201 << 20, 50<<20 + worthReturning, false}, // just now

@@ -233,7 +233,7 @@ func (s *Service) resolve(ctx context.Context, p admin.Peer, r admin.ResolveRequ
 // unresolved returns what is known of a call that is unknown.
 func (s *Service) unresolved(ctx context.Context, id string) (*admin.Resolution, error) {
 	if id == "" {
-		return nil, &admin.Error{Status: http.StatusBadRequest, Text: "no call is named: give its id, which `tollgate acts --unknown` lists"}
+		return nil, &admin.Error{Status: http.StatusBadRequest, Text: "no call is named: pass its id, which `tollgate acts --unknown` lists"}
 	}
 	held, ok := s.spending.ledger.Call(id)
 	if !ok {
@@ -302,7 +302,7 @@ func (s *Service) decide(ctx context.Context, do func(context.Context) error) er
 
 const restartCounts = " (the next start looks again)"
 
-// rebuilding says why calls that write or spend are refused; "" if they are not.
+// rebuilding returns why calls that write or spend are refused; "" if they are not.
 func (s *Service) rebuilding() string {
 	state := s.spending.journal.Load().State()
 	switch fresh := s.spending.counts.Load(); {
@@ -330,7 +330,7 @@ func (s *Service) spendingWarnings() (warnings []string) {
 	census := s.spending.ledger.Census()
 	for _, act := range slices.Sorted(maps.Keys(census.Acts)) {
 		warnings = append(warnings, fmt.Sprintf("all calls of the act %s are refused: call %s holds keys of it under a hash key that is lost; "+
-			"tollgate acts accept-key-loss %s gives them up", act, census.Acts[act], act))
+			"tollgate acts accept-key-loss %s releases them", act, census.Acts[act], act))
 	}
 	if census.Unknown > 0 {
 		warnings = append(warnings, text.Are(census.Unknown, "call")+" unknown and hold acts or caps: tollgate acts --unknown lists them, tollgate resolve settles one")

@@ -69,7 +69,7 @@ func (o *opened) makePlan(c *config.Config, kept setting.Secrets) (*gateway.Plan
 	return plan, nil
 }
 
-// checked has client certificates checked at each request.
+// checked makes each request check the client certificate.
 func (l *liveListener) checked(as *gateway.Listener) *gateway.Listener {
 	if clients := l.clients(); clients != nil {
 		as.CheckClient = clients.Check

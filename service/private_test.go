@@ -40,7 +40,7 @@ func TestPrivateFilesAreWatched(t *testing.T) {
 	p := newPrivateFiles([]config.PrivateFile{{Path: sk, Key: "credentials.a.secret_key"}, {Path: later, Key: "b"}, {Path: "/none", Key: "c"}}, zap.New(core))
 	expect := func(step string, said int, want ...string) {
 		t.Helper()
-		for range 3 { // the loop, and whoever asks for readiness
+		for range 3 { // the loop, and requests for readiness
 			got := p.exposed()
 			if len(got) != len(want) || !slices.EqualFunc(got, want, strings.HasPrefix) {
 				t.Errorf("%s: %q, want %q", step, got, want)

@@ -11,7 +11,7 @@ import (
 	"tollgate/config"
 )
 
-// readiness says whether calls are taken. A paused credential hurts some calls only.
+// readiness reports whether calls are taken. A paused credential hurts some calls only.
 func (s *Service) readiness() admin.Readiness {
 	if r, over := s.starting.readiness(); !over {
 		return r
@@ -55,7 +55,7 @@ func (s *Service) limitWarnings() (warnings []string) {
 	return warnings
 }
 
-// logReason says why the log takes no calls, or not in the time that they have; it is empty when it does.
+// logReason returns why the log takes no calls, or not in the time that they have; it is empty when it does.
 func (s *Service) logReason() string {
 	status, deadline := s.log.Status(), time.Duration(s.config.Load().Audit.Deadline)
 	switch {

@@ -14,7 +14,7 @@ import (
 )
 
 // connectionRefused counts a connection that came to no call, logs it and puts it on record, within the bounds that
-// the record of strangers has.
+// the record of unauthenticated peers has.
 func (s *Service) connectionRefused(listener string, r accept.Refusal) {
 	s.metrics.ConnectionRefused(listener, string(r.Reason))
 	if r.Fault != "" {

@@ -263,7 +263,7 @@ const (
 	maxWhy     = 400 // bytes of why one was refused
 )
 
-// summary says in words what has changed.
+// summary describes what has changed.
 func (r *Reloaded) summary() string {
 	if !r.Changed {
 		return "the configuration file is unchanged; what it refers to was read again"
@@ -286,7 +286,7 @@ func (r *Reloaded) summary() string {
 	return b.String()
 }
 
-// brief says in one line why a configuration was refused: the first of its problems. It has no excerpt of the file.
+// brief returns in one line why a configuration was refused: the first of its problems. It has no excerpt of the file.
 func brief(err error) string {
 	problems, ok := errors.AsType[*strictyaml.Errors](err)
 	if !ok || len(problems.Problems) == 0 {

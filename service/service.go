@@ -91,7 +91,7 @@ func (s *Service) servers() (all []accept.Server) {
 	for _, l := range s.listeners {
 		all = append(all, l.server)
 	}
-	for _, l := range s.endings {
+	for _, l := range s.leavingServers {
 		all = append(all, l.server)
 	}
 	if s.challenges != nil {
@@ -115,7 +115,7 @@ func Start(ctx context.Context, c *config.Config, p Process) (*Service, error) {
 	s := &Service{
 		process: p, logger: p.Logger, secrets: secrets, private: files, registry: prometheus.NewRegistry(),
 		state: state{
-			limiter: ratelimit.NewLimiter(), listeners: map[string]*liveListener{}, endings: map[string]*leaving{},
+			limiter: ratelimit.NewLimiter(), listeners: map[string]*liveListener{}, leavingServers: map[string]*leaving{},
 			certificates: newTLSReloader(p.Logger, secrets, files.found),
 		},
 		failed: make(chan error, 1), draining: make(chan struct{}),
@@ -236,7 +236,7 @@ func (s *Service) registerState() {
 	})
 }
 
-// refill returns a replay memory with the signatures that the log has, so that a restart forgets none.
+// refill returns a replay memory with the signatures that the log has, so that a restart loses none.
 func refill(size int, recovery audit.Recovery) (*replay.Memory, error) {
 	memory := replay.New(size)
 	slices.SortFunc(recovery.Signatures, func(a, b audit.Signature) int { return b.Date.Compare(a.Date) })

@@ -48,9 +48,9 @@ func FuzzBodyLines(f *testing.F) {
 
 // TestShowsOfOtherCalls: of a call that has no act, or is not on record, the answer says why nothing is shown.
 func TestShowsOfOtherCalls(t *testing.T) {
-	g := runWith(t, gives("")...)
+	g := runWith(t, issuing("")...)
 	g.answers(dropped)
-	call := g.give(t, "c-1", "10", 502, "TG.7002")
+	call := g.issue(t, "c-1", "10", 502, "TG.7002")
 	for id, want := range map[string]string{
 		call: "nothing: ListPartnerCouponsRecord (call ", "no-call": "nothing: the log does not have the call's intent any more",
 	} {

@@ -68,7 +68,7 @@ func TestKeysAreReadAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := written.Read(kept); err == nil {
-		t.Error("a missing file gave keys")
+		t.Error("a missing file led to keys")
 	}
 	written.SecretKey, written.AccessKey = setting.Reference{Env: "SK"}, setting.Reference{Env: "ODD"}
 	for _, odd := range []string{"a b", "a,b=c", "", "\n"} {

@@ -22,7 +22,7 @@ func accessOf(configured *config.Socket) (accept.Access, error) {
 	return access, err
 }
 
-// grant has others connect to a socket that is there already.
+// grant lets others connect to a socket that is there already.
 func (o *opened) grant(to *socket, access accept.Access) error {
 	before := to.access
 	if o.dry || reflect.DeepEqual(before, access) {

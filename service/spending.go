@@ -135,7 +135,7 @@ func (s *Service) conflicts(plan *gateway.Plan) error {
 	return nil
 }
 
-// takeCaps has the ledger count by the caps of the plan that runs.
+// takeCaps makes the ledger count by the caps of the plan that runs.
 func (s *Service) takeCaps(ctx context.Context) error {
 	plan := s.gateway.Plan()
 	if err := s.conflicts(plan); err != nil {
@@ -197,7 +197,7 @@ func (s *Service) count(ctx context.Context, fresh freshCaps) {
 	s.spending.counts.Store(nil)
 }
 
-// introduce has caps that are new count the calls of their period that are on record.
+// introduce makes new caps count the calls of their period that are on record.
 func (s *Service) introduce(ctx context.Context, fresh freshCaps) error {
 	operations, err := fresh.of.Operations()
 	if err != nil {

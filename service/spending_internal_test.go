@@ -24,8 +24,8 @@ import (
 // couponCap is a hard cap of what coupons cost together.
 const couponCap = `caps: [{name: coupons, each: month, amount: {CNY: "100"}, units: [coupon]}]`
 
-// gives are changes of the configuration by which app gives coupons under caps.
-func gives(caps string) []string {
+// issuing returns changes of the configuration by which app issues coupons under caps.
+func issuing(caps string) []string {
 	return []string{"app: {grants: [{operations: [ListProvinces]", "app: {grants: [{operations: [ListProvinces, CreatePartnerCoupons]", "audit: {dir: audit}", caps + "\naudit: {dir: audit}", "burst: 5", "burst: 50"}
 }
 
@@ -45,8 +45,8 @@ func dropped(w http.ResponseWriter, r *http.Request) {
 
 func (g *running) answers(with http.HandlerFunc) { g.answer.Store(&with) }
 
-// give asks for a coupon for each of some customers, and returns the id of the call.
-func (g *running) give(t *testing.T, customer, value string, status int, text string) (call string) {
+// issue asks for a coupon for each of some customers, and returns the id of the call.
+func (g *running) issue(t *testing.T, customer, value string, status int, text string) (call string) {
 	t.Helper()
 	body := fmt.Sprintf(`{"customer_ids":["%s"],"quota_id":"q-1","face_value":%s,"valid_time":"2026-01-01T00:00:00Z","expire_time":"2027-01-01T00:00:00Z"}`, strings.Join(strings.Fields(customer), `","`), value)
 	response, err := g.client.Post("http://"+g.Address("local")+"/v2/promotions/benefits/partner-coupons", "application/json", strings.NewReader(body))
@@ -101,27 +101,27 @@ func (g *running) labelled(t *testing.T, name string) float64 {
 	return 0
 }
 
-// giver runs a gateway whose callers give coupons.
-func giver(t *testing.T, caps string) *running {
-	g := runWith(t, gives(caps)...)
+// issuer runs a gateway whose callers issue coupons.
+func issuer(t *testing.T, caps string) *running {
+	g := runWith(t, issuing(caps)...)
 	g.answers(done)
 	return g
 }
 
 // TestMoneyOutlivesReloadsAndRestarts: what is held and used is the same behind a reload and behind a start.
 func TestMoneyOutlivesReloadsAndRestarts(t *testing.T) {
-	g := giver(t, couponCap)
-	first := g.give(t, "c-1", "30", 200, "")
+	g := issuer(t, couponCap)
+	first := g.issue(t, "c-1", "30", 200, "")
 	check := func() {
 		t.Helper()
-		g.give(t, "c-1", "30.00", 409, first)
-		g.give(t, "c-2", "70.01", 403, "coupons")
+		g.issue(t, "c-1", "30.00", 409, first)
+		g.issue(t, "c-2", "70.01", 403, "coupons")
 		g.wantUsed(t, "coupons", "30.00")
 	}
 	check()
-	g.change(t, gives(strings.Replace(couponCap, `"100"`, `"99.5"`, 1))...) // an amount may change
+	g.change(t, issuing(strings.Replace(couponCap, `"100"`, `"99.5"`, 1))...) // an amount may change
 	check()
-	if err := g.again(t, gives(couponCap)...); err != nil {
+	if err := g.again(t, issuing(couponCap)...); err != nil {
 		t.Fatal(err)
 	}
 	check()
@@ -129,7 +129,7 @@ func TestMoneyOutlivesReloadsAndRestarts(t *testing.T) {
 	if err := os.Remove(filepath.Join(g.dir, "audit", journal.FileName)); err != nil { // all of it is read from the records then
 		t.Fatal(err)
 	}
-	if err := g.startAgain(t, gives(couponCap)...); err != nil {
+	if err := g.startAgain(t, issuing(couponCap)...); err != nil {
 		t.Fatal(err)
 	}
 	check()
@@ -139,16 +139,17 @@ func TestMoneyOutlivesReloadsAndRestarts(t *testing.T) {
 	}
 }
 
-// TestChangedCaps: a hard cap that would count otherwise is refused by name, at a reload and at a start; under a new name it counts what is on record.
+// TestChangedCaps: a hard cap that would count otherwise is refused by name, at a reload and at a start; under a new name it counts what is
+// on record.
 func TestChangedCaps(t *testing.T) {
-	g := giver(t, couponCap)
-	g.give(t, "c-1", "30", 200, "")
+	g := issuer(t, couponCap)
+	g.issue(t, "c-1", "30", 200, "")
 	for _, change := range [][2]string{
 		{"each: month", "each: day"}, {"each: month", "per: customer, each: month"}, {"each: month", "each: month, zone: Europe/Berlin"},
 		{"units: [coupon]", "units: [coupon, cash]"}, {`{CNY: "100"}`, `{CNY: "100", USD: "1"}`}, {`amount: {CNY: "100"}`, "count: 9"},
 	} {
 		caps := strings.Replace(couponCap, change[0], change[1], 1)
-		if _, err := g.follow(t, g.load(t, gives(caps)...)); err == nil || !strings.Contains(err.Error(), `"coupons"`) || !strings.Contains(err.Error(), "another name") {
+		if _, err := g.follow(t, g.load(t, issuing(caps)...)); err == nil || !strings.Contains(err.Error(), `"coupons"`) || !strings.Contains(err.Error(), "another name") {
 			t.Errorf("%v: %v", change, err)
 		}
 		if g.rebuilding() != "" || g.config.Load().Spend.Caps[0].Each != "month" {
@@ -159,90 +160,90 @@ func TestChangedCaps(t *testing.T) {
 		t.Errorf("a dry run takes what a reload refuses: %+v", r)
 	}
 	renamed := strings.NewReplacer("name: coupons", "name: coupons-day", "each: month", "per: customer, each: day").Replace(couponCap)
-	g.change(t, gives(renamed)...)
+	g.change(t, issuing(renamed)...)
 	eventually(t, "the new cap has counted", func() bool { return g.rebuilding() == "" })
 	g.wantUsed(t, "coupons-day", "30.00")
-	g.give(t, "c-1", "70.01", 403, "coupons-day")
-	g.give(t, "c-1", "70", 200, "")
-	if err := g.again(t, gives(renamed)...); err != nil {
+	g.issue(t, "c-1", "70.01", 403, "coupons-day")
+	g.issue(t, "c-1", "70", 200, "")
+	if err := g.again(t, issuing(renamed)...); err != nil {
 		t.Fatal(err)
 	}
 	g.wantUsed(t, "coupons-day", "100.00")
-	if err := g.again(t, gives(strings.Replace(renamed, "per: customer", "per: caller", 1))...); err == nil || !strings.Contains(err.Error(), `"coupons-day"`) {
+	if err := g.again(t, issuing(strings.Replace(renamed, "per: customer", "per: caller", 1))...); err == nil || !strings.Contains(err.Error(), `"coupons-day"`) {
 		t.Errorf("a start takes a cap that counts otherwise: %v", err)
 	}
-	if err := g.again(t, gives(renamed)...); err != nil {
+	if err := g.again(t, issuing(renamed)...); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // TestTurnedCaps: a cap that was hard may count otherwise once it is soft, also behind a start; one that has become hard may not.
 func TestTurnedCaps(t *testing.T) {
-	g := giver(t, couponCap)
-	g.give(t, "c-1", "30", 200, "")
+	g := issuer(t, couponCap)
+	g.issue(t, "c-1", "30", 200, "")
 	soft := strings.Replace(couponCap, "units", "mode: soft, units", 1)
 	otherwise := func(caps string) string { return strings.Replace(caps, "each: month", "per: caller, each: month", 1) }
 	in := func(caps string) {
 		t.Helper()
-		g.change(t, gives(caps)...)
+		g.change(t, issuing(caps)...)
 		eventually(t, "caps count", func() bool { return g.rebuilding() == "" })
 	}
 	in(soft)
 	in(otherwise(soft))
-	if err := g.again(t, gives(otherwise(soft))...); err != nil {
+	if err := g.again(t, issuing(otherwise(soft))...); err != nil {
 		t.Fatalf("what a reload took is refused by a start: %v", err)
 	}
 	g.wantUsed(t, "coupons", "30.00")
 	in(otherwise(couponCap))
-	if err := g.again(t, gives(strings.Replace(couponCap, "each: month", "per: customer, each: month", 1))...); err == nil || !strings.Contains(err.Error(), `"coupons"`) {
+	if err := g.again(t, issuing(strings.Replace(couponCap, "each: month", "per: customer, each: month", 1))...); err == nil || !strings.Contains(err.Error(), `"coupons"`) {
 		t.Errorf("a start takes a cap that was made hard and counts otherwise: %v", err)
 	}
-	if err := g.again(t, gives(otherwise(couponCap))...); err != nil {
+	if err := g.again(t, issuing(otherwise(couponCap))...); err != nil {
 		t.Fatal(err)
 	}
 	g.wantUsed(t, "coupons", "30.00")
-	g.give(t, "c-2", "70.01", 403, "coupons")
+	g.issue(t, "c-2", "70.01", 403, "coupons")
 }
 
 // TestCountFails: while it cannot be counted what a new cap has used, nothing that spends is let through and no cap is changed, and the next
 // start counts.
 func TestCountFails(t *testing.T) {
-	g := giver(t, couponCap)
-	g.give(t, "c-1", "30", 200, "")
+	g := issuer(t, couponCap)
+	g.issue(t, "c-1", "30", 200, "")
 	other := filepath.Join(g.dir, "audit", "00000000000000009999.jsonl")
 	if err := os.WriteFile(other, []byte("no record\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	two := strings.NewReplacer("[{", "[{name: second, each: month, amount: {CNY: \"40\"}, units: [coupon]}, {").Replace(couponCap)
-	g.change(t, gives(two)...)
+	g.change(t, issuing(two)...)
 	eventually(t, "the count has failed", func() bool { return strings.Contains(g.rebuilding(), "cannot count") })
-	g.give(t, "c-2", "5", 503, "TG.6013")
+	g.issue(t, "c-2", "5", 503, "TG.6013")
 	if !g.warned("cannot count") || g.labelled(t, "tollgate_spending_available") != 0 {
 		t.Errorf("%q", g.readiness().Warnings)
 	}
-	if _, err := g.follow(t, g.load(t, gives(couponCap)...)); err == nil {
+	if _, err := g.follow(t, g.load(t, issuing(couponCap)...)); err == nil {
 		t.Error("caps are changed of which it is not known what is used")
 	}
 	g.want(t, "local", 200, "")
 	if err := os.Remove(other); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.again(t, gives(two)...); err != nil {
+	if err := g.again(t, issuing(two)...); err != nil {
 		t.Fatal(err)
 	}
 	g.wantUsed(t, "second", "30.00")
-	g.give(t, "c-2", "10.01", 403, "second")
-	g.give(t, "c-2", "10", 200, "")
+	g.issue(t, "c-2", "10.01", 403, "second")
+	g.issue(t, "c-2", "10", 200, "")
 }
 
 // TestChangedCapsLate: what a start would refuse, and finds out only after it has served reads, lets nothing that spends through until a
 // start with the caps of before.
 func TestChangedCapsLate(t *testing.T) {
-	g := giver(t, couponCap)
-	g.give(t, "c-1", "30", 200, "")
+	g := issuer(t, couponCap)
+	g.issue(t, "c-1", "30", 200, "")
 	defer func(patience time.Duration) { openPatience = patience }(openPatience)
 	openPatience = 0
-	daily := gives(strings.Replace(couponCap, "each: month", "each: day", 1))
+	daily := issuing(strings.Replace(couponCap, "each: month", "each: day", 1))
 	for err := g.again(t, daily...); err != nil; err = g.startAgain(t, daily...) {
 		if !strings.Contains(err.Error(), `"coupons"`) { // it was found out at once
 			t.Fatal(err)
@@ -250,30 +251,30 @@ func TestChangedCapsLate(t *testing.T) {
 	}
 	eventually(t, "it is found out", func() bool { return strings.Contains(g.rebuilding(), `"coupons"`) })
 	g.want(t, "local", 200, "")
-	g.give(t, "c-2", "1", 503, "TG.6013")
+	g.issue(t, "c-2", "1", 503, "TG.6013")
 	if r := g.readiness(); !r.Ready || !g.warned("another name") {
 		t.Errorf("%+v", r)
 	}
-	if _, err := g.follow(t, g.load(t, gives(couponCap)...)); err == nil {
+	if _, err := g.follow(t, g.load(t, issuing(couponCap)...)); err == nil {
 		t.Error("caps are changed while it is not known what is used")
 	}
-	if err := g.again(t, gives(couponCap)...); err != nil {
+	if err := g.again(t, issuing(couponCap)...); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "it is known what is used", func() bool { return g.rebuilding() == "" })
 	g.wantUsed(t, "coupons", "30.00")
-	g.give(t, "c-2", "70.01", 403, "coupons")
+	g.issue(t, "c-2", "70.01", 403, "coupons")
 }
 
 // TestDecisions: an unknown call is held until it is settled, and an act that was done is repeated once if an operator lets it.
 func TestDecisions(t *testing.T) {
-	g := giver(t, couponCap)
+	g := issuer(t, couponCap)
 	operator := admin.Peer{}
 	g.answers(dropped)
-	lost := g.give(t, "c-1", "60", 502, "")
+	lost := g.issue(t, "c-1", "60", 502, "")
 	g.answers(done)
-	g.give(t, "c-1", "60", 409, lost)
-	g.give(t, "c-2", "50", 403, "coupons")
+	g.issue(t, "c-1", "60", 409, lost)
+	g.issue(t, "c-2", "50", 403, "coupons")
 	if all := g.acts(admin.ActsRequest{Unknown: true}, time.Now()); len(all.Acts) != 1 || all.Acts[0].Call != lost || !all.Acts[0].Until.IsZero() {
 		t.Errorf("%+v", all)
 	}
@@ -295,19 +296,19 @@ func TestDecisions(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.wantUsed(t, "coupons", "0")
-	first := g.give(t, "c-1", "20", 200, "")
+	first := g.issue(t, "c-1", "20", 200, "")
 	if _, err := g.resolve(t.Context(), operator, admin.ResolveRequest{Call: first, Outcome: "failed", Reason: "why"}); err == nil {
 		t.Error("what is known is settled otherwise")
 	}
 	if held, err := g.allowRepeat(t.Context(), operator, admin.AllowRepeatRequest{Call: first, Reason: "a second one"}); err != nil || !held.RepeatAllowed {
 		t.Errorf("%+v, %v", held, err)
 	}
-	second := g.give(t, "c-1", "20", 200, "")
-	g.give(t, "c-1", "20", 409, second)
-	if err := g.again(t, gives(couponCap)...); err != nil {
+	second := g.issue(t, "c-1", "20", 200, "")
+	g.issue(t, "c-1", "20", 409, second)
+	if err := g.again(t, issuing(couponCap)...); err != nil {
 		t.Fatal(err)
 	}
-	g.give(t, "c-1", "20", 409, second)
+	g.issue(t, "c-1", "20", 409, second)
 	g.wantUsed(t, "coupons", "40.00")
 	for _, want := range []string{"resolved", "repeat_allowed", "repeated"} {
 		found := false
@@ -322,24 +323,24 @@ func TestDecisions(t *testing.T) {
 
 // TestMoneyMetrics: caps, acts and what they refuse are counted, soft caps and a guard in shadow mode apart.
 func TestMoneyMetrics(t *testing.T) {
-	g := giver(t, couponCap)
-	g.give(t, "c-1", "30", 200, "")
-	g.give(t, "c-1", "30", 409, "")
-	g.give(t, "c-2", "90", 403, "")
+	g := issuer(t, couponCap)
+	g.issue(t, "c-1", "30", 200, "")
+	g.issue(t, "c-1", "30", 409, "")
+	g.issue(t, "c-2", "90", 403, "")
 	each := strings.NewReplacer("name: coupons", "name: each", "each: month", "per: customer, each: call", `"100"`, `"99"`, "units", "mode: soft, units").Replace(couponCap)
-	g.change(t, gives(each)...)
+	g.change(t, issuing(each)...)
 	eventually(t, "the new cap has counted", func() bool { return g.rebuilding() == "" })
-	g.give(t, "c-4 c-5 c-6", "99.5", 200, "")
-	g.change(t, gives("guard: {mode: shadow}\n"+strings.Replace(couponCap, "units", "mode: soft, units", 1))...)
-	g.give(t, "c-1", "30", 200, "")
-	last := g.give(t, "c-2", "90", 200, "")
+	g.issue(t, "c-4 c-5 c-6", "99.5", 200, "")
+	g.change(t, issuing("guard: {mode: shadow}\n"+strings.Replace(couponCap, "units", "mode: soft, units", 1))...)
+	g.issue(t, "c-1", "30", 200, "")
+	last := g.issue(t, "c-2", "90", 200, "")
 	if caps, err := g.caps(admin.CapsRequest{}, time.Now()); err != nil || caps.Caps[0].Counts[0].Last != last || caps.Caps[0].Counts[0].Calls != 3 {
 		t.Errorf("%+v, %v: not that call %s was the last of three", caps, err, last)
 	}
-	g.change(t, gives(strings.NewReplacer("coupons", "dollars", "CNY", "USD").Replace(couponCap))...)
+	g.change(t, issuing(strings.NewReplacer("coupons", "dollars", "CNY", "USD").Replace(couponCap))...)
 	eventually(t, "the new cap has counted", func() bool { return g.rebuilding() == "" })
-	g.give(t, "c-3", "1", 403, "TG.3012")
-	g.change(t, gives(strings.Replace(couponCap, "units", "mode: soft, units", 1))...)
+	g.issue(t, "c-3", "1", 403, "TG.3012")
+	g.change(t, issuing(strings.Replace(couponCap, "units", "mode: soft, units", 1))...)
 	for name, want := range map[string]float64{
 		`tollgate_cap_used{cap="coupons",currency="CNY"}`: 150, `tollgate_cap_limit{cap="coupons",currency="CNY"}`: 100, "tollgate_spending_available": 1,
 		`tollgate_act_held_total{act="coupon-give",mode="enforce"}`: 1, `tollgate_act_held_total{act="coupon-give",mode="shadow"}`: 1,

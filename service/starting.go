@@ -51,7 +51,7 @@ func (s *starting) readiness() (r admin.Readiness, over bool) {
 	}
 }
 
-// log says now and then how far the reading of the log is, until stop is called.
+// log logs now and then how far the reading of the log is, until stop is called.
 func (s *starting) log(logger *zap.Logger) (stop func()) {
 	ticker, stopped, done := time.NewTicker(sayReading), make(chan struct{}), make(chan struct{})
 	go func() {

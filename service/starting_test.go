@@ -49,7 +49,7 @@ func TestStarting(t *testing.T) {
 	})
 }
 
-// TestRunThatIsStopped: a gateway that is told to stop before it serves ends as one that stopped, with nothing written.
+// TestRunThatIsStopped: a gateway that is stopped before it serves ends as any other, with nothing written.
 func TestRunThatIsStopped(t *testing.T) {
 	dir, keys := t.TempDir(), func(string) (string, bool) { return "key", true }
 	c, err := config.Parse(filepath.Join(dir, "tollgate.yaml"), []byte(`

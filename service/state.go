@@ -57,13 +57,13 @@ type state struct {
 	ending       sync.WaitGroup // servers that leave
 	retired      []retired      // by when they were
 
-	mutex       sync.Mutex // guards what follows
-	credentials map[string]*liveCredential
-	upstreams   map[string]*liveUpstream
-	listeners   map[string]*liveListener
-	serverCount int                 // how many servers listeners had so far
-	endings     map[string]*leaving // servers of listeners that are configured otherwise now, by id
-	descriptors descriptors
+	mutex          sync.Mutex // guards what follows
+	credentials    map[string]*liveCredential
+	upstreams      map[string]*liveUpstream
+	listeners      map[string]*liveListener
+	serverCount    int                 // how many servers listeners had so far
+	leavingServers map[string]*leaving // servers of listeners that are configured otherwise now, by id
+	descriptors    descriptors
 }
 
 // retired is a credential that no configuration has any more: its keys may come back.
@@ -72,8 +72,8 @@ type retired struct {
 	at time.Time
 }
 
-// keptRetired is how many retired credentials are remembered in any case. More are while they may be paused.
-const keptRetired = 8
+// maxRetired is how many retired credentials are remembered in any case. More are while they may be paused.
+const maxRetired = 8
 
 // liveCredential has the keys in use, their pauses and their trial.
 type liveCredential struct {
@@ -189,7 +189,7 @@ func (s *Service) open(ctx context.Context, c *config.Config, dry bool) (o *open
 func (s *Service) stillLeaving() map[string]*leaving {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	return maps.Clone(s.endings)
+	return maps.Clone(s.leavingServers)
 }
 
 func (o *opened) close() {
@@ -254,7 +254,7 @@ func (s *state) retire(before map[string]*liveCredential, now time.Time) {
 			s.retired = append(s.retired, retired{known.Credential, now})
 		}
 	}
-	for len(s.retired) > keptRetired && now.Sub(s.retired[0].at) > credential.PauseTime {
+	for len(s.retired) > maxRetired && now.Sub(s.retired[0].at) > credential.PauseTime {
 		s.retired = slices.Delete(s.retired, 0, 1)
 	}
 }
@@ -313,8 +313,8 @@ func (s *Service) adopt(c *config.Config, o *opened, publish func(*gateway.Plan)
 		s.accepted.Follow(signers(o.credentials))
 	}
 	credentials, upstreams, listeners := s.credentials, s.upstreams, s.listeners
-	s.credentials, s.upstreams, s.listeners, s.endings, s.descriptors = o.credentials, o.upstreams, o.listeners, o.leaving, o.descriptors
-	maps.DeleteFunc(s.endings, func(_ string, l *leaving) bool { return l.ended }) // since it was opened
+	s.credentials, s.upstreams, s.listeners, s.leavingServers, s.descriptors = o.credentials, o.upstreams, o.listeners, o.leaving, o.descriptors
+	maps.DeleteFunc(s.leavingServers, func(_ string, l *leaving) bool { return l.ended }) // since it was opened
 	s.config.Store(c)
 	s.descriptors.log(s.logger)
 	s.takeCallers(o.plan.Callers)

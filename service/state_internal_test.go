@@ -211,7 +211,7 @@ func TestCountsOutliveAPlan(t *testing.T) {
 	g.change(t, "name: day", "name: another")
 	g.want(t, "local", 200, "")
 	g.change(t)
-	g.want(t, "local", 200, "") // the count of day was forgotten
+	g.want(t, "local", 200, "") // the count of day was dropped
 }
 
 // TestStandingOutlivesAPlan: a pause and a trial stay with the access key, whatever else of the credential changes.
@@ -303,7 +303,7 @@ func TestConnectionsOutliveAPlan(t *testing.T) {
 				t.Errorf("%d connections, kept %v", n, c.kept)
 			}
 			if _, known := before.Estimate(); !known || g.signedUpstreams()[0].Skew != before {
-				t.Error("what was known of the clock is forgotten")
+				t.Error("what was known of the clock is lost")
 			}
 			if n := len(g.certificates.all()); n != 0 {
 				t.Errorf("%d parts of TLS are open", n)
@@ -312,7 +312,7 @@ func TestConnectionsOutliveAPlan(t *testing.T) {
 	}
 }
 
-// TestTLSPartsFollowUpstreams: a changed way to an upstream has the files of its TLS opened anew, and those before are left alone.
+// TestTLSPartsFollowUpstreams: a changed way to an upstream has the files of its TLS reopened, and those before are left alone.
 func TestTLSPartsFollowUpstreams(t *testing.T) {
 	g := run(t)
 	ca := testpki.Must(testpki.New())
@@ -507,8 +507,8 @@ func TestRetiredAreForgotten(t *testing.T) {
 	if leaves(100, time.Second); len(s.retired) != 100 {
 		t.Errorf("%d are remembered, want all that may be paused", len(s.retired))
 	}
-	if leaves(2*keptRetired, time.Hour); len(s.retired) != keptRetired {
-		t.Errorf("%d are remembered, want %d", len(s.retired), keptRetired)
+	if leaves(2*maxRetired, time.Hour); len(s.retired) != maxRetired {
+		t.Errorf("%d are remembered, want %d", len(s.retired), maxRetired)
 	}
 }
 

@@ -20,7 +20,7 @@ var (
 )
 
 // checkRequest finds what would make the canonical request ambiguous (a line feed inside a part, above all) or
-// different from what goes over the wire, and gives the value of x-sdk-date.
+// different from what goes over the wire, and returns the value of x-sdk-date.
 func checkRequest(r *Request) (date string, err error) {
 	switch {
 	case r.Method == "" || !all(r.Method, token):

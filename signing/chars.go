@@ -45,7 +45,7 @@ var classes = func() (table [256]uint16) {
 	return table
 }()
 
-// all tells whether every byte of s is of a class. It has no branch per byte, because signing checks all that it signs.
+// all reports whether every byte of s is of a class. It has no branch per byte, because signing checks all that it signs.
 func all(s string, class uint16) bool {
 	common := class
 	for ; len(s) >= 8; s = s[8:] {
@@ -57,7 +57,7 @@ func all(s string, class uint16) bool {
 	return common == class
 }
 
-// isFieldValue tells whether s may be the value of a header. Nearly all are printable ASCII, which is seen eight bytes at
+// isFieldValue reports whether s may be the value of a header. Nearly all are printable ASCII, which is seen eight bytes at
 // a time.
 func isFieldValue(s string) bool {
 	const low, high = 0x0101010101010101, 0x8080808080808080
@@ -74,7 +74,7 @@ func isFieldValue(s string) bool {
 
 func isControl(c byte) bool { return c < ' ' || c == 0x7f }
 
-// unhex gives the value of a hex digit of either case; ok is false for another byte.
+// unhex returns the value of a hex digit of either case; ok is false for another byte.
 func unhex(c byte) (value byte, ok bool) {
 	switch {
 	case '0' <= c && c <= '9':

@@ -35,7 +35,7 @@ func readDate(values []string) (date time.Time, text string, err error) {
 	return date, "", &DateError{Msg: "the " + dateName + " header is sent more than once"}
 }
 
-// isDate checks the form only, not whether there is such a day.
+// isDate reports whether a text has the form of a date; there may be no such day.
 func isDate(s string) bool {
 	return len(s) == len(dateLayout) && s[8] == 'T' && s[15] == 'Z' && all(s[:8], digit) && all(s[9:15], digit)
 }

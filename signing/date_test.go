@@ -27,7 +27,7 @@ func FuzzParseDate(f *testing.F) {
 	})
 }
 
-// calendar reads the digits of a date one by one, and lets time.Date tell whether there is such a second.
+// calendar reads the digits of a date one by one, and lets time.Date decide whether there is such a second.
 func calendar(value string) (time.Time, bool) {
 	if len(value) != 16 || value[8] != 'T' || value[15] != 'Z' {
 		return time.Time{}, false

@@ -6,7 +6,7 @@ import (
 )
 
 // TargetError says why a path or a query was refused: two readers could take it for different things, or it is no path
-// or query at all. Its text is meant for whoever sent the request.
+// or query at all. Its text is meant for the sender of the request.
 type TargetError struct {
 	Part   string // "path" or "query"
 	Offset int    // byte in the text as received, from 0
@@ -56,7 +56,7 @@ type DateError struct {
 func (e *DateError) Error() string { return e.Msg }
 
 // HeaderError is a header that is signed and yet missing, repeated or contradicted by the request. Its text is meant for
-// whoever sent it and does not quote the value.
+// its sender and does not quote the value.
 type HeaderError struct {
 	Name string // lower case
 	Msg  string

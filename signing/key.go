@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	maxKeyID      = 128      // bytes of an access key's name
-	maxKeptBuffer = 64 << 10 // bytes: a larger scratch buffer is left to the garbage collector
+	maxKeyID        = 128      // bytes of an access key's name
+	maxPooledBuffer = 64 << 10 // bytes: a larger scratch buffer is left to the garbage collector
 )
 
 var errKey = errors.New("signing: access key must be 1 to 128 of A-Z a-z 0-9 - _ . and the secret key not empty")
@@ -116,7 +116,7 @@ func (k *sdkKey) authorization(s *scratch, r *Request) (string, error) {
 	return string(s.buf), nil
 }
 
-// Verify wants the claim's signature as 64 lower-case hex digits.
+// Verify reports whether the claim's signature is that of the request. It must be 64 lower-case hex digits.
 func (k *sdkKey) Verify(r Request, c *Claim) bool {
 	if !k.usable || !validSignature(c.Signature) {
 		return false
@@ -138,7 +138,7 @@ func (k *sdkKey) get() *scratch { return k.pool.Get().(*scratch) }
 
 func (k *sdkKey) put(s *scratch) {
 	clear(s.lines) // the pool does not keep tokens alive
-	if cap(s.buf) <= maxKeptBuffer {
+	if cap(s.buf) <= maxPooledBuffer {
 		k.pool.Put(s)
 	}
 }
@@ -155,6 +155,6 @@ func (s *scratch) signature(r *Request, date string) (sum [sha256.Size]byte) {
 	return sum
 }
 
-// validSignature allows one spelling of a signature only, so that a replay cannot be dressed up as another one by the
+// validSignature reports whether a signature has its one spelling, so that a replay cannot be dressed up as another one by the
 // case of a digit.
 func validSignature(s string) bool { return len(s) == 2*sha256.Size && all(s, lowerHex) }

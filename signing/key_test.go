@@ -322,7 +322,7 @@ func TestLargeRequestsAreNotKept(t *testing.T) {
 		t.Error("a large header is not verified")
 	}
 	s := key.get()
-	if cap(s.buf) > maxKeptBuffer {
+	if cap(s.buf) > maxPooledBuffer {
 		t.Errorf("kept a buffer of %d bytes", cap(s.buf))
 	}
 }
@@ -332,7 +332,7 @@ func TestAllocations(t *testing.T) {
 	key, r := testKey(), testRequest()
 	good := signature(t, key, r)
 	signBudget, verifyBudget := 3.0, 0.0
-	if raceEnabled { // the pool loses some: each costs the keyed state anew
+	if raceEnabled { // the pool loses some: each costs the keyed state again
 		signBudget, verifyBudget = 12, 7
 	}
 	claim, unsigned := &Claim{Signature: good, DateText: goodDateText}, undated()
@@ -412,7 +412,7 @@ func FuzzSignVerify(f *testing.F) {
 		if a.AccessKey != key.accessKey || strings.Join(a.SignedHeaders, ";") != name+";"+dateHeader || !verify(key, r, a.Signature) {
 			t.Errorf("%+v signed as %+v is not verified", r, a)
 		}
-		if strings.Count(string(appendCanonical(nil, r)), "\n") != 7 { // 5 joints, 2 header lines
+		if strings.Count(string(appendCanonical(nil, r)), "\n") != 7 { // 5 between parts, 2 header lines
 			t.Errorf("ambiguous canonical request %q", appendCanonical(nil, r))
 		}
 		changed := []byte(a.Signature)

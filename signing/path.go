@@ -40,7 +40,7 @@ func ParsePath(raw string) (decoded string, err error) {
 	return decoded, checkDecoded(raw, decoded)
 }
 
-// checkSegment checks the bytes and escapes of raw[start:end]; escaped tells whether there are escapes.
+// checkSegment checks the bytes and escapes of raw[start:end]; escaped reports whether there are escapes.
 func checkSegment(raw string, start, end int) (escaped bool, err error) {
 	length, dots := 0, 0
 	for i := start; i < end; i++ {
@@ -127,7 +127,7 @@ func checkDecoded(raw, decoded string) error {
 	return nil
 }
 
-// badText gives the offset of the first invalid UTF-8 or control character, -1 where there is none.
+// badText returns the offset of the first invalid UTF-8 or control character, -1 where there is none.
 func badText(s string) int {
 	for i, r := range s {
 		if r == utf8.RuneError {

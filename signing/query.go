@@ -152,7 +152,7 @@ func queryError(offset int, msg string) error {
 	return &TargetError{Part: "query", Offset: offset, Msg: msg}
 }
 
-// All gives the decoded pairs in the order received. A name may occur more than once.
+// All returns the decoded pairs in the order received. A name may occur more than once.
 func (q Query) All() iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		for _, pair := range q.pairs {
@@ -163,6 +163,6 @@ func (q Query) All() iter.Seq2[string, string] {
 	}
 }
 
-// Canonical gives the canonical query, which is also what is sent: see the package comment. It is worked out once, when
+// Canonical returns the canonical query, which is also what is sent: see the package comment. It is worked out once, when
 // the query is parsed.
 func (q Query) Canonical() string { return q.canonical }

@@ -176,7 +176,7 @@ func (s *Schemes) ForApp(values []string) bool {
 	return len(values) == 1 && !slices.ContainsFunc(signatureSchemes, signs) && !slices.ContainsFunc(s.names, signs)
 }
 
-// begins is [strings.HasPrefix] without regard to case.
+// begins reports whether a text begins with another, without regard to case.
 func begins(text, prefix string) bool {
 	return len(text) >= len(prefix) && strings.EqualFold(text[:len(prefix)], prefix)
 }

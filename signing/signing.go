@@ -5,8 +5,8 @@ import (
 	"hash"
 )
 
-// UnsignedPayload stands in place of the body hash when the body is not covered by the signature. Whoever moves money
-// should refuse it.
+// UnsignedPayload stands in place of the body hash when the body is not covered by the signature. Calls that move money
+// should not be accepted with it.
 const UnsignedPayload = "UNSIGNED-PAYLOAD"
 
 // EmptyHash is [HashHex] of no bytes: what a request without a body signs.

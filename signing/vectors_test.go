@@ -25,7 +25,7 @@ type vector struct {
 	Authorization string            `json:"expected_authorization"`
 }
 
-// vectors gives those of our scheme, which the provider's own SDK for Go wrote (testdata/signing-vectors.json).
+// vectors returns those of our scheme, which the provider's own SDK for Go wrote (testdata/signing-vectors.json).
 func vectors(t testing.TB) []vector {
 	t.Helper()
 	data, err := os.ReadFile("testdata/signing-vectors.json")

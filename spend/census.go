@@ -7,7 +7,7 @@ import (
 
 // Census is how much a [Memory] holds.
 type Census struct {
-	Calls   int               // that hold keys, or may give back charges
+	Calls   int               // that hold keys, or may return charges
 	Unknown int               // of these
 	Acts    map[string]string // held as a whole: see [Memory.HoldAct]
 }

@@ -104,7 +104,7 @@ func (all *caps) turn(cc *capCounts, c *Cap, now time.Time) string {
 	return cc.now.label
 }
 
-// begin begins a period. The one before stays, for what is given back in it and for people; those before that are forgotten.
+// begin begins a period. The one before stays, for what is returned in it and for people; those before that are dropped.
 func (all *caps) begin(cc *capCounts, label string) {
 	all.number -= len(cc.before.counts)
 	cc.before, cc.now, cc.ends = cc.now, periodCounts{label: label}, time.Time{}
@@ -181,7 +181,7 @@ func (all *caps) giveBack(e *entry) {
 	e.charges = e.charges[:0]
 }
 
-// dropEmpty forgets a count that no call has charged.
+// dropEmpty drops a count that no call has charged.
 func (n *count) dropEmpty(all *caps) {
 	if n == nil || n.calls > 0 {
 		return
@@ -212,7 +212,7 @@ func (all *caps) ofRecord(c *Cap, at time.Time) *capCounts {
 	return all.of(&hard, at)
 }
 
-// recorded returns the count of a charge in a period that is named, also where there is no room for it. That of a period that is forgotten is
+// recorded returns the count of a charge in a period that is named, also where there is no room for it. That of a period that was dropped is
 // not among the others.
 func (all *caps) recorded(cc *capCounts, ch *Charge) *count {
 	switch {

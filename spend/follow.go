@@ -54,7 +54,7 @@ func (m *Memory) Turned(r *Rules) (turned []*Cap) {
 }
 
 // Follow makes the caps of rules known, as counted from now on, and returns those that were not known. Their counts begin at zero: see
-// [Memory.Count]. Caps that these rules do not have are forgotten when their period is over.
+// [Memory.Count]. Caps that these rules do not have are dropped when their period is over.
 func (m *Memory) Follow(r *Rules, now time.Time) (fresh []*Cap) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -71,10 +71,10 @@ func (m *Memory) Follow(r *Rules, now time.Time) (fresh []*Cap) {
 			m.caps.turn(cc, c, now)
 		}
 	}
-	m.places.forgetIdle()
+	m.places.dropIdle()
 	for id, cc := range m.caps.all {
 		if cc.followed = kept[id]; !cc.followed && (cc.ended(now) || len(cc.now.counts) == 0) {
-			m.caps.forget(cc)
+			m.caps.drop(cc)
 		}
 	}
 	return fresh
@@ -91,19 +91,19 @@ func (cc *capCounts) ended(now time.Time) bool {
 	return err == nil && now.After(ends)
 }
 
-func (all *caps) forget(cc *capCounts) {
+func (all *caps) drop(cc *capCounts) {
 	all.number -= len(cc.now.counts) + len(cc.before.counts)
 	delete(all.all, cc.id)
 }
 
 // Count adds charges of caps that are new to a call of that time on record, which did not charge them. A call that is not known is one
-// that was settled without giving back: it must be counted once only. CountedSince follows when all calls of a period are counted.
+// that was settled without returning a charge: it must be counted once only. CountedSince follows when all calls of a period are counted.
 func (m *Memory) Count(call string, at time.Time, charges []Charge) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e := m.calls[call]
 	if e == nil || e.final() {
-		e = new(entry) // it gives nothing back
+		e = new(entry) // it returns nothing
 	}
 	before := e.charges
 	for _, ch := range charges {

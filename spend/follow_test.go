@@ -99,7 +99,7 @@ func TestRemovedCap(t *testing.T) {
 	}
 }
 
-// TestCount: a cap that is new counts the calls of its period that are on record, and what one of them gives back.
+// TestCount: a cap that is new counts the calls of its period that are on record, and what one of them returns.
 func TestCount(t *testing.T) {
 	m, day := NewMemory(), mustRules(t, dayCap(func(*CapConfig) {})).Caps()[0]
 	charge := func(amount Money) []Charge { return []Charge{{Cap: day, Currency: "CNY", Amount: amount}} }

@@ -151,7 +151,7 @@ func (h *hold) refuse(key int, c *Claim) *HeldError {
 	return &HeldError{Key: key, Call: e.call, Caller: e.caller, Outcome: e.outcome, Until: h.until, Repeated: c.Repeats == e.call && !e.repeatable(c)}
 }
 
-// AllowRepeat has the next claim pass that is held by this call and by no other. The error says why that is not to be had.
+// AllowRepeat lets the next claim pass that is held by this call and by no other. The error says why it cannot.
 func (m *Memory) AllowRepeat(call string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

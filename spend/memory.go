@@ -38,7 +38,7 @@ func NewMemory() *Memory {
 	}
 }
 
-// entry is a call that holds keys, or may give back charges.
+// entry is a call that holds keys, or may return charges.
 type entry struct {
 	call, caller, act, repeats string
 	at                         time.Time
@@ -213,7 +213,7 @@ func (m *Memory) done(e *entry, released []int) {
 	}
 }
 
-// undo gives back all that a call reserved, also that it repeated another one.
+// undo returns all that a call reserved, also that it repeated another one.
 func (m *Memory) undo(e *entry) {
 	m.caps.giveBack(e)
 	for i := range e.holds {
@@ -242,7 +242,7 @@ func (m *Memory) unhold(h *hold) {
 	m.held.unlink(h)
 }
 
-// drop forgets a call that holds nothing and can give back nothing any more.
+// drop removes a call that holds nothing and can return nothing any more.
 func (m *Memory) drop(e *entry) {
 	if e.holding > 0 || e.outcome == "" || len(e.charges) > 0 {
 		return

@@ -152,7 +152,7 @@ func TestFullOfCounts(t *testing.T) {
 	next := charging("e", "y")
 	next.At = noon.Add(48 * time.Hour)
 	if _, err := m.Reserve(t.Context(), next); !errors.Is(err, ErrUnavailable) {
-		t.Errorf("the period before is forgotten only by the next: %v", err)
+		t.Errorf("the period before is dropped only by the next: %v", err)
 	}
 	next.At = noon.Add(72 * time.Hour)
 	must(t, m, next)

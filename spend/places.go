@@ -49,8 +49,8 @@ func (p *places) add(s *share, n int) {
 	s.taken += n
 }
 
-// forgetIdle drops the shares of callers that have nothing.
-func (p *places) forgetIdle() {
+// dropIdle drops the shares of callers that have nothing.
+func (p *places) dropIdle() {
 	maps.DeleteFunc(p.byCaller, func(_ string, s *share) bool { return s.taken == 0 })
 }
 

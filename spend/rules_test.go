@@ -197,7 +197,7 @@ func TestRulesOfGuard(t *testing.T) {
 		t.Error("periods")
 	}
 	if mustRules(t, Config{}).Shadow() {
-		t.Error("the guard holds back unless it is told not to")
+		t.Error("the guard holds back unless it is set not to")
 	}
 }
 

@@ -45,7 +45,7 @@ func (a CountID) compare(b CountID) int {
 		cmp.Compare(a.Counted, b.Counted), cmp.Compare(a.Currency, b.Currency))
 }
 
-// Call returns what is known of a call that holds keys or may give back charges.
+// Call returns what is known of a call that holds keys or may return charges.
 func (m *Memory) Call(id string) (s CallState, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -116,7 +116,7 @@ func (all *caps) restore(s State) error {
 	return nil
 }
 
-// find returns a count, which of a period that is forgotten is not among the others.
+// find returns a count, which of a period that was dropped is not among the others.
 func (all *caps) find(id CountID) *count {
 	by, cc := counted{id.Counted, id.Currency}, all.all[capID{id.Cap, id.Definition}]
 	if cc == nil {

@@ -60,17 +60,17 @@ type Ledger interface {
 	// Reserve takes all keys and charges of a claim, or none. The error is a *[HeldError], a *[FullError] or Claim.Uncountable, or wraps
 	// [ErrUnavailable] or that of the context. What is in shadow or soft mode is taken also where it is held or full; the report names it.
 	Reserve(ctx context.Context, c *Claim) (Report, error)
-	// Settle says what became of a call that reserved. What it reserved stays or is given back by that; a call that is unknown can be
+	// Settle records the outcome of a call that reserved. By that, what it reserved stays or is returned; a call that is unknown can be
 	// settled again. Of calls that are not known it does nothing.
 	Settle(call string, s Settlement)
-	// Release gives back what a call reserved that was not written down as an intent.
+	// Release returns what a call reserved that was not written down as an intent.
 	Release(call string)
 	// Available returns an error that wraps [ErrUnavailable] while the ledger cannot reserve, since it does not know yet what is held and
 	// used. Calls that change something are refused then, also those that reserve nothing.
 	Available() error
 }
 
-// Settlement is what became of a call.
+// Settlement is the outcome of a call.
 type Settlement struct {
 	Outcome  string // of package logfile
 	At       time.Time

@@ -14,7 +14,7 @@ type State struct {
 	Acts   map[string]string `json:"acts,omitempty"` // held as a whole, each by a call: see [Memory.HoldAct]
 }
 
-// CallState is a call that holds keys, or may give back what it reserved.
+// CallState is a call that holds keys, or may return what it reserved.
 type CallState struct {
 	Call       string        `json:"call"`
 	Caller     string        `json:"caller"`

@@ -153,7 +153,7 @@ func (w *walk) pass() {
 	}
 }
 
-// restart replaces the ledger by one that was told what it knew.
+// restart replaces the ledger by one that was restored from its state.
 func (w *walk) restart() {
 	text, err := json.Marshal(w.memory.Snapshot())
 	if err != nil {
@@ -209,7 +209,7 @@ func (w *walk) compare() {
 func holding(s State) (calls []CallState) {
 	for _, c := range s.Calls {
 		if len(c.Keys) > 0 {
-			c.Charges, c.number = nil, 0 // those of periods that ended may be forgotten sooner or later
+			c.Charges, c.number = nil, 0 // those of periods that ended may be dropped sooner or later
 			calls = append(calls, c)
 		}
 	}
@@ -218,7 +218,7 @@ func holding(s State) (calls []CallState) {
 
 // bounded checks what the ledger counts of itself.
 func (w *walk) bounded() {
-	w.memory.places.forgetIdle()
+	w.memory.places.dropIdle()
 	taken, byCaller, counts := 0, map[string]int{}, 0
 	for _, e := range w.memory.calls {
 		taken += 1 + e.holding

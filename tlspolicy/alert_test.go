@@ -54,7 +54,7 @@ func receiveAlert(t *testing.T, number byte) error {
 
 // TestAlertsOfHandshakes: real servers, and what they say of a certificate that they do not take.
 func TestAlertsOfHandshakes(t *testing.T) {
-	stranger := must(must(testpki.New()).Client("stranger"))
+	unknown := must(must(testpki.New()).Client("unknown"))
 	for name, test := range map[string]struct {
 		version      uint16
 		authenticate tls.ClientAuthType
@@ -63,8 +63,8 @@ func TestAlertsOfHandshakes(t *testing.T) {
 	}{
 		"none in 1.2":    {tls.VersionTLS12, tls.RequireAnyClientCert, nil, "handshake_failure"},
 		"none in 1.3":    {tls.VersionTLS13, tls.RequireAnyClientCert, nil, "certificate_required"},
-		"foreign in 1.2": {tls.VersionTLS12, tls.RequireAndVerifyClientCert, []tls.Certificate{stranger}, "unknown_ca"},
-		"foreign in 1.3": {tls.VersionTLS13, tls.RequireAndVerifyClientCert, []tls.Certificate{stranger}, "unknown_ca"},
+		"foreign in 1.2": {tls.VersionTLS12, tls.RequireAndVerifyClientCert, []tls.Certificate{unknown}, "unknown_ca"},
+		"foreign in 1.3": {tls.VersionTLS13, tls.RequireAndVerifyClientCert, []tls.Certificate{unknown}, "unknown_ca"},
 	} {
 		server := &tls.Config{Certificates: []tls.Certificate{pki().ecdsa}, ClientAuth: test.authenticate, ClientCAs: pki().pool(), MaxVersion: test.version}
 		client := &tls.Config{RootCAs: pki().pool(), ServerName: "tollgate.test", GetClientCertificate: show(test.certificates)}

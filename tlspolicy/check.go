@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Kind tells what of a connection is not allowed, or why there is none. The set is fixed, so it can label a metric.
+// Kind says what of a connection is not allowed, or why there is none. The set is fixed, so it can label a metric.
 type Kind string
 
 // The kinds.
@@ -17,11 +17,11 @@ const (
 	KindKey       Kind = "certificate key"       // too short, or of a kind that is not taken
 	KindSignature Kind = "certificate signature" // SHA-1 or older
 	KindPin       Kind = "certificate pin"       // no key of the chain is pinned
-	KindAuthority Kind = "certificate authority" // of nobody that is trusted (any more)
+	KindAuthority Kind = "certificate authority" // of no authority that is trusted (any more)
 	KindName      Kind = "certificate name"      // for another host
 	KindExpired   Kind = "certificate expired"   // or not valid yet
 	KindRevoked   Kind = "certificate revoked"
-	KindStatus    Kind = "certificate status unknown" // nobody can say whether it is revoked
+	KindStatus    Kind = "certificate status unknown" // whether it is revoked is unknown
 	KindInvalid   Kind = "certificate"                // missing, or not valid for another reason
 
 	KindAlert     Kind = "refused by peer" // it sent an alert: it wants a certificate from us, for example
@@ -59,7 +59,7 @@ func (e *NotAllowed) Error() string {
 	return fmt.Sprintf("%s%s %s is not allowed", policy, e.Kind, e.Found)
 }
 
-// Check tells whether an established connection is inside the policy, with a [*NotAllowed] if it is not. Every
+// Check reports whether an established connection is inside the policy, with a [*NotAllowed] if it is not. Every
 // configuration that a policy makes calls it on every connection, new or resumed, in both directions.
 func (p *Policy) Check(cs tls.ConnectionState) error {
 	if !p.allowsVersion(cs.Version) {
@@ -80,14 +80,14 @@ func (p *Policy) Check(cs tls.ConnectionState) error {
 	return nil
 }
 
-// groupUnknown tells whether a connection is still in a place where crypto/tls cannot know its group: a client of TLS 1.2
+// groupUnknown reports whether a connection is still in a place where crypto/tls cannot know its group: a client of TLS 1.2
 // calls VerifyConnection between the server's certificate and its key exchange. crypto/tls itself ends the handshake if
 // the server then takes a group that was not offered. The allowed suites of TLS 1.2 all have a group.
 func groupUnknown(cs tls.ConnectionState) bool {
 	return cs.CurveID == 0 && cs.Version == tls.VersionTLS12 && !cs.DidResume && !cs.HandshakeComplete
 }
 
-// mismatch tells what a ClientHello lacks to be served under the policy, or nil.
+// mismatch returns what a ClientHello lacks to be served under the policy, or nil.
 func (p *Policy) mismatch(h *tls.ClientHelloInfo) *NotAllowed {
 	version := p.versionFor(h.SupportedVersions)
 	if version == 0 {
@@ -102,7 +102,7 @@ func (p *Policy) mismatch(h *tls.ClientHelloInfo) *NotAllowed {
 	return nil
 }
 
-// versionFor gives the highest allowed version among those offered (what crypto/tls chooses), or 0.
+// versionFor returns the highest allowed version among those offered (what crypto/tls chooses), or 0.
 func (p *Policy) versionFor(offered []uint16) uint16 {
 	for _, version := range slices.Backward(p.versions) {
 		if slices.Contains(offered, version) {

@@ -137,7 +137,7 @@ func TestTicketsOfAGenerationChange(t *testing.T) {
 // TestClientCAsChangeUnderLoad: while authorities are added and taken away, a client that all of them know is never
 // refused, and one that none knows always.
 func TestClientCAsChangeUnderLoad(t *testing.T) {
-	stranger := testpki.Must(testpki.Must(testpki.New()).Client("stranger"))
+	unknown := testpki.Must(testpki.Must(testpki.New()).Client("unknown"))
 	l := newTrusting(pki().pool())
 	server := l.server(t, true, &tickets{now: time.Now})
 	stop, changing := make(chan struct{}), make(chan struct{})
@@ -163,7 +163,7 @@ func TestClientCAsChangeUnderLoad(t *testing.T) {
 				if o := connect(t, server, client); !o.answered {
 					t.Errorf("refused: %v, %v", o.clientErr, o.serverErr)
 				}
-				wantRefused(t, server, certified(version, &stranger), KindAuthority)
+				wantRefused(t, server, certified(version, &unknown), KindAuthority)
 			}
 		})
 	}

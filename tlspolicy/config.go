@@ -21,12 +21,12 @@ type Server struct {
 	GetCertificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 
 	// ClientCAs are the authorities whose client certificates count. Nil means that none is asked for, unless
-	// RequireClientCert is set: then nobody can connect (the system's authorities are never used for callers).
+	// RequireClientCert is set: then no peer can connect (the system's authorities are never used for callers).
 	ClientCAs *x509.CertPool
 
-	// CurrentClientCAs gives the authorities of now, in place of ClientCAs, where they may change. It is asked at each
+	// CurrentClientCAs returns the authorities of now, in place of ClientCAs, where they may change. It is asked at each
 	// handshake; the same pointer means that they are the same. A change ends all sessions: their tickets resume nothing.
-	// It must not give nil.
+	// It must not return nil.
 	CurrentClientCAs func() *x509.CertPool
 
 	// CheckClient has a last word on a verified client certificate, in full and resumed handshakes alike: whether it is
@@ -36,8 +36,8 @@ type Server struct {
 	// RequireClientCert refuses callers without a certificate. Otherwise one that is given must be valid.
 	RequireClientCert bool
 
-	// Challenge gives the certificate for handshakes of an ACME authority: those in which the peer offers [ACMEProtocol] and
-	// nothing else. No client certificate is asked for, no ticket is given, and whoever accepts the connection must close
+	// Challenge returns the certificate for handshakes of an ACME authority: those in which the peer offers [ACMEProtocol] and
+	// nothing else. No client certificate is asked for, no ticket is sent, and the server that accepts the connection must close
 	// it at once. Optional: without it such handshakes fail for want of a common protocol.
 	Challenge func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 }
@@ -46,7 +46,7 @@ type Server struct {
 const ACMEProtocol = "acme-tls/1"
 
 // Server makes the configuration of a listener. ALPN has HTTP/2 where the policy allows it, and HTTP/1.1. To learn what
-// a peer offered whose handshake fails, give the handshake a context from [WithHello]. Tickets of the configuration and
+// a peer offered whose handshake fails, run the handshake with a context from [WithHello]. Tickets of the configuration and
 // its copies are sealed with keys of its own; SetSessionTicketKeys has no effect on it.
 func (p *Policy) Server(s Server) *tls.Config { return p.server(s, &tickets{now: time.Now}) }
 
@@ -193,7 +193,7 @@ type Hello struct {
 
 type helloKey struct{}
 
-// WithHello gives a context for [tls.Conn.HandshakeContext]. Listener configurations of this package fill in h before
+// WithHello returns a context for [tls.Conn.HandshakeContext]. Listener configurations of this package fill in h before
 // the handshake goes on, so h may be read once the handshake has ended.
 func WithHello(ctx context.Context, h *Hello) context.Context {
 	return context.WithValue(ctx, helloKey{}, h)
@@ -202,7 +202,7 @@ func WithHello(ctx context.Context, h *Hello) context.Context {
 // admit looks at a ClientHello before crypto/tls chooses from it. Where other policies of the process allow TLS 1.3
 // suites that this one does not, crypto/tls would finish its side of a handshake that must fail: refuse ends it earlier
 // and with the right alert. Everything else that does not match crypto/tls refuses properly by itself.
-// challenge, if there is one, is for ACME authorities. current, if there is one, gives the configuration to go on with.
+// challenge, if there is one, is for ACME authorities. current, if there is one, returns the configuration to go on with.
 func (p *Policy) admit(refuse, challenge *tls.Config, current func() *tls.Config) func(*tls.ClientHelloInfo) (*tls.Config, error) {
 	return func(info *tls.ClientHelloInfo) (*tls.Config, error) {
 		info = asOffered(info)
@@ -223,8 +223,8 @@ func (p *Policy) admit(refuse, challenge *tls.Config, current func() *tls.Config
 	}
 }
 
-// refusing gives a configuration with which every TLS 1.3 handshake ends in the alert handshake_failure, as RFC 8446
-// section 4.1.1 wants it: an error of GetConfigForClient would be told to the peer as an internal error.
+// refusing returns a configuration with which every TLS 1.3 handshake ends in the alert handshake_failure, as RFC 8446
+// section 4.1.1 wants it: an error of GetConfigForClient would reach the peer as an internal error.
 func refusing(config *tls.Config) *tls.Config {
 	refuse := config.Clone()
 	refuse.CurvePreferences = []tls.CurveID{0} // a reserved number, so no peer shares a group with us

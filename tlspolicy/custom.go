@@ -37,7 +37,7 @@ func New(name string, c Config) (*Policy, error) {
 			return p, nil
 		}
 	}
-	return nil, fmt.Errorf("TLS policy %q: %w", clip(name), errors.Join(problems...))
+	return nil, fmt.Errorf("TLS policy %q: %w", truncate(name), errors.Join(problems...))
 }
 
 func customName(name string) error {
@@ -85,7 +85,7 @@ func parseEach[T comparable](names []string, parse func(string) (T, error)) ([]T
 	for _, name := range names {
 		value, err := parse(name)
 		if err == nil && slices.Contains(values, value) {
-			err = fmt.Errorf("%q is listed twice", clip(name))
+			err = fmt.Errorf("%q is listed twice", truncate(name))
 		}
 		if err != nil {
 			problems = append(problems, err)
@@ -105,12 +105,12 @@ func parseSuiteName(name string) (uint16, error) {
 		spellings = append(spellings, s.Name, s.OpenSSLName)
 	}
 	if isOffWhitelist(name) {
-		return 0, fmt.Errorf("cipher suite %q is not on the whitelist", clip(name))
+		return 0, fmt.Errorf("cipher suite %q is not on the whitelist", truncate(name))
 	}
-	return 0, fmt.Errorf("unknown cipher suite %q%s", clip(name), didYouMean(name, spellings))
+	return 0, fmt.Errorf("unknown cipher suite %q%s", truncate(name), didYouMean(name, spellings))
 }
 
-// isOffWhitelist tells whether name is a suite that exists, in either spelling, but is not whitelisted. It knows the
+// isOffWhitelist reports whether name is a suite that exists, in either spelling, but is not whitelisted. It knows the
 // suites of crypto/tls, which are those that people try.
 func isOffWhitelist(name string) bool {
 	for _, s := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
@@ -128,7 +128,7 @@ func legacyOpenSSLName(iana string) string {
 	return strings.TrimPrefix(name, "RSA-")
 }
 
-// unusable tells which versions are left without a suite or a group that crypto/tls can speak.
+// unusable returns an error for versions that are left without a suite or a group that crypto/tls can speak.
 func (p *Policy) unusable() error {
 	var problems []error
 	for _, version := range p.versions {

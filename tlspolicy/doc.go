@@ -28,7 +28,7 @@
 //
 // Towards an upstream, pins can be demanded beside that (see [Pin]): one key of the verified chain must be among them, on
 // resumed connections as well. A listener's client authorities may change while it runs ([Server].CurrentClientCAs), and
-// somebody can have a last word on each certificate ([Server].CheckClient).
+// a function can have the last word on each certificate ([Server].CheckClient).
 //
 // # Refusals
 //
@@ -44,7 +44,7 @@
 // Ticket keys are random and made each hour; tickets of the hour and of the hour before resume, older ones lead to a full
 // handshake. So stolen keys open TLS 1.2 connections that began within two hours, and no others (in TLS 1.3 a resumed
 // connection has a key exchange of its own). Keys change at handshakes: until the next one the last two stay in memory.
-// crypto/tls tells clients of TLS 1.3 a lifetime of seven days all the same; it has no setting for that.
+// crypto/tls announces to clients of TLS 1.3 a lifetime of seven days all the same; it has no setting for that.
 //
 // # TLS 1.3
 //

@@ -25,13 +25,13 @@ func FactsOf(cs tls.ConnectionState) Facts {
 		Suite:      suiteName(cs.CipherSuite),
 		Group:      GroupName(cs.CurveID),
 		Resumed:    cs.DidResume,
-		ServerName: clip(cs.ServerName),
-		ALPN:       clip(cs.NegotiatedProtocol),
+		ServerName: truncate(cs.ServerName),
+		ALPN:       truncate(cs.NegotiatedProtocol),
 	}
 	if len(cs.PeerCertificates) > 0 {
 		leaf := cs.PeerCertificates[0]
 		sum := sha256.Sum256(leaf.Raw)
-		facts.PeerSubject, facts.PeerFingerprint = clip(leaf.Subject.String()), hex.EncodeToString(sum[:])
+		facts.PeerSubject, facts.PeerFingerprint = truncate(leaf.Subject.String()), hex.EncodeToString(sum[:])
 	}
 	return facts
 }

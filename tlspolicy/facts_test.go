@@ -12,13 +12,13 @@ import (
 	"tollgate/internal/testpki"
 )
 
-func mustIssueStranger(t *testing.T) tls.Certificate {
+func mustIssueUnknown(t *testing.T) tls.Certificate {
 	t.Helper()
 	ca, err := testpki.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	certificate, err := ca.Client("stranger")
+	certificate, err := ca.Client("unknown")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func FuzzClip(f *testing.F) {
 	f.Add("gateway.corp.example")
 	f.Add(strings.Repeat("\xc3", 200) + "\x00")
 	f.Fuzz(func(t *testing.T, text string) {
-		got := clip(text)
+		got := truncate(text)
 		if len(got) > maxName+len("…") || strings.ContainsFunc(got, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			t.Errorf("clip(%q) = %q", text, got)
 		}

@@ -73,7 +73,7 @@ func (p Plan) users13() string {
 	return strings.Join(names, ", ")
 }
 
-// setSuites13 sets the variables unless suites is nil, and tells how to undo it.
+// setSuites13 sets the variables unless suites is nil, and returns a function that undoes it.
 func setSuites13(suites, noAES []uint16) (restore func(), err error) {
 	if suites == nil {
 		return func() {}, nil

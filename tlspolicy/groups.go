@@ -35,7 +35,7 @@ func GroupNames() []string {
 	return names
 }
 
-// GroupName names a group as policies do, or gives its number ("0x6399").
+// GroupName names a group as policies do, or returns its number ("0x6399").
 func GroupName(id tls.CurveID) string {
 	for _, g := range knownGroups {
 		if g.id == id {
@@ -61,15 +61,15 @@ func parseGroup(name string) (tls.CurveID, error) {
 		}
 		spellings = append(spellings, g.name, g.alias)
 	}
-	return 0, fmt.Errorf("unknown group %q%s (choices: %s)", clip(name), didYouMean(name, spellings), strings.Join(GroupNames(), ", "))
+	return 0, fmt.Errorf("unknown group %q%s (choices: %s)", truncate(name), didYouMean(name, spellings), strings.Join(GroupNames(), ", "))
 }
 
-// GroupsFor gives those of the policy's groups that work in a protocol version: hybrids are of TLS 1.3 only.
+// GroupsFor returns those of the policy's groups that work in a protocol version: hybrids are of TLS 1.3 only.
 func (p *Policy) GroupsFor(version uint16) []tls.CurveID {
 	return slices.Clone(groupsFor(version, p.groups))
 }
 
-// groupsFor gives those of ids that work in a protocol version.
+// groupsFor returns those of ids that work in a protocol version.
 func groupsFor(version uint16, ids []tls.CurveID) []tls.CurveID {
 	if version == tls.VersionTLS13 {
 		return ids

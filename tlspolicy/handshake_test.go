@@ -167,7 +167,7 @@ func TestGroupsAreThePolicy(t *testing.T) {
 }
 
 func TestClientCertificates(t *testing.T) {
-	stranger := mustIssueStranger(t)
+	unknown := mustIssueUnknown(t)
 	trusted := pki().pool()
 	for name, c := range map[string]struct {
 		server Server
@@ -178,10 +178,10 @@ func TestClientCertificates(t *testing.T) {
 		"not asked for":             {Server{}, []tls.Certificate{pki().client}, true, 0},
 		"given":                     {Server{ClientCAs: trusted}, []tls.Certificate{pki().client}, true, 1},
 		"not given":                 {Server{ClientCAs: trusted}, nil, true, 0},
-		"not valid":                 {Server{ClientCAs: trusted}, []tls.Certificate{stranger}, false, 0},
+		"not valid":                 {Server{ClientCAs: trusted}, []tls.Certificate{unknown}, false, 0},
 		"required, given":           {Server{ClientCAs: trusted, RequireClientCert: true}, []tls.Certificate{pki().client}, true, 1},
 		"required, not given":       {Server{ClientCAs: trusted, RequireClientCert: true}, nil, false, 0},
-		"required, not valid":       {Server{ClientCAs: trusted, RequireClientCert: true}, []tls.Certificate{stranger}, false, 0},
+		"required, not valid":       {Server{ClientCAs: trusted, RequireClientCert: true}, []tls.Certificate{unknown}, false, 0},
 		"required, no pool":         {Server{RequireClientCert: true}, []tls.Certificate{pki().client}, false, 0},
 		"server cert as a client's": {Server{ClientCAs: trusted}, []tls.Certificate{pki().ecdsa}, false, 0},
 	} {

@@ -15,7 +15,7 @@ const (
 	minECDSA = 256
 )
 
-// CheckKey tells whether a public key may be in a chain of certificates: RSA of 2048 bits or more, ECDSA on P-256 or a
+// CheckKey reports whether a public key may be in a chain of certificates: RSA of 2048 bits or more, ECDSA on P-256 or a
 // larger curve, or Ed25519.
 func CheckKey(public any) error {
 	if weak := weakKey(public); weak != "" {
@@ -42,7 +42,7 @@ func weakKey(public any) string {
 	return ""
 }
 
-// weakness tells why a verified chain is not good enough, by kind; "" if it is. The last of a chain is trusted as it is,
+// weakness returns why a verified chain is not good enough, by kind; "" if it is. The last of a chain is trusted as it is,
 // so its signature, which is its own, says nothing; its key says who may sign the others.
 func weakness(chain []*x509.Certificate) (Kind, string) {
 	for i, certificate := range chain {
@@ -56,7 +56,7 @@ func weakness(chain []*x509.Certificate) (Kind, string) {
 	return "", ""
 }
 
-// weakSignature tells whether signatures can be forged. crypto/x509 refuses them too, as if their signer were unknown.
+// weakSignature reports whether signatures can be forged. crypto/x509 refuses them too, as if their signer were unknown.
 func weakSignature(algorithm x509.SignatureAlgorithm) bool {
 	switch algorithm {
 	case x509.MD2WithRSA, x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1:
@@ -86,7 +86,7 @@ func (p *Policy) checkChains(chains [][]*x509.Certificate) error {
 	return &NotAllowed{Policy: p.name, Kind: kind, Found: found}
 }
 
-// strong gives the chains without weakness, which are usually all.
+// strong returns the chains without weakness, which are usually all.
 func strong(chains [][]*x509.Certificate) [][]*x509.Certificate {
 	return slices.DeleteFunc(slices.Clone(chains), func(chain []*x509.Certificate) bool {
 		kind, _ := weakness(chain)

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// KindOf tells in words of a fixed set why a handshake failed, for metrics and records; "" if the error is not one of TLS,
+// KindOf returns, in words of a fixed set, why a handshake failed, for metrics and records; "" if the error is not one of TLS,
 // such as a broken connection. A [*NotAllowed] has its own kind.
 func KindOf(err error) Kind {
 	var notAllowed *NotAllowed
@@ -33,7 +33,7 @@ func KindOf(err error) Kind {
 	return ""
 }
 
-// kindOfUnverified tells why crypto/x509 found no chain. It says of a signature with SHA-1 that its signer is unknown.
+// kindOfUnverified returns why crypto/x509 found no chain. It says of a signature with SHA-1 that its signer is unknown.
 func kindOfUnverified(e *tls.CertificateVerificationError) Kind {
 	var name x509.HostnameError
 	var invalid x509.CertificateInvalidError

@@ -27,7 +27,7 @@ func TestKindOfUpstreams(t *testing.T) {
 	ca := pki().ca
 	past := time.Now().Add(-time.Hour)
 	expired := must(ca.Issue(testpki.Leaf{Server: true, Names: []string{"tollgate.test"}, NotBefore: past.Add(-time.Hour), NotAfter: past}))
-	stranger := must(must(testpki.New()).Server("tollgate.test"))
+	unknown := must(must(testpki.New()).Server("tollgate.test"))
 	wrongUse := must(ca.Issue(testpki.Leaf{Names: []string{"tollgate.test"}}))
 	other := must(ca.Server("other.test"))
 	small, sha1 := oddChain(t, elliptic.P224(), x509.ECDSAWithSHA256), oddChain(t, elliptic.P256(), x509.ECDSAWithSHA1)
@@ -41,7 +41,7 @@ func TestKindOfUpstreams(t *testing.T) {
 		roots  *x509.CertPool
 		want   Kind
 	}{
-		"authority":   {serving(stranger), nil, KindAuthority},
+		"authority":   {serving(unknown), nil, KindAuthority},
 		"name":        {serving(other), nil, KindName},
 		"expired":     {serving(expired), nil, KindExpired},
 		"not for TLS": {serving(wrongUse), nil, KindInvalid},

@@ -9,11 +9,11 @@ import (
 	"tollgate/internal/nearest"
 )
 
-// maxName bounds what error texts and records repeat of a name that somebody else chose.
+// maxName bounds what error texts and records repeat of a name that a peer or a file chose.
 const maxName = 80
 
-// clip makes foreign text short and printable.
-func clip(text string) string {
+// truncate makes foreign text short and printable.
+func truncate(text string) string {
 	if len(text) > maxName {
 		cut := maxName
 		for cut > 0 && !utf8.RuneStart(text[cut]) {
@@ -29,7 +29,7 @@ func clip(text string) string {
 	}, text)
 }
 
-// didYouMean gives `, did you mean "x"?` for the nearest of the candidates, or nothing if none is near.
+// didYouMean returns `, did you mean "x"?` for the nearest of the candidates, or nothing if none is near.
 func didYouMean(word string, candidates []string) string {
 	if len(word) > maxName {
 		return ""

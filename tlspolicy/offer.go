@@ -24,7 +24,7 @@ type Offer struct {
 	ServerName string   `json:"server_name,omitempty"`
 }
 
-// OfferOf describes a ClientHello. A nil one, of a peer that sent none, gives the zero Offer.
+// OfferOf describes a ClientHello. A nil one, of a peer that sent none, leads to the zero Offer.
 func OfferOf(h *tls.ClientHelloInfo) Offer {
 	if h == nil {
 		return Offer{}
@@ -33,7 +33,7 @@ func OfferOf(h *tls.ClientHelloInfo) Offer {
 		Versions:   describe(h.SupportedVersions, maxOfferedVersions, tls.VersionName),
 		Suites:     describe(h.CipherSuites, maxOfferedSuites, suiteName),
 		Groups:     describe(h.SupportedCurves, maxOfferedGroups, GroupName),
-		ServerName: clip(h.ServerName),
+		ServerName: truncate(h.ServerName),
 	}
 }
 
@@ -60,7 +60,7 @@ func fromOffered(choose func(*tls.ClientHelloInfo) (*tls.Certificate, error)) fu
 	return func(h *tls.ClientHelloInfo) (*tls.Certificate, error) { return choose(asOffered(h)) }
 }
 
-// String gives the offer on one line.
+// String returns the offer on one line.
 func (o Offer) String() string {
 	if len(o.Versions)+len(o.Suites)+len(o.Groups) == 0 {
 		return "no TLS offer was read"
@@ -87,7 +87,7 @@ func describe[T any](values []T, limit int, name func(T) string) []string {
 	return names
 }
 
-// suiteName knows the whitelist as well as the suites of crypto/tls.
+// suiteName returns the name of a suite by the whitelist or crypto/tls, or else its number ("0x00FF").
 func suiteName(code uint16) string {
 	if name, ok := namesOfSuites()[code]; ok {
 		return name
@@ -95,7 +95,7 @@ func suiteName(code uint16) string {
 	return fmt.Sprintf("0x%04X", code)
 }
 
-// namesOfSuites are looked up for each suite of each handshake; crypto/tls makes its lists anew for each question.
+// namesOfSuites are looked up for each suite of each handshake; crypto/tls makes new lists for each question.
 var namesOfSuites = sync.OnceValue(func() map[uint16]string {
 	names := map[uint16]string{}
 	for _, s := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {

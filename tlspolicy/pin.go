@@ -14,7 +14,7 @@ import (
 // same key has the same pin.
 type Pin [sha256.Size]byte
 
-// PinOf gives the pin of a certificate's key.
+// PinOf returns the pin of a certificate's key.
 func PinOf(c *x509.Certificate) Pin { return sha256.Sum256(c.RawSubjectPublicKeyInfo) }
 
 // String returns the pin in base64, without the prefix that it has in a configuration.

@@ -61,10 +61,10 @@ func FuzzPin(f *testing.F) {
 // TestPins: the handshake ends before a byte is sent unless a key of the verified chain is pinned, on resumption as well.
 func TestPins(t *testing.T) {
 	leaf, ca := PinOf(pki().ecdsa.Leaf), PinOf(pki().ca.Certificate())
-	stranger := testpki.Must(testpki.New())
-	backup, foreign := Pin(sha256.Sum256(nil)), PinOf(stranger.Certificate())
+	unknown := testpki.Must(testpki.New())
+	backup, foreign := Pin(sha256.Sum256(nil)), PinOf(unknown.Certificate())
 	withForeign := pki().ecdsa
-	withForeign.Certificate = append(withForeign.Certificate[:1:1], stranger.Certificate().Raw)
+	withForeign.Certificate = append(withForeign.Certificate[:1:1], unknown.Certificate().Raw)
 	for name, c := range map[string]struct {
 		pins []Pin
 		ok   bool
@@ -118,7 +118,7 @@ func TestPinsOfResumed(t *testing.T) {
 	}
 }
 
-// TestClientCertificateOfNow: what GetClientCertificate gives is shown at each full handshake.
+// TestClientCertificateOfNow: what GetClientCertificate returns is shown at each full handshake.
 func TestClientCertificateOfNow(t *testing.T) {
 	first, second := pki().client, testpki.Must(pki().ca.Client("other"))
 	shown := &first

@@ -83,7 +83,7 @@ func builtIn(codes []uint16) []uint16 {
 	})
 }
 
-// conflict tells why two uses cannot be served by one process, if so.
+// conflict returns why two uses cannot be served by one process, if so.
 func conflict(a, b Use) error {
 	beyondA, beyondB := firstBeyond(b, a), firstBeyond(a, b)
 	var why string
@@ -106,7 +106,7 @@ func tooMany(client, other Use, code uint16) string {
 	return fmt.Sprintf("%s needs %s, which would then also be offered to %s", other.Where, tls.CipherSuiteName(code), client.Where)
 }
 
-// firstBeyond gives a TLS 1.3 suite that a has beyond b, or 0.
+// firstBeyond returns a TLS 1.3 suite that a has beyond b, or 0.
 func firstBeyond(a, b Use) uint16 {
 	for _, code := range a.Policy.offered(tls.VersionTLS13) {
 		if !slices.Contains(b.Policy.offered(tls.VersionTLS13), code) {

@@ -139,7 +139,7 @@ func TestSelfTestFindsFaults(t *testing.T) {
 	}
 }
 
-// TestRefusalIsClean: a peer without an allowed suite of TLS 1.3 is told handshake_failure, although the process has
+// TestRefusalIsClean: a peer without an allowed suite of TLS 1.3 gets handshake_failure, although the process has
 // suites for it.
 func TestRefusalIsClean(t *testing.T) {
 	server := only13(t, aes256Code).testServer()

@@ -22,12 +22,12 @@ type Policy struct {
 // Names lists the policies that [Named] knows.
 func Names() []string { return []string{"huawei", "huawei-high"} }
 
-// Named gives one of the built-in policies. The error for any other name lists them.
+// Named returns one of the built-in policies. The error for any other name lists them.
 func Named(name string) (*Policy, error) {
 	if i := slices.Index(Names(), name); i >= 0 {
 		return All()[i], nil
 	}
-	return nil, fmt.Errorf("unknown TLS policy %q%s (choices: %s)", clip(name), didYouMean(name, Names()), strings.Join(Names(), ", "))
+	return nil, fmt.Errorf("unknown TLS policy %q%s (choices: %s)", truncate(name), didYouMean(name, Names()), strings.Join(Names(), ", "))
 }
 
 // All returns the built-in policies, in the order of [Names].
@@ -69,16 +69,16 @@ func versionIndex(version uint16) int {
 // Name is the policy's name, for messages and records.
 func (p *Policy) Name() string { return p.name }
 
-// Versions gives the allowed protocol versions, lowest first.
+// Versions returns the allowed protocol versions, lowest first.
 func (p *Policy) Versions() []uint16 { return slices.Clone(p.versions) }
 
-// Suites gives the allowed suites in the whitelist's order, also those that are not offered.
+// Suites returns the allowed suites in the whitelist's order, also those that are not offered.
 func (p *Policy) Suites() []Suite { return slices.Clone(p.suites) }
 
-// Groups gives the allowed key-exchange groups, the preferred ones first.
+// Groups returns the allowed key-exchange groups, the preferred ones first.
 func (p *Policy) Groups() []tls.CurveID { return slices.Clone(p.groups) }
 
-// HTTP2 tells whether HTTP/2 can be served under the policy: RFC 9113 section 9.2.2 requires one of two suites of
+// HTTP2 reports whether HTTP/2 can be served under the policy: RFC 9113 section 9.2.2 requires one of two suites of
 // TLS 1.2, and net/http checks for them; TLS 1.3 alone will do as well.
 func (p *Policy) HTTP2() bool {
 	if !p.allowsVersion(tls.VersionTLS12) {
@@ -91,5 +91,5 @@ func (p *Policy) HTTP2() bool {
 
 func (p *Policy) allowsVersion(version uint16) bool { return slices.Contains(p.versions, version) }
 
-// offered gives the suites of a version that are allowed and that crypto/tls can speak. The caller must not change it.
+// offered returns the suites of a version that are allowed and that crypto/tls can speak. The caller must not change it.
 func (p *Policy) offered(version uint16) []uint16 { return p.codes[versionIndex(version)] }

@@ -124,7 +124,7 @@ func (p *Policy) proveClient() error {
 	return nil
 }
 
-// subsets gives every non-empty part of list, in list's order.
+// subsets returns every non-empty part of list, in list's order.
 func subsets(list []uint16) [][]uint16 {
 	var all [][]uint16
 	for mask := 1; mask < 1<<len(list); mask++ {
@@ -139,12 +139,12 @@ func subsets(list []uint16) [][]uint16 {
 	return all
 }
 
-// captureHello gives the record with the ClientHello that a client sends under config.
+// captureHello returns the record with the ClientHello that a client sends under config.
 func captureHello(config *tls.Config) ([]byte, error) {
 	return firstRecord(func(c net.Conn) *tls.Conn { return tls.Client(c, config) }, nil)
 }
 
-// answer sends a record with a ClientHello to a server under config, and gives the suite that the server chose, or 0
+// answer sends a record with a ClientHello to a server under config, and returns the suite that the server chose, or 0
 // if it refused with the alert handshake_failure.
 func answer(config *tls.Config, hello []byte) (uint16, error) {
 	record, err := firstRecord(func(c net.Conn) *tls.Conn { return tls.Server(c, config) }, hello)
@@ -154,7 +154,7 @@ func answer(config *tls.Config, hello []byte) (uint16, error) {
 	return chosenSuite(record)
 }
 
-// firstRecord has crypto/tls shake hands over a pipe, sends it a hello unless that is nil, and returns the first record that comes.
+// firstRecord makes crypto/tls shake hands over a pipe, sends it a hello unless that is nil, and returns the first record that comes.
 func firstRecord(side func(net.Conn) *tls.Conn, hello []byte) (record []byte, err error) {
 	ours, theirs := net.Pipe()
 	deadline := time.Now().Add(selfTestTimeout)
@@ -178,7 +178,7 @@ func firstRecord(side func(net.Conn) *tls.Conn, hello []byte) (record []byte, er
 	return record, err
 }
 
-// selfTestCertificate makes a certificate that nobody verifies: the exchanges end before.
+// selfTestCertificate makes a certificate that is not verified: the exchanges end before.
 func selfTestCertificate() (*tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -17,13 +17,13 @@ var statement = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("statement").Parse(statementText))
 })
 
-// statementRow is one suite of the whitelist, with what becomes of it under each named policy.
+// statementRow is one suite of the whitelist, with its status under each named policy.
 type statementRow struct {
 	Suite
 	Statuses []string
 }
 
-// WriteStatement writes the compliance statement in Markdown: each row of the whitelist with what becomes of it under the
+// WriteStatement writes the compliance statement in Markdown: each row of the whitelist with its status under the
 // named policies. It speaks of this build of the program, outside FIPS 140 mode.
 func WriteStatement(w io.Writer) error {
 	policies := All()
@@ -48,7 +48,7 @@ func statementRows(policies []*Policy) []statementRow {
 // Number is the protocol version as the table prints it.
 func (r statementRow) Number() string { return versionNumber(r.Version) }
 
-// stated tells first what the policy says and then what Go can do: a suite that nobody could speak is not refused.
+// stated says first what the policy says and then what Go can do: a suite that neither end could speak is not refused.
 func (p *Policy) stated(s Suite) string {
 	switch p.status(s) {
 	case StatusOffered:

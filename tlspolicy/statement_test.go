@@ -19,7 +19,7 @@ func TestStatementIsInTheDocs(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(have, made.Bytes()) {
-		t.Errorf("%s is not what the program states; make it anew: go run ./cmd/proxy tls statement > docs/tls-compliance.md", file)
+		t.Errorf("%s is not what the program states; remake it: go run ./cmd/proxy tls statement > docs/tls-compliance.md", file)
 	}
 	for _, s := range Whitelist() {
 		if strings.Count(made.String(), "| "+s.Name+" |") != 1 {

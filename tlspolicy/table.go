@@ -9,7 +9,7 @@ import (
 	"text/tabwriter"
 )
 
-// Status tells what a policy makes of a suite.
+// Status is what a policy makes of a suite.
 type Status string
 
 // The statuses.
@@ -25,7 +25,7 @@ type Row struct {
 	Status Status `json:"status"`
 }
 
-// Rows gives every suite of the whitelist, in its order.
+// Rows returns every suite of the whitelist, in its order.
 func (p *Policy) Rows() []Row {
 	var rows []Row
 	for _, s := range whitelist() {

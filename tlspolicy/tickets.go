@@ -8,7 +8,7 @@ import (
 )
 
 // tickets seals and opens the sessions of one listener configuration, with a key for each hour: new tickets get the key
-// of the hour, those of the hour before are still opened. crypto/tls by itself keeps each key for a week, and whoever gets
+// of the hour, those of the hour before are still opened. crypto/tls by itself keeps each key for a week, and one who gets
 // a key can read the TLS 1.2 connections of all sessions under it.
 //
 // It stands behind WrapSession and UnwrapSession, since keys that are set on a configuration stay forever as they were in
@@ -42,7 +42,7 @@ func (t *tickets) open(ticket []byte, cs tls.ConnectionState) (*tls.SessionState
 	return nil, nil
 }
 
-// keys gives the keys that count now. They are changed here, by the first handshake that needs them, and by the clock on
+// keys returns the keys that count now. They are changed here, by the first handshake that needs them, and by the clock on
 // the wall: the other one stands still while the machine is suspended. Set back it ends every ticket.
 func (t *tickets) keys() []*tls.Config {
 	t.mu.Lock()
@@ -59,7 +59,7 @@ func (t *tickets) keys() []*tls.Config {
 	return t.kept
 }
 
-// newTicketKey gives a configuration that only holds a key: crypto/tls seals and opens with nothing else.
+// newTicketKey returns a configuration that only holds a key: crypto/tls seals and opens with nothing else.
 func newTicketKey() *tls.Config {
 	var key [32]byte
 	_, _ = rand.Read(key[:]) // never fails: crypto/rand would end the process

@@ -92,7 +92,7 @@ func TestTicketsOfOldSecretsEnd(t *testing.T) {
 	}
 }
 
-// TestTicketsOfACopy: whoever copies a configuration, before or after its first handshake, has keys that change.
+// TestTicketsOfACopy: a copy of a configuration, made before or after its first handshake, has keys that change.
 func TestTicketsOfACopy(t *testing.T) {
 	for _, version := range bothVersions() {
 		server, clock := ticketListener(t)
@@ -118,7 +118,7 @@ func TestTicketsOfAnotherConfiguration(t *testing.T) {
 	}
 }
 
-// TestTicketsAtOnce: whoever is the first of an hour, all get tickets of the same key, so all resume in the next hour.
+// TestTicketsAtOnce: whichever is the first of an hour, all get tickets of the same key, so all resume in the next hour.
 func TestTicketsAtOnce(t *testing.T) {
 	server, clock := ticketListener(t)
 	var clients []*tls.Config

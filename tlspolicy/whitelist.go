@@ -42,7 +42,7 @@ var whitelist = sync.OnceValue(func() []Suite {
 	return suites
 })
 
-// Whitelist gives the published whitelist in its order: TLS 1.2 first, then TLS 1.3.
+// Whitelist returns the published whitelist in its order: TLS 1.2 first, then TLS 1.3.
 func Whitelist() []Suite { return slices.Clone(whitelist()) }
 
 func parseWhitelist(text string) ([]Suite, error) {
@@ -88,7 +88,7 @@ func parseSuite(row []string) (Suite, error) {
 	return suite, nil
 }
 
-// implemented tells whether crypto/tls can speak a suite in this process. In FIPS 140 mode it leaves out ChaCha20
+// implemented reports whether crypto/tls can speak a suite in this process. In FIPS 140 mode it leaves out ChaCha20
 // (crypto/tls/defaults_fips140.go).
 func implemented(s Suite) bool {
 	if fips140.Enabled() && strings.Contains(s.Name, "CHACHA20") {
@@ -123,7 +123,7 @@ func parseVersion(text string) (uint16, error) {
 	case "1.3":
 		return tls.VersionTLS13, nil
 	}
-	return 0, fmt.Errorf("unknown TLS version %q (choices: 1.2, 1.3)", clip(text))
+	return 0, fmt.Errorf("unknown TLS version %q (choices: 1.2, 1.3)", truncate(text))
 }
 
 // versionNumber is the inverse of parseVersion.

@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// The self-test reads and writes the few bytes of the TLS wire format that it needs, since a Go client cannot be told
-// which TLS 1.3 suites to offer.
+// The self-test reads and writes the few bytes of the TLS wire format that it needs, since a Go client has no setting for
+// the TLS 1.3 suites that it offers.
 //
 //	record       type (1), version (2), length (2), then the fragment         RFC 8446 section 5.1
 //	handshake    type (1), length (3), then the message                       RFC 8446 section 4
@@ -48,7 +48,7 @@ func readRecord(r io.Reader) ([]byte, error) {
 	return record, nil
 }
 
-// suitesAt gives the offset in a record of what follows the session id of a hello of the given type.
+// suitesAt returns the offset in a record of what follows the session id of a hello of the given type.
 func suitesAt(record []byte, helloType byte) (int, error) {
 	at := recordHeader + handshakeHeader + fixedHello
 	if len(record) <= at || record[0] != typeHandshake || record[recordHeader] != helloType {
@@ -77,7 +77,7 @@ func suitesOf(record []byte) (suites []uint16, at int, err error) {
 	return suites, at, nil
 }
 
-// withSuites gives a copy of a record with a ClientHello that offers other suites.
+// withSuites returns a copy of a record with a ClientHello that offers other suites.
 func withSuites(record []byte, suites []uint16) ([]byte, error) {
 	old, at, err := suitesOf(record)
 	if err != nil {

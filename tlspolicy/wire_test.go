@@ -26,7 +26,7 @@ func TestWithSuites(t *testing.T) {
 			t.Fatal(err)
 		}
 		if back, err := withSuites(changed, original); err != nil || !bytes.Equal(back, record) {
-			t.Errorf("changing back gives another record (%v)", err)
+			t.Errorf("changing back makes another record (%v)", err)
 		}
 	}
 }

@@ -15,8 +15,8 @@ import (
 // usualFields is how many header fields most answers have at most.
 const usualFields = 12
 
-// answer is a response with all that is needed to read its body. It lies in the request.
-type answer struct {
+// openResponse is a response with all that is needed to read its body. It lies in the request.
+type openResponse struct {
 	Response
 	conn     *conn
 	ctx      context.Context
@@ -28,9 +28,9 @@ type answer struct {
 }
 
 // receive reads the header of the answer to a request; interim ones (1xx) before it are skipped.
-func (c *conn) receive(r *Request) (*answer, error) {
+func (c *conn) receive(r *Request) (*openResponse, error) {
 	a := &r.answer
-	*a = answer{conn: c, ctx: c.ctx}
+	*a = openResponse{conn: c, ctx: c.ctx}
 	head := http1.ResponseHead{Fields: a.room[:0]}
 	if err := c.reader.ReadResponseHead(&head, r.Method); err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func closes(fields http1.Fields) bool {
 }
 
 // begin hands the answer to the call. Without a body the exchange is over.
-func (a *answer) begin() {
+func (a *openResponse) begin() {
 	if a.body.Ended() {
 		a.Body = http.NoBody
 		a.conn.finish(a.reusable)
@@ -79,7 +79,7 @@ func (a *answer) begin() {
 }
 
 // Read reads on in the body. Its end ends the exchange.
-func (a *answer) Read(p []byte) (int, error) {
+func (a *openResponse) Read(p []byte) (int, error) {
 	if a.ended {
 		return 0, a.err
 	}
@@ -92,15 +92,15 @@ func (a *answer) Read(p []byte) (int, error) {
 
 var errClosed = errors.New("read on a closed answer")
 
-// Close gives up on what was not read yet.
-func (a *answer) Close() error {
+// Close discards what was not read yet.
+func (a *openResponse) Close() error {
 	if !a.ended {
 		a.end(errClosed)
 	}
 	return nil
 }
 
-func (a *answer) end(err error) {
+func (a *openResponse) end(err error) {
 	if a.err = err; err != io.EOF {
 		a.err = causeOf(a.ctx, err)
 	}
@@ -111,7 +111,7 @@ func (a *answer) end(err error) {
 // Distrust closes the connection that an answer came on, since the answer belongs to another request: what comes next on it
 // does as well. If it carries another call by now, that one ends without an answer.
 func Distrust(response *Response) {
-	if a, ok := response.Body.(*answer); ok {
+	if a, ok := response.Body.(*openResponse); ok {
 		_ = a.conn.raw.Close()
 	}
 }

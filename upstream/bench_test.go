@@ -13,7 +13,7 @@ import (
 	"tollgate/internal/testpki"
 )
 
-// usualAnswer is one as the provider gives it.
+// usualAnswer is one as the provider sends it.
 const usualAnswer = "HTTP/1.1 200 OK\r\nDate: Mon, 30 Nov 2026 10:00:00 GMT\r\nContent-Type: application/json\r\nContent-Length: 25\r\n" +
 	"Connection: keep-alive\r\nServer: CloudWAF\r\nX-Request-Id: 8d2f7b0c51a34f1e9d5b2c7a6e4f3b10\r\n\r\n{\"order_ids\":[\"CS-1001\"]}"
 

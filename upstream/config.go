@@ -22,7 +22,7 @@ type Config struct {
 	// Whether calls are signed with a credential. Default: true with a catalog, else false. An unsigned upstream is on
 	// this machine and has declared endpoints only.
 	Sign *bool `yaml:"sign"`
-	// `Host` names under which this upstream is reached on its listeners. They tell upstreams with equal paths apart,
+	// `Host` names under which this upstream is reached on its listeners. They distinguish upstreams with equal paths,
 	// and are accepted by every listener that serves the upstream.
 	Hosts []setting.Host `yaml:"hosts"`
 	// How long a call may take, from sending to the last byte of the answer.

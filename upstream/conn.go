@@ -52,7 +52,7 @@ var answerLimits = http1.Limits{Line: 8 << 10, Head: 256 << 10, Fields: 1000}
 // begin prepares an exchange.
 func (c *conn) begin(ctx context.Context, deadline, now time.Time) error {
 	c.begun, c.gate, c.writing, c.ctx = false, nil, nil, ctx
-	c.reader.Reset((*source)(c), answerLimits)
+	c.reader.Reset((*connReader)(c), answerLimits)
 	c.reader.Lend(buffers.Get().(*[bufferSize]byte)[:])
 	err := c.setDeadline(deadline, now)
 	c.pool.watches.enter(ctx, c) // may move the deadline into the past from now on
@@ -68,7 +68,7 @@ func (c *conn) begin(ctx context.Context, deadline, now time.Time) error {
 // latest is how late what is cut off by a deadline may be.
 const latest = time.Second
 
-// setDeadline has raw end reading and writing at a deadline, or a little later: by an eighth of the time that is left, and a second at most.
+// setDeadline makes raw end reading and writing at a deadline, or a little later: by an eighth of the time that is left, and a second at most.
 // So on a connection in steady use it is moved once a second, not for each call.
 func (c *conn) setDeadline(deadline, now time.Time) error {
 	if deadline.IsZero() {
@@ -189,11 +189,11 @@ func (c *conn) leaveGate() {
 	}
 }
 
-// source reads from a connection. It counts the records that TLS takes for that: a read that does not fill b has taken one for certain, and
+// connReader reads from a connection. It counts the records that TLS takes for that: a read that does not fill b has taken one for certain, and
 // left nothing of it.
-type source conn
+type connReader conn
 
-func (s *source) Read(b []byte) (int, error) {
+func (s *connReader) Read(b []byte) (int, error) {
 	n, err := s.stream.Read(b)
 	if n > 0 {
 		s.taken++

@@ -61,7 +61,7 @@ func say(c net.Conn, text string) { _, _ = io.WriteString(c, text) }
 
 const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
-// answering gives the same bytes for each request.
+// answering returns the same bytes for each request.
 func answering(text string) script {
 	return func(c net.Conn, r *bufio.Reader) {
 		for take(r) {
@@ -120,9 +120,9 @@ func TestSurplusIsNoAnswer(t *testing.T) {
 	}
 }
 
-// TestSecondAnswerIsNobodys: calls that wait for the only connection get it in the moment in which it is free, when the
+// TestSecondAnswerIsNoCalls: calls that wait for the only connection get it in the moment in which it is free, when the
 // upstream's second answer to the call before may be on its way.
-func TestSecondAnswerIsNobodys(t *testing.T) {
+func TestSecondAnswerIsNoCalls(t *testing.T) {
 	target, _ := origin(t, func(c net.Conn, r *bufio.Reader) {
 		for request, err := http.ReadRequest(r); err == nil; request, err = http.ReadRequest(r) {
 			answer := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(request.URL.Path), request.URL.Path)
@@ -191,7 +191,7 @@ func TestClosedWhileIdle(t *testing.T) {
 	}
 }
 
-// TestAnswerBeforeTheBody: who answers without reading a large body, and goes on holding the connection, is heard.
+// TestAnswerBeforeTheBody: the answer of one that does not read a large body, and goes on holding the connection, is read.
 func TestAnswerBeforeTheBody(t *testing.T) {
 	over := make(chan struct{})
 	target, _ := origin(t, func(c net.Conn, r *bufio.Reader) {
@@ -260,7 +260,7 @@ func TestCutAnswers(t *testing.T) {
 	}
 }
 
-// TestWaitsForAConnection: no more connections than MaxConns; who waits for one gives up with its context, and nothing
+// TestWaitsForAConnection: no more connections than MaxConns; a call that waits for one stops with its context, and nothing
 // was sent.
 func TestWaitsForAConnection(t *testing.T) {
 	arrived, release := make(chan struct{}, 2), make(chan struct{})
@@ -319,7 +319,7 @@ func TestPlacesComeBack(t *testing.T) {
 				_, err = io.ReadAll(response.Body)
 			}
 			if !errors.Is(err, context.Canceled) {
-				t.Errorf("the end of the context gives %v", err)
+				t.Errorf("at the end of the context: %v", err)
 			}
 		},
 		"bad request": func() {

@@ -14,7 +14,7 @@ import (
 )
 
 // TestHalfARecordIsNoAnswer: the beginning of a record that came together with an answer is seen before the next call,
-// though TLS gives nothing of it until the rest is there.
+// though TLS passes on nothing of it until the rest is there.
 func TestHalfARecordIsNoAnswer(t *testing.T) {
 	ca := testpki.Must(testpki.New())
 	for _, part := range []int{1, 5, 30} {

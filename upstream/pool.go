@@ -124,7 +124,7 @@ func (p *pool) rested(now time.Time) int {
 
 // put takes back a connection that is in order after its call.
 func (p *pool) put(c *conn) {
-	if !p.keep(c) {
+	if !p.putIdle(c) {
 		c.close()
 		p.drop()
 		return
@@ -132,7 +132,7 @@ func (p *pool) put(c *conn) {
 	<-p.slots
 }
 
-func (p *pool) keep(c *conn) bool {
+func (p *pool) putIdle(c *conn) bool {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	now := p.now()

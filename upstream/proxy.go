@@ -28,7 +28,7 @@ func (p *Proxy) UnmarshalText(b []byte) error {
 	case err != nil || u.Scheme != "http" || u.Host == "":
 		return errors.New(`want "http://host:port"`)
 	case u.User != nil:
-		return errors.New("a proxy's url takes no user name or password: give them by proxy_auth")
+		return errors.New("a proxy's url takes no user name or password: set them in proxy_auth")
 	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.ForceQuery || strings.Contains(string(b), "#"):
 		return errors.New("a proxy's url has neither path nor query")
 	}

@@ -115,13 +115,13 @@ func TestProxyCannotBeTheUpstream(t *testing.T) {
 	for name, certificate := range map[string]tls.Certificate{
 		"of another authority": testpki.Must(other.Server("upstream.test")), "of another name": testpki.Must(ca.Server("proxy.test")),
 	} {
-		var heard bytes.Buffer
+		var received bytes.Buffer
 		done := make(chan struct{})
 		address, _ := origin(t, func(c net.Conn, r *bufio.Reader) {
 			defer close(done)
 			if take(r) {
 				say(c, "HTTP/1.1 200 OK\r\n\r\n")
-				_, _ = io.Copy(&heard, tls.Server(c, &tls.Config{Certificates: []tls.Certificate{certificate}}))
+				_, _ = io.Copy(&received, tls.Server(c, &tls.Config{Certificates: []tls.Certificate{certificate}}))
 			}
 		})
 		transport := New(throughProxy(t, "upstream.test", address), clientConfig(ca))
@@ -131,8 +131,8 @@ func TestProxyCannotBeTheUpstream(t *testing.T) {
 			t.Errorf("a certificate %s: %v", name, err)
 		}
 		transport.Close()
-		if <-done; heard.Len() > 0 {
-			t.Errorf("a certificate %s: the proxy heard %q", name, heard.Bytes())
+		if <-done; received.Len() > 0 {
+			t.Errorf("a certificate %s: the proxy received %q", name, received.Bytes())
 		}
 	}
 }

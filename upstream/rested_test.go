@@ -142,7 +142,7 @@ type boundedConn struct {
 
 func (c *boundedConn) Close() error {
 	for range 100 {
-		runtime.Gosched() // lets others run who may believe that it is closed
+		runtime.Gosched() // lets others run that may regard it as closed
 	}
 	err := c.TCPConn.Close()
 	c.once.Do(func() { c.b.add(-1) })

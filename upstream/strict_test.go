@@ -16,8 +16,8 @@ const (
 	chunks = "Transfer-Encoding: chunked\r\n"
 )
 
-// TestStrictAnswers: an answer has one reading or none. Those marked as repaired are read by net/http, and so by many a client: whoever sends
-// them can have it that two readers on the way see different answers. All of them came after the request was sent.
+// TestStrictAnswers: an answer has one reading or none. Those marked as repaired are read by net/http, and so by many a client: a peer that
+// sends them can have two readers on the way see different answers. All of them came after the request was sent.
 func TestStrictAnswers(t *testing.T) {
 	for name, test := range map[string]struct {
 		answer   string

@@ -14,7 +14,7 @@ import (
 	"tollgate/internal/testpki"
 )
 
-// holding is the server's end of a TLS connection that sends when it is told to, so that several records go out together.
+// holding is the server's end of a TLS connection that sends when the test says so, so that several records go out together.
 type holding struct {
 	*tls.Conn
 	raw *heldConn
@@ -125,7 +125,7 @@ func TestAnswerBeforeTheBodyUnderTLS(t *testing.T) {
 }
 
 // TestAnswerWithoutReadingUnderTLS: a body that is written before the answer is looked for fits the two systems, so that a far end that
-// answers and reads nothing more is heard.
+// answers and reads nothing more is read.
 func TestAnswerWithoutReadingUnderTLS(t *testing.T) {
 	ca := testpki.Must(testpki.New())
 	over := make(chan struct{})

@@ -65,10 +65,10 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Err.Error() }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Timeout tells whether a deadline ended the call.
+// Timeout reports whether a deadline ended the call.
 func (e *Error) Timeout() bool {
 	var timeout interface{ Timeout() bool }
 	return errors.Is(e.Err, context.DeadlineExceeded) || errors.As(e.Err, &timeout) && timeout.Timeout()
@@ -99,7 +99,7 @@ type Request struct {
 	Rested bool
 	Gate   Gate // nil: the request is sent
 
-	answer answer
+	answer openResponse
 }
 
 // Gate is asked right before the first byte of a request is written.
@@ -117,7 +117,7 @@ type Response struct {
 	Header        http1.Fields
 	ContentLength int64 // as announced; -1: not known
 	Chunked       bool
-	EndsByClose   bool          // the body ends with the connection, which cannot be told from a cut
+	EndsByClose   bool          // the body ends with the connection, which cannot be distinguished from a cut
 	Body          io.ReadCloser // must be read to its end or closed
 	TLS           *tls.ConnectionState
 }

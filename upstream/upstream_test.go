@@ -152,7 +152,7 @@ func TestEmptyBodiesAreFramedRight(t *testing.T) {
 	}
 }
 
-func TestNothingSentWhenNobodyListens(t *testing.T) {
+func TestNothingSentWithoutAListener(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// countedContext counts who wants to hear of its end.
+// countedContext counts the waits for its end.
 type countedContext struct {
 	context.Context
 	done                chan struct{}
@@ -56,7 +56,7 @@ func TestOneRegistrationForAllCalls(t *testing.T) {
 	}
 }
 
-// TestWatchesEnd: contexts of single calls leave nothing behind but the latest, whatever becomes of the call.
+// TestWatchesEnd: contexts of single calls leave nothing behind but the latest, whatever the call's outcome.
 func TestWatchesEnd(t *testing.T) {
 	target, _ := origin(t, answering(ok))
 	transport := transportTo(t, target, nil)

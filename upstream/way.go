@@ -23,10 +23,10 @@ type way struct {
 // Option is something that a transport has besides its configuration.
 type Option func(*way)
 
-// WithProxyLogin has login called for each connection through the proxy. It returns "user:password".
+// WithProxyLogin calls login for each connection through the proxy. It returns "user:password".
 func WithProxyLogin(login func() secret.String) Option { return func(w *way) { w.login = login } }
 
-// OnPrivate has f called with the first address connected to that is neither public nor of this machine.
+// OnPrivate calls f with the first address connected to that is neither public nor of this machine.
 func OnPrivate(f func(netip.Addr)) Option { return func(w *way) { w.private = f } }
 
 // connect opens a connection to the upstream, through its proxy if it has one.

@@ -35,6 +35,9 @@ func (s Scan) Calls(ctx context.Context, f *Filter, yield func(*Call) error) err
 	return scan(ctx, f, s, yield)
 }
 
+// Seeing returns a source like s that calls seen with the seq of each record that it reads.
+func (s Scan) Seeing(seen func(seq uint64)) Source { return seeing{s, seen} }
+
 // Pager returns a [Pager] that reads the whole log for each page, and holds no more calls than the page has besides those that are open.
 func (s Scan) Pager(log string) Pager { return scanPager{log, s} }
 
@@ -63,6 +66,9 @@ var _ Source = Files{}
 func (s Files) Calls(ctx context.Context, f *Filter, yield func(*Call) error) error {
 	return scan(ctx, f, s, yield)
 }
+
+// Seeing returns a source as that of [Scan].
+func (s Files) Seeing(seen func(seq uint64)) Source { return seeing{s, seen} }
 
 // Pager returns a [Pager] as that of [Scan].
 func (s Files) Pager(log string) Pager { return scanPager{log, s} }
@@ -113,6 +119,23 @@ func (s Files) lines() iter.Seq2[logfile.Line, error] {
 	}
 	first := segments[0].First
 	return logfile.Lines(s.FS, segments, first, logfile.Position{Segment: first})
+}
+
+// seeing is a log that says which records are read.
+type seeing struct {
+	logReader
+	seen func(seq uint64)
+}
+
+func (s seeing) Calls(ctx context.Context, f *Filter, yield func(*Call) error) error {
+	return scan(ctx, f, s, yield)
+}
+
+func (s seeing) read(fn func(*logfile.Record) error) error {
+	return s.logReader.read(func(r *logfile.Record) error {
+		s.seen(r.Seq)
+		return fn(r)
+	})
 }
 
 // scan joins the records of a log.

@@ -47,6 +47,9 @@ const (
 	Unknown   = "unknown"   // it may have acted: no answer, or one that does not say
 )
 
+// Outcomes lists the values of [Record.Outcome].
+func Outcomes() []string { return []string{Succeeded, Failed, Partial, NotSent, Unknown} }
+
 // Limited is what limits did to a call.
 type Limited struct {
 	// Limit is the one that refused the call, that it waited for, or against whose share it was counted; empty: none did.

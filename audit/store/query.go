@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"tollgate/audit/calls"
+	"tollgate/audit/logfile"
 )
 
 // query is a filter, made ready for the database.
@@ -264,6 +265,9 @@ func (q *query) walk(ctx context.Context, to direction, yield func(*calls.Call, 
 func (q *query) readAll(ctx context.Context, page []row, yield func(*calls.Call, *row) error) error {
 	for i := range page {
 		c, err := q.read(ctx, &page[i])
+		if err == nil && c.Lost != 0 {
+			err = q.checkUnended(ctx, []*logfile.Record{c.Intent}, page[i].intent, c.Lost-1)
+		}
 		if err == nil {
 			err = q.settle(ctx, c)
 		}

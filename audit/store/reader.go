@@ -134,24 +134,39 @@ func (r *reader) tail(ctx context.Context, end uint64, yield func(*calls.Call) e
 func (r *reader) openIntents(ctx context.Context) (open []*logfile.Record, err error) {
 	for _, at := range r.open {
 		intent, err := readKind(&r.lines, at, logfile.KindIntent)
-		if err == nil {
-			err = r.checkOpen(ctx, intent, at)
-		}
 		if err != nil {
 			return nil, err
 		}
 		open = append(open, intent)
 	}
-	return open, nil
+	if len(open) == 0 {
+		return nil, nil
+	}
+	return open, r.checkUnended(ctx, open, r.open[0], r.upTo.Seq)
 }
 
-// checkOpen reports an intent that is said to be open, but whose call ended: it is in calls, or its id leads to a call that is not there.
-func (r *reader) checkOpen(ctx context.Context, intent *logfile.Record, at logfile.Position) error {
-	ended, err := r.number(ctx, "SELECT count(*) FROM spans AS p CROSS JOIN ids AS i ON i.span = p.span AND i.key = ? LEFT JOIN calls ON calls.ord = i.ord"+
-		" WHERE p.span >= ? AND i.ord > ? AND (calls.ord IS NULL OR intent_segment = ? AND intent_offset = ?)",
-		hash48(callID, intent.Call), int64(intent.Seq>>spanShift), int64(intent.Seq), int64(at.Segment), at.Offset)
-	if err == nil && ended > 0 {
-		err = fmt.Errorf("%w: the call that began with record %d ended, and is said to be open", errMisfit, intent.Seq)
+// checkUnended reports one of some intents, in the order of the log, whose call ended up to a record. It reads the log from the first of them
+// on, whose line stands at a position: that calls are said to be open, or lost, is in no line, and those of a gateway are never open for long.
+func (r *reader) checkUnended(ctx context.Context, intents []*logfile.Record, at logfile.Position, last uint64) error {
+	began := map[string]uint64{}
+	for _, intent := range intents {
+		began[intent.Call] = intent.Seq
+	}
+	log := logfile.NewFollowerBehind(r.dir, intents[0].Seq, at)
+	defer log.Close() // opened for reading: nothing can be lost
+	log.Brief = true
+	err := log.Read(func(record *logfile.Record, _ []byte, _ logfile.Position) error {
+		if record.Seq > last {
+			return errEnd
+		}
+		seq, among := began[record.Call]
+		if record.Kind == logfile.KindStart || among && record.Seq > seq && record.Kind == logfile.KindOutcome {
+			return fmt.Errorf("%w: a call is said to be open that ended with record %d", errMisfit, record.Seq)
+		}
+		return ctx.Err()
+	})
+	if err == errEnd {
+		return nil
 	}
 	return err
 }

@@ -14,7 +14,7 @@ import (
 
 const maxBody = 12 << 20
 
-// signing signs calls in the last moment, when nobody changes their headers any more.
+// signing signs calls in the last moment, when their headers are not changed any more.
 type signing struct {
 	next      http.RoundTripper
 	target    *url.URL

@@ -79,7 +79,7 @@ func TestWriteFails(t *testing.T) {
 // TestOwner: what root makes is that of the owner of the directory.
 func TestOwner(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("only root can give files away")
+		t.Skip("only root can change the owner of files")
 	}
 	dir, key := t.TempDir(), New("app", 0)
 	if err := os.Chown(dir, 1234, 5678); err != nil {

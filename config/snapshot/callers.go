@@ -124,7 +124,7 @@ func byTerms(list json.RawMessage) map[string][]string {
 	return operations
 }
 
-// granted says which operations are among some and not among others, and returns how many they are.
+// granted describes which operations are among some and not among others, and returns how many they are.
 func (c *comparison) granted(at path, words string, some, others map[string][]string) (n int) {
 	for _, terms := range slices.Sorted(maps.Keys(some)) {
 		if more := without(some[terms], others[terms]); len(more) > 0 {

@@ -23,14 +23,14 @@ type Change struct {
 	Restart bool `json:"restart,omitempty"`
 }
 
-// Compare says how two configurations differ, sorted by where. It knows nothing of the contents of secrets.
+// Compare returns how two configurations differ, sorted by place. It does not know the contents of secrets.
 func Compare(before, after *config.Config) []Change {
 	c := comparison{}
 	c.compare(nil, Of(before, nil), Of(after, nil))
 	return c.changes
 }
 
-// CompareTexts says how two texts of plans differ, sorted by where. The keys in use are compared where both have them.
+// CompareTexts returns how two texts of plans differ, sorted by place. The keys in use are compared where both have them.
 func CompareTexts(before, after []byte) ([]Change, error) {
 	for _, text := range []*[]byte{&before, &after} {
 		if err := check(*text); err != nil {

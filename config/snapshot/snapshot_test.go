@@ -114,7 +114,7 @@ func TestText(t *testing.T) {
 	}
 }
 
-// TestSecretInThePlaceOfAPath: what somebody took for the secret itself is not shown.
+// TestSecretInThePlaceOfAPath: what stands there in place of a path, perhaps the secret itself, is not shown.
 func TestSecretInThePlaceOfAPath(t *testing.T) {
 	c := load(t, folder(t), base)
 	c.Credentials[0].SecretKey.File = "q3Zt0Kk8VwXyzabcDEF/ghi+123456789="

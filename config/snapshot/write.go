@@ -18,30 +18,30 @@ import (
 
 // writer writes values of the types that a configuration is made of.
 type writer struct {
-	text   []byte
-	dir    string // of relative paths of secrets
-	shapes map[reflect.Type]*shape
+	text    []byte
+	dir     string // of relative paths of secrets
+	layouts map[reflect.Type]*layout
 }
 
-// shape is what is known of a type.
-type shape struct {
+// layout is what is known of a type.
+type layout struct {
 	scalar bool               // one text in the file
 	fields []strictyaml.Field // of a section, sorted by key
 }
 
 func newWriter(dir string, size int) *writer {
-	return &writer{dir: dir, shapes: map[reflect.Type]*shape{}, text: make([]byte, 0, size)}
+	return &writer{dir: dir, layouts: map[reflect.Type]*layout{}, text: make([]byte, 0, size)}
 }
 
-func (w *writer) shape(t reflect.Type) *shape {
-	known := w.shapes[t]
+func (w *writer) layoutOf(t reflect.Type) *layout {
+	known := w.layouts[t]
 	if known == nil {
-		known = &shape{scalar: isScalar(t)}
+		known = &layout{scalar: isScalar(t)}
 		if t.Kind() == reflect.Struct && !known.scalar {
 			known.fields = slices.Clone(strictyaml.Fields(t))
 			slices.SortFunc(known.fields, func(a, b strictyaml.Field) int { return strings.Compare(a.Key, b.Key) })
 		}
-		w.shapes[t] = known
+		w.layouts[t] = known
 	}
 	return known
 }
@@ -65,7 +65,7 @@ func (w *writer) value(v reflect.Value) {
 		w.text = append(w.text, "{}"...) // a section that is not there
 		return
 	}
-	if w.shape(v.Type()).scalar {
+	if w.layoutOf(v.Type()).scalar {
 		w.string(scalar(v))
 		return
 	}
@@ -116,7 +116,7 @@ func (w *writer) members(v reflect.Value, more *extra) {
 		v = reflect.ValueOf(v.Interface().(setting.Reference).Shown(w.dir))
 	}
 	w.text = append(w.text, '{')
-	for _, field := range w.shape(v.Type()).fields {
+	for _, field := range w.layoutOf(v.Type()).fields {
 		if more != nil && more.key < field.Key {
 			w.member(more.key, more.value)
 			more = nil

@@ -64,7 +64,7 @@ func (c *chunk) read() bool {
 	return true
 }
 
-// slowly has the parser read a chunk, which has to be a mapping.
+// slowly parses a chunk, which has to be a mapping.
 func slowly(text string) (root node, ok bool) {
 	tokens := new(Document).tokens(text)
 	if !isClosed(tokens) {

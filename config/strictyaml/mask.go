@@ -56,7 +56,7 @@ var (
 
 // hide finds the lines that must not be quoted: those with the name of a secret's key, those marked in s.secret, and after each the lines
 // that belong to it. In a text that could not be parsed these are all up to the next of the root's keys; for other texts root is nil.
-func (s *source) hide(isName func(word string) bool, root []string) {
+func (s *sourceText) hide(isName func(word string) bool, root []string) {
 	s.hidden = make([]bool, len(s.lines))
 	known := map[string]bool{} // isName is slow, and files repeat their words
 	secret := func(word string) bool {
@@ -86,19 +86,19 @@ func (s *source) hide(isName func(word string) bool, root []string) {
 }
 
 // hideNode hides the lines on which the parts of a value begin.
-func (s *source) hideNode(n *node) {
+func (s *sourceText) hideNode(n *node) {
 	s.hideLine(n.at)
 	for i := range n.entries {
 		s.hideEntry(&n.entries[i])
 	}
 }
 
-func (s *source) hideEntry(e *entry) {
+func (s *sourceText) hideEntry(e *entry) {
 	s.hideLine(e.keyAt)
 	s.hideNode(&e.node)
 }
 
-func (s *source) hideLine(at Position) {
+func (s *sourceText) hideLine(at Position) {
 	if at.Line >= 1 && at.Line <= len(s.secret) {
 		s.secret[at.Line-1] = true
 	}

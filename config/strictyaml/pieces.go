@@ -129,7 +129,7 @@ func bracket(t *token.Token) int {
 	return 0
 }
 
-// parsePiece has the parser read the tokens, which must be one value.
+// parsePiece parses the tokens, which must be one value.
 func parsePiece(tokens token.Tokens) (value node, err error) {
 	defer func() {
 		// The parser is not ours and the file is a person's: a fault of the parser is reported like one of the file.

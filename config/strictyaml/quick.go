@@ -208,7 +208,7 @@ func (q *quick) brackets(l *quickLine, from int, k kind, closing byte) (n node, 
 	return n, end + 1, true
 }
 
-// quoted reads a text in quotes, all of whose characters stand for themselves: split refuses those that escape others.
+// quoted reads a text in quotes whose characters all stand for themselves: split refuses those that escape others.
 func (q *quick) quoted(l *quickLine, from int) (n node, end int, ok bool) {
 	text, _, ok := strings.Cut(l.text[from+1:], l.text[from:from+1])
 	return node{kind: kindText, text: text, at: l.position(from)}, from + len(text) + 2, ok

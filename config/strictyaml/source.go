@@ -10,27 +10,27 @@ import (
 // Position is a place in a file, both from 1, the column in characters. The zero Position is the file as a whole.
 type Position struct{ Line, Column int }
 
-// source is the text of the file.
-type source struct {
+// sourceText is the text of the file.
+type sourceText struct {
 	lines  []string // without line ends
 	secret []bool   // lines that hold a secret's key although its name does not say so, or a part of its value
 	hidden []bool   // see hide; nil before
 }
 
-func newSource(text string) *source {
+func newSource(text string) *sourceText {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
 		lines[i] = strings.TrimSuffix(line, "\r")
 	}
-	return &source{lines: lines, secret: make([]bool, len(lines))}
+	return &sourceText{lines: lines, secret: make([]bool, len(lines))}
 }
 
 // maxExcerpt is how much of a line an excerpt shows.
 const maxExcerpt = 120
 
-// excerpt shows a line with a caret under the column, which it returns as a place in the line. The text is empty where the line may
+// excerpt returns a line with a caret under the column, and the column as a place in the line. The text is empty where the line may
 // have a secret.
-func (s *source) excerpt(at Position) (column int, text string) {
+func (s *sourceText) excerpt(at Position) (column int, text string) {
 	if at.Line < 1 || at.Line > len(s.lines) {
 		return at.Column, ""
 	}
@@ -51,7 +51,7 @@ func (s *source) excerpt(at Position) (column int, text string) {
 }
 
 // tabNear returns a line that is indented with a tab: the given one, or one beside it, since a parser may notice only then.
-func (s *source) tabNear(line int) (int, bool) {
+func (s *sourceText) tabNear(line int) (int, bool) {
 	for _, n := range []int{line, line + 1, line - 1} {
 		if n >= 1 && n <= len(s.lines) && strings.Contains(s.lines[n-1][:indentOf(s.lines[n-1])], "\t") {
 			return n, true
@@ -63,8 +63,8 @@ func (s *source) tabNear(line int) (int, bool) {
 // alike are characters that look like those of YAML, and are typed in their place or come with copied text.
 var alike = strings.NewReplacer("：", ":", "，", ",", "｛", "{", "｝", "}", "［", "[", "］", "]", "“", `"`, "”", `"`, "‘", "'", "’", "'", "－", "-", "\u3000", " ", "\u00a0", " ")
 
-// lookalikes says which characters of a line, or of the next, are not those that they look like; "" if none.
-func (s *source) lookalikes(line int) string {
+// lookalikes describes which characters of a line, or of the next, are not those that they look like; "" if none.
+func (s *sourceText) lookalikes(line int) string {
 	for n := line; n <= min(line+1, len(s.lines)); n++ {
 		for _, r := range s.lines[max(n, 1)-1] {
 			if meant := alike.Replace(string(r)); meant != string(r) {

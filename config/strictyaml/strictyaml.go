@@ -52,7 +52,7 @@ type Secret interface {
 type Document struct {
 	file     string
 	rootKeys []string
-	source   *source
+	source   *sourceText
 	secrets  secretKeys
 	root     *node // nil if the text is not YAML, so that its sections are not known
 	problems []*Problem
@@ -181,7 +181,7 @@ func (d *Document) Err() error {
 	if len(all) == 0 {
 		return nil
 	}
-	return &Errors{all[:min(len(all), maxProblems)]}
+	return &Errors{Problems: all[:min(len(all), maxProblems)]}
 }
 
 // sorted returns the problems of the file itself, with their excerpts.

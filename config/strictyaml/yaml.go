@@ -90,7 +90,7 @@ var unsupported = map[token.Type]struct{ what, instead string }{
 	token.FoldedType:     {"block texts (>)", "write the text on the key's line"},
 }
 
-// checkTokens reports what must not even reach the parser.
+// checkTokens adds a problem for what must not even reach the parser, and reports whether there is none.
 func (d *Document) checkTokens(tokens token.Tokens) bool {
 	before := len(d.problems)
 	var deep depth

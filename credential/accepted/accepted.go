@@ -4,7 +4,7 @@
 // # What is remembered
 //
 // The keys that a credential uses, from an accepted answer to a rejection of their access key, whichever credential has it. A rejected call
-// ends when that is in the file, or after two seconds if the disk does not answer. Whatever is in doubt leaves keys on trial, with one
+// ends when that is in the file, or after two seconds if the disk does not answer. Any doubt leaves keys on trial, with one
 // exception: a crash in the milliseconds between the provider's rejection and the file. Former keys of a credential are not remembered:
 // the next start reads those that are in use.
 //
@@ -17,7 +17,7 @@
 //	AKPARTNER 0f3a94d20c5b7e81
 //
 // Each line after the first has an access key and 8 bytes of a keyed hash over access key, secret key and security token. The hash's
-// key is derived from the log's private key, so the file says nothing of the secrets, is of no use beside another key, and is forgotten
+// key is derived from the log's private key, so the file says nothing of the secrets, is of no use beside another key, and is dropped
 // when the log's key is changed. Lines are sorted and end with a line feed; there are 500 at most. There is no file when nothing is
 // remembered. One that is not as written here is not used.
 package accepted

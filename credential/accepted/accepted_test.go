@@ -128,7 +128,7 @@ func TestAcceptedIsRemembered(t *testing.T) {
 		"another log's key":  {"other", two, nil, nil},
 		"rejected":           {"key", two, func(r *run) { r.end("a", credential.Rejected) }, nil},
 		"another rejected":   {"key", two, func(r *run) { r.end("b", credential.Rejected) }, []string{"a"}},
-		"no answer":          {"key", two, func(r *run) { r.end("a", credential.Unheard); r.end("b", credential.OtherCause) }, []string{"a"}},
+		"no answer":          {"key", two, func(r *run) { r.end("a", credential.NoVerdict); r.end("b", credential.OtherCause) }, []string{"a"}},
 		"both accepted":      {"key", two, func(r *run) { r.end("b", credential.Accepted) }, []string{"a", "b"}},
 		"both, one rejected": {"key", two, func(r *run) { r.end("b", credential.Accepted); r.end("a", credential.Rejected) }, []string{"b"}},
 	} {

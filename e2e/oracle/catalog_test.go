@@ -65,7 +65,7 @@ func currentOperations(site string) map[string]target {
 	return found
 }
 
-// sdkOperations reads the metadata that the SDK's own invokers carry: each method XInvoker(*XRequest) gives one.
+// sdkOperations reads the metadata that the SDK's own invokers carry: each method XInvoker(*XRequest) returns one.
 func sdkOperations(t *testing.T, client any) map[string]target {
 	t.Helper()
 	found := map[string]target{}
@@ -80,7 +80,7 @@ func sdkOperations(t *testing.T, client any) map[string]target {
 		made := v.Method(i).Call([]reflect.Value{request})[0].Interface()
 		based, ok := made.(interface{ GetBaseInvoker() *invoker.BaseInvoker })
 		if !ok {
-			t.Fatalf("%s gives a %T, which has no metadata", method.Name, made)
+			t.Fatalf("%s returns a %T, which has no metadata", method.Name, made)
 		}
 		api := based.GetBaseInvoker().Exchange.ApiReference
 		found[name] = target{api.Method, api.Path}

@@ -38,7 +38,7 @@ func TestAnswersOfReadsAreTheSDKs(t *testing.T) {
 		}
 	}
 	if amounts == 0 {
-		t.Error("no read tells an amount")
+		t.Error("no read states an amount")
 	}
 }
 

@@ -36,7 +36,7 @@ func (s sample) String() string {
 	return fmt.Sprintf("%s %q query %q headers %q body %q", s.method, s.path, s.query, s.headers, s.body)
 }
 
-// sign has the SDK sign the sample, and gives the signature and the request as a server receives it.
+// sign has the SDK sign the sample, and returns the signature and the request as a server receives it.
 func (s sample) sign(t testing.TB) (authorization string, received *http.Request, body []byte) {
 	t.Helper()
 	b := request.NewHttpRequestBuilder().WithEndpoint("https://gateway.example:8443").WithMethod(s.method).WithPath(s.path).WithBody("", s.body)
@@ -103,5 +103,5 @@ func read(received *http.Request, body []byte) (signing.Request, signing.Claim, 
 	}, claim, err
 }
 
-// sorted gives the names of a map in order, so that a failing sample prints the same each time.
+// sorted returns the names of a map in order, so that a failing sample prints the same each time.
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -133,7 +133,7 @@ func documents(t *testing.T, file string, text []byte) []any {
 	}
 }
 
-// asJSON gives the JSON value that editors hold against a schema.
+// asJSON returns the JSON value that editors hold against a schema.
 func asJSON(t *testing.T, document any) any {
 	t.Helper()
 	text, err := json.Marshal(document)

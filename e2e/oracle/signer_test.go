@@ -13,7 +13,7 @@ import (
 	"tollgate/signing"
 )
 
-// agree holds the two signers against each other. A sample that Tollgate refuses as ambiguous gives false: the SDK signs
+// agree holds the two signers against each other. It reports false for a sample that Tollgate refuses as ambiguous: the SDK signs
 // more than the gateway takes.
 func agree(t testing.TB, s sample) bool {
 	t.Helper()
@@ -83,7 +83,7 @@ func TestSignersAgree(t *testing.T) {
 	}
 }
 
-// TestAmbiguousSamples are what the SDK signs and the gateway takes from nobody; see docs/signing.md.
+// TestAmbiguousSamples are what the SDK signs and the gateway does not take; see docs/signing.md.
 func TestAmbiguousSamples(t *testing.T) {
 	for _, path := range []string{"/v2//a", "/v2/../a", "/v2/./a", `/v2/a\b`, "/v2/a;b", "/v2/a/", "/v2/a%2Fb", "/v2/\x00"} {
 		s := sample{method: "GET", path: path, headers: map[string]string{"X-Sdk-Date": "20260304T050607Z"}}
@@ -154,7 +154,7 @@ func text(r *rand.Rand, letters string, least, most int) string {
 	return b.String()
 }
 
-// FuzzSignersAgree gives both signers what no alphabet thought of.
+// FuzzSignersAgree asks both signers for what no alphabet thought of.
 func FuzzSignersAgree(f *testing.F) {
 	f.Add("GET", "/v2/orders/customer-orders", "order_id", "a b+/中", "", "zh_CN", "")
 	f.Add("POST", "/v2/orders/r1 x@y+~中", "a[b]", "1", "2", " padded ", `{"order_id":"CS-1"}`)
@@ -174,7 +174,7 @@ func isToken(s string) bool {
 	return s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" && s != "CONNECT"
 }
 
-// isHeaderValue knows what net/http sends: no control characters but the tab.
+// isHeaderValue reports whether net/http sends a value: no control characters but the tab.
 func isHeaderValue(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
 }

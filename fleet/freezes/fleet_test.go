@@ -465,8 +465,8 @@ func TestUntil(t *testing.T) {
 	}
 }
 
-// TestExpiryIsNotTold: a freeze that has ended by one clock stays in force by the others.
-func TestExpiryIsNotTold(t *testing.T) {
+// TestExpiryIsNotReported: a freeze that has ended by one clock stays in force by the others.
+func TestExpiryIsNotReported(t *testing.T) {
 	t.Parallel()
 	all := startAll(t, at(redistest.Start(t, redistest.Options{}).Address()))
 	f := of(freeze.Caller, "shop")

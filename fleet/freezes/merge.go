@@ -117,7 +117,7 @@ const (
 	maxLifts   = 8
 )
 
-// Lifts says which freezes came to be lifted here over Redis of late, and by whom.
+// Lifts returns the freezes that were lifted here over Redis of late, and by whom.
 func (f *Freezes) Lifts() (all []string) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
@@ -140,7 +140,7 @@ type plan struct {
 }
 
 // plan returns what is to be done after an answer. The mutex is held.
-func (f *Freezes) plan(r *answer) *plan {
+func (f *Freezes) plan(r *listing) *plan {
 	p, own := new(plan), f.Switch.Gate().Set()
 	ended := p.readEnds(r.ended, own)
 	for id, e := range ended {

@@ -135,8 +135,8 @@ func (e entry) end() (end, error) {
 	return ended, err
 }
 
-// answer is what Redis knows.
-type answer struct {
+// listing is what Redis knows.
+type listing struct {
 	version int64
 	time    time.Time // by the clock of Redis
 	count   int       // of freezes; more than maxListed are not listed
@@ -145,7 +145,7 @@ type answer struct {
 }
 
 // parse reads the answer of the script. The texts of entries are anyone's.
-func parse(reply any) (*answer, error) {
+func parse(reply any) (*listing, error) {
 	all, _ := reply.([]any)
 	if len(all) != 5 {
 		return nil, errors.New("freezes: Redis answers with something else than the freezes")
@@ -161,7 +161,7 @@ func parse(reply any) (*answer, error) {
 	if err := errors.Join(err, err2); err != nil {
 		return nil, err
 	}
-	return &answer{version, time.UnixMicro(micros), int(count), listed, ended}, nil
+	return &listing{version, time.UnixMicro(micros), int(count), listed, ended}, nil
 }
 
 func number(v any) (int64, error) {

@@ -194,7 +194,7 @@ func TestNotBegun(t *testing.T) {
 	}
 }
 
-// TestEndsAreBounded: ends are forgotten after a month, and the oldest of too many before.
+// TestEndsAreBounded: ends are dropped after a month, and the oldest of too many before.
 func TestEndsAreBounded(t *testing.T) {
 	e := ends{by: map[string]end{}}
 	for i := range maxKnown + 10 {
@@ -215,7 +215,7 @@ type counted struct{ n int }
 
 func (c *counted) Record(context.Context, freeze.Change) error { c.n++; return nil }
 
-// TestFlood: a stranger who writes freezes and ends into Redis without end has a member write a bounded number of records, and what is not taken
+// TestFlood: an attacker who writes freezes and ends into Redis without end has a member write a bounded number of records, and what is not taken
 // stops all calls.
 func TestFlood(t *testing.T) {
 	log := &counted{}

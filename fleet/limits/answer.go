@@ -21,8 +21,8 @@ const (
 	answerEach = 5 // numbers of each limit
 )
 
-// answer is an answer of take.lua.
-type answer struct {
+// takeReply is an answer of take.lua.
+type takeReply struct {
 	what       int
 	slowest    int // index of the limit that holds the call back
 	delay      time.Duration
@@ -43,17 +43,17 @@ type standing struct {
 }
 
 // readAnswer reads the answer to a question about a number of limits.
-func readAnswer(reply any, limits int) (a answer, err error) {
+func readAnswer(reply any, limits int) (a takeReply, err error) {
 	numbers, err := integers(reply)
 	switch {
 	case err != nil:
 		return a, err
 	case len(numbers) == 3 && numbers[0] == otherPeriod:
-		return answer{what: otherPeriod, now: numbers[2]}, nil
+		return takeReply{what: otherPeriod, now: numbers[2]}, nil
 	case len(numbers) != answerHead+limits*answerEach:
 		return a, fmt.Errorf("an answer of %d numbers about %d limits", len(numbers), limits)
 	}
-	a = answer{what: int(numbers[0]), slowest: int(numbers[1]) - 1, registered: numbers[3] == 1}
+	a = takeReply{what: int(numbers[0]), slowest: int(numbers[1]) - 1, registered: numbers[3] == 1}
 	if a.what < granted || a.what > refused || a.what != granted && (a.slowest < 0 || a.slowest >= limits) {
 		return a, fmt.Errorf("an answer %d about limit %d of %d", numbers[0], numbers[1], limits)
 	}
@@ -103,7 +103,7 @@ func integers(reply any) ([]int64, error) {
 }
 
 // allowed makes a verdict of a call that was granted: it reports on the limit that is nearest to its end.
-func (a *answer) allowed(d *ratelimit.Demand) ratelimit.Verdict {
+func (a *takeReply) allowed(d *ratelimit.Demand) ratelimit.Verdict {
 	v := ratelimit.Verdict{Allowed: true, From: ratelimit.FromFleet}
 	least := math.Inf(1)
 	for i, s := range a.limits {

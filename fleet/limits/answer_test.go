@@ -8,7 +8,7 @@ import (
 
 var _ gateway.Limiter = (*Limiter)(nil)
 
-// FuzzAnswer: an answer that Redis, or what stands in its place, may give is an error, or one that can be gone by.
+// FuzzAnswer: an answer that Redis, or what stands in its place, may return is an error, or one that can be gone by.
 func FuzzAnswer(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 0, 0, 0, 1, 2, 3, 4}, int64(1), 1)
 	f.Add([]byte{1, 1, 5, 1, 9, 0, 1, 2, 3, 4}, int64(1000), 1)

@@ -279,7 +279,7 @@ func (t *turns) Ask(ctx context.Context, q *fleet.Question) (any, error) {
 	return t.Asker.Ask(ctx, q)
 }
 
-func (t *turns) note(caller string, a *answer) {
+func (t *turns) note(caller string, a *takeReply) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
@@ -361,8 +361,8 @@ func waitsInTurns(seen []turns) (before []int) {
 	return before
 }
 
-// TestLeavingGivesThePlaceBack: a caller that leaves while it waits is no longer waited for.
-func TestLeavingGivesThePlaceBack(t *testing.T) {
+// TestLeavingFreesThePlace: a caller that leaves while it waits is no longer waited for.
+func TestLeavingFreesThePlace(t *testing.T) {
 	t.Parallel()
 	s := redistest.Start(t, redistest.Options{})
 	all := joinAll(t, s.Address(), "f", 2, patient)
@@ -478,7 +478,7 @@ func TestEntryLeftBehind(t *testing.T) {
 	leave("x")
 	leave("y")
 	c := &call{l: l, d: rules.Of(ratelimit.Subject{Caller: "y"}), start: time.Now()}
-	l.lines.wait(c, &answer{what: waiting, delay: time.Minute})
+	l.lines.wait(c, &takeReply{what: waiting, delay: time.Minute})
 	if n := l.lines.entry(c); n != 1 {
 		t.Errorf("the next call has the entry of limit %d, want 1", n)
 	}

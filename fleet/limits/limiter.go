@@ -245,7 +245,7 @@ func (l *Limiter) usedUp(d *ratelimit.Demand) *ratelimit.Verdict {
 	return nil
 }
 
-// rest has a call that has waited already wait for this member's share as long as it still may.
+// rest makes a call that has waited already wait for this member's share as long as it still may.
 func (c *call) rest(ctx context.Context) (v ratelimit.Verdict, err error) {
 	slowest, delay := c.l.lines.standing(c)
 	c.leave()

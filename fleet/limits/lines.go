@@ -13,14 +13,14 @@ type lines struct {
 	places *ratelimit.Places
 
 	mu   sync.Mutex
-	of   map[lineKey]*line
+	of   map[lineKey]*callerLine
 	left map[lineKey]*ratelimit.Limit // entries in Redis of lines that are gone
 }
 
 type lineKey struct{ limit, caller string }
 
-// line is calls of one caller that wait for one limit, in the order in which they came.
-type line struct {
+// callerLine is calls of one caller that wait for one limit, in the order in which they came.
+type callerLine struct {
 	key   lineKey
 	limit *ratelimit.Limit
 	calls []*place
@@ -31,7 +31,7 @@ type line struct {
 
 // place is a call's place in a line.
 type place struct {
-	line *line         // nil: it has left
+	line *callerLine   // nil: it has left
 	wake chan struct{} // says that it is the first now; room for one, so that no sender waits
 	free bool          // its place among all that wait is free again
 }
@@ -46,11 +46,11 @@ func (p *place) notify() {
 }
 
 // wait is how long until the n-th call of the line, counted from 0, goes.
-func (ln *line) wait(n int) time.Duration {
+func (ln *callerLine) wait(n int) time.Duration {
 	return max(0, time.Until(ln.asks)) + time.Duration(n)*ln.pace
 }
 
-// behind has a call stand behind those of its caller that wait for one of its limits: it must not overtake them. It returns a refusal if that
+// behind queues a call behind those of its caller that wait for one of its limits: it must not overtake them. It returns a refusal if that
 // would take too long.
 func (l *lines) behind(c *call) *ratelimit.Verdict {
 	l.mu.Lock()
@@ -67,7 +67,7 @@ func (l *lines) behind(c *call) *ratelimit.Verdict {
 }
 
 // join puts a call at the end of a line, or returns a refusal; the lock is held.
-func (l *lines) join(c *call, ln *line, limit int) *ratelimit.Verdict {
+func (l *lines) join(c *call, ln *callerLine, limit int) *ratelimit.Verdict {
 	wait := ln.wait(len(ln.calls))
 	v := refusal(c.d, limit, wait)
 	if len(ln.calls) > 0 && wait > c.left() {
@@ -85,8 +85,8 @@ func (l *lines) join(c *call, ln *line, limit int) *ratelimit.Verdict {
 	return nil
 }
 
-// wait has a call wait as an answer says, or decides that it is refused.
-func (l *lines) wait(c *call, a *answer) (v ratelimit.Verdict, refused bool) {
+// wait makes a call wait as an answer says, or decides that it is refused.
+func (l *lines) wait(c *call, a *takeReply) (v ratelimit.Verdict, refused bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	limit := &c.d.Limits[a.slowest]
@@ -109,15 +109,15 @@ func (l *lines) wait(c *call, a *answer) (v ratelimit.Verdict, refused bool) {
 // longestWait is after what time the first of a line asks again at the latest: take.lua's longest.
 const longestWait = time.Second
 
-func (l *lines) line(key lineKey, limit *ratelimit.Limit) *line {
+func (l *lines) line(key lineKey, limit *ratelimit.Limit) *callerLine {
 	ln := l.of[key]
 	if ln == nil {
 		if l.of == nil {
-			l.of = map[lineKey]*line{}
+			l.of = map[lineKey]*callerLine{}
 		}
 		_, left := l.left[key]
 		delete(l.left, key)
-		ln = &line{key: key, limit: limit, entry: left}
+		ln = &callerLine{key: key, limit: limit, entry: left}
 		l.of[key] = ln
 	}
 	return ln
@@ -207,8 +207,8 @@ func (l *lines) part(c *call, moved bool) *ratelimit.Limit {
 	return l.tidy(ln)
 }
 
-// tidy forgets a line in which no call stands; the lock is held. It returns its limit if there is an entry of it in the queue.
-func (l *lines) tidy(ln *line) *ratelimit.Limit {
+// tidy drops a line in which no call stands; the lock is held. It returns its limit if there is an entry of it in the queue.
+func (l *lines) tidy(ln *callerLine) *ratelimit.Limit {
 	if len(ln.calls) > 0 {
 		return nil
 	}
@@ -233,7 +233,7 @@ func (l *lines) leaveBehind(key lineKey, limit *ratelimit.Limit) {
 	l.left[key] = limit
 }
 
-// takeLeft returns the entries that were left behind, and forgets them.
+// takeLeft returns the entries that were left behind, and removes them.
 func (l *lines) takeLeft() map[lineKey]*ratelimit.Limit {
 	l.mu.Lock()
 	defer l.mu.Unlock()

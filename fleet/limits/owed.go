@@ -62,8 +62,8 @@ func (o *owed) add(l *Limiter, d *ratelimit.Demand, v ratelimit.Verdict) {
 	}
 }
 
-// takeBack notes that a call did not go which the calendars of a demand have counted.
-func (o *owed) takeBack(d *ratelimit.Demand, a *answer) {
+// rollBack notes that a call did not go which the calendars of a demand have counted.
+func (o *owed) rollBack(d *ratelimit.Demand, a *takeReply) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for i := range d.Limits {

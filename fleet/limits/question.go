@@ -8,14 +8,14 @@ import (
 	"tollgate/ratelimit"
 )
 
-// question is a question for one call, its answer, and what becomes of one that was answered too late: whether the call is still to be
+// question is a question for one call, its answer, and the fate of one that was answered too late: whether the call is still to be
 // reported depends on what Redis has done and on what this member's share has said.
 type question struct {
 	fleet.Question
 	l        *Limiter
 	d        *ratelimit.Demand
 	reported []*debt
-	answer   answer
+	answer   takeReply
 	answered bool // answer was read; it may have come too late
 
 	mu      sync.Mutex
@@ -80,6 +80,6 @@ func (q *question) finish() {
 	case !q.counted:
 		q.l.owed.add(q.l, q.d, *q.verdict)
 	case !q.verdict.Allowed:
-		q.l.owed.takeBack(q.d, &q.answer)
+		q.l.owed.rollBack(q.d, &q.answer)
 	}
 }

@@ -266,7 +266,7 @@ func TestNoPlaceLeavesNoLine(t *testing.T) {
 	}
 	d := follow(t, []*member{{Limiter: l}}, time.Minute, ratelimit.Rule{Name: "r", Rate: 1, Burst: 1}).Of(ratelimit.Subject{Caller: "x"})
 	c := &call{l: l, d: d, start: time.Now()}
-	if v, refused := l.lines.wait(c, &answer{what: waiting, registered: true, delay: time.Second}); !refused || !v.QueueFull {
+	if v, refused := l.lines.wait(c, &takeReply{what: waiting, registered: true, delay: time.Second}); !refused || !v.QueueFull {
 		t.Errorf("%+v, %v", v, refused)
 	}
 	if len(l.lines.of) != 0 || l.lines.leave(c) != nil {

@@ -50,7 +50,7 @@ func (m *machine) run(member, body string, args ...any) any {
 }
 
 // take asks for one call.
-func (m *machine) take(f, member, caller string, limits []fact, most time.Duration, held int, reports string) answer {
+func (m *machine) take(f, member, caller string, limits []fact, most time.Duration, held int, reports string) takeReply {
 	m.t.Helper()
 	a, err := readAnswer(m.run(member, takeBody, f, text(limits), caller, most.Microseconds(), strconv.Itoa(held), reports), len(limits))
 	if err != nil {
@@ -498,7 +498,7 @@ func TestScriptGhostOfTheSameCaller(t *testing.T) {
 	if a := m.take(f, "b", "caller", l, time.Minute, 0, ""); a.delay != 20*time.Second {
 		t.Fatalf("%+v, want to wait behind the call that came first", a)
 	}
-	var last answer
+	var last takeReply
 	for range 10 { // b asks each second, a does not
 		m.pass(time.Second)
 		last = m.take(f, "b", "caller", l, time.Minute, 1, "")

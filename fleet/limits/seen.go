@@ -13,7 +13,7 @@ import (
 type seen struct {
 	mu     sync.Mutex
 	limits map[string]sight // by key
-	prune  int              // from this number on those that mean nothing any more are forgotten
+	prune  int              // from this number on those that mean nothing any more are dropped
 }
 
 type sight struct {
@@ -23,12 +23,12 @@ type sight struct {
 }
 
 const (
-	fewestSights = 1024
-	sightKept    = time.Hour // beyond its meaning: calls may be let through without Redis later, and are paid by what was lost since
+	fewestSights  = 1024
+	sightLifetime = time.Hour // beyond its meaning: calls may be let through without Redis later, and are paid by what was lost since
 )
 
 // note keeps what an answer says.
-func (s *seen) note(d *ratelimit.Demand, a *answer) {
+func (s *seen) note(d *ratelimit.Demand, a *takeReply) {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -39,15 +39,15 @@ func (s *seen) note(d *ratelimit.Demand, a *answer) {
 		s.limits[d.Limits[i].Key()] = sight{&d.Limits[i], now, standing}
 	}
 	if len(s.limits) >= s.prune {
-		s.forget(now)
+		s.drop(now)
 		s.prune = max(fewestSights, 2*len(s.limits))
 	}
 }
 
-// forget drops the sights that say no more than none would; the lock is held.
-func (s *seen) forget(now time.Time) {
+// drop removes the sights that say no more than none would; the lock is held.
+func (s *seen) drop(now time.Time) {
 	for key, sight := range s.limits {
-		if now.Sub(sight.at) > sight.standing.full+sightKept {
+		if now.Sub(sight.at) > sight.standing.full+sightLifetime {
 			delete(s.limits, key)
 		}
 	}

@@ -129,7 +129,7 @@ const copies = 10_000
 // mostOthers is how many other signatures come at most while a condition lasts.
 const mostOthers = 3000
 
-// TestOneOfAllCopies: of 10,000 copies of one signature that come at four members one is taken, whatever becomes of Redis meanwhile; and of other
+// TestOneOfAllCopies: of 10,000 copies of one signature that come at four members one is taken, whatever happens to Redis meanwhile; and of other
 // signatures that come at the same time at most one each, also when all of them come once more afterwards.
 func TestOneOfAllCopies(t *testing.T) {
 	for name, disturb := range map[string]func(*testing.T, *fixture){
@@ -510,7 +510,7 @@ func TestExpiry(t *testing.T) {
 	}
 }
 
-// TestFull: a Redis that takes no more refuses signatures, and forgets none.
+// TestFull: a Redis that takes no more refuses signatures, and loses none.
 func TestFull(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})

@@ -149,7 +149,7 @@ func skewText(skew time.Duration) string {
 	return fmt.Sprintf("the clock of Redis is %v %s of this member's, and %v are too much: set both by NTP", skew.Abs().Round(time.Second), where, maxSkew)
 }
 
-// remedy says how to mend an error of which the error itself does not say it.
+// remedy returns how to fix an error that does not say so itself; "" if it does.
 func (m *Memory) remedy(err error) string {
 	if !errors.Is(err, fleet.ErrIncomplete) {
 		return ""
@@ -178,7 +178,7 @@ func (m *Memory) Lacking() (all []string) {
 	return all
 }
 
-// Instead returns what becomes of calls meanwhile.
+// Instead describes how calls are treated meanwhile.
 func (m *Memory) Instead() string {
 	if m.local.Load() {
 		return "signed write and spend calls are taken once by each member"

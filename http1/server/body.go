@@ -69,7 +69,7 @@ func (b *body) sendContinue() error {
 	return b.conn.write([]byte("HTTP/1.1 100 Continue\r\n\r\n"))
 }
 
-// Close has no further bytes be read by the handler.
+// Close ends the handler's reads.
 func (b *body) Close() error {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()

@@ -36,7 +36,7 @@ type Conn struct {
 func (s *Server) NewConn(c net.Conn, p Peer) *Conn {
 	conn := &Conn{server: s, net: c, peer: p}
 	conn.reading.set, conn.writing.set = c.SetReadDeadline, c.SetWriteDeadline
-	conn.reader.Reset(source{conn}, s.limits)
+	conn.reader.Reset(deadlineReader{conn}, s.limits)
 	if secured, ok := c.(*tls.Conn); ok {
 		conn.beneath, _ = secured.NetConn().(beneath)
 	}
@@ -77,7 +77,7 @@ func (c *Conn) recoverPanic() {
 	c.abort()
 }
 
-// await waits for the first byte of a request, without any memory for it.
+// await waits for the first byte of a request, without any memory for it, and reports whether it came.
 func (c *Conn) await(within time.Duration) bool {
 	if c.reader.Buffered() > 0 || c.hasAhead {
 		return true
@@ -128,10 +128,10 @@ func (c *Conn) receive(p []byte) (int, error) {
 	return n, err
 }
 
-// source reads a connection within its deadline. It is what the Reader reads.
-type source struct{ *Conn }
+// deadlineReader reads a connection within its deadline. It is what the Reader reads.
+type deadlineReader struct{ *Conn }
 
-func (s source) Read(p []byte) (int, error) {
+func (s deadlineReader) Read(p []byte) (int, error) {
 	c := s.Conn
 	if c.hasAhead {
 		p[0], c.hasAhead = c.ahead[0], false

@@ -52,7 +52,7 @@ func (c *Conn) release() {
 	if c.exchange == nil {
 		return
 	}
-	c.reader.Reset(source{c}, c.server.limits)
+	c.reader.Reset(deadlineReader{c}, c.server.limits)
 	used := c.reader.Used()
 	c.reader.Return()
 	c.endExchange()

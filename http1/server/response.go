@@ -219,7 +219,7 @@ func (w *response) finish() bool {
 	return w.bodyless || w.length < 0 || w.written == w.length
 }
 
-// failsExpectation answers a request that expects what is not known here.
+// failsExpectation reports whether a request expects what is not known here, and answers it then.
 func (w *response) failsExpectation() bool {
 	expect := w.conn.request.Header["Expect"]
 	if len(expect) == 0 || len(expect) == 1 && strings.EqualFold(expect[0], "100-continue") {

@@ -130,7 +130,7 @@ func (c *ACMEConfig) Read(kept setting.Secrets) (s ACMESecrets, err error) {
 	return s, err
 }
 
-// Check says what is wrong with the settings and their secrets. It looks at nothing outside of them.
+// Check returns an error for what is wrong with the settings and their secrets. It looks at nothing else.
 func (c *ACMEConfig) Check(secrets ACMESecrets) error {
 	directory, err := url.Parse(c.Directory)
 	switch {

@@ -1,9 +1,9 @@
-// Package certs gives listeners their certificates, and upstreams ours, and says which client certificates count: what is
+// Package certs provides the certificates of listeners and those that we show to upstreams, and decides which client certificates count: what is
 // in files is read again when it changes, what the gateway issues itself is renewed in time.
 //
 // # Sources
 //
-// A [Source] gives certificates: [Files] from two files, [Internal] from an authority of its own. A [Set] is a source made
+// A [Source] returns certificates: [Files] from two files, [Internal] from an authority of its own. A [Set] is a source made
 // of others, and chooses by the name that the peer asks for and by what the peer can use.
 //
 // # Looking after them
@@ -39,12 +39,12 @@ import (
 	"tollgate/tlspolicy"
 )
 
-// Source gives certificates. Its methods may be called concurrently.
+// Source returns certificates. Its methods may be called concurrently.
 type Source interface {
 	// GetCertificate is for [tls.Config].
 	GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error)
 
-	// Current gives the certificates in use, each with its Leaf, for their names and their expiry. Neither they nor the
+	// Current returns the certificates in use, each with its Leaf, for their names and their expiry. Neither they nor the
 	// slice may be changed. It costs next to nothing, and is the same slice as long as nothing changed; it is empty while
 	// there is none yet.
 	Current() []*tls.Certificate
@@ -81,10 +81,10 @@ func Load(cert, key string) (*Files, error) {
 	return &Files{w}, nil
 }
 
-// Current gives the one certificate.
+// Current returns the one certificate.
 func (f *Files) Current() []*tls.Certificate { return *f.Load() }
 
-// GetCertificate is for [tls.Config]. It gives the same certificate whatever name the peer asks for.
+// GetCertificate is for [tls.Config]. It returns the same certificate whatever name the peer asks for.
 func (f *Files) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return f.Current()[0], nil
 }

@@ -58,7 +58,7 @@ func TestLoadAndReload(t *testing.T) {
 	}
 	wantServed(t, source, first)
 	f.replace(t, second)
-	wantServed(t, source, first) // until told
+	wantServed(t, source, first) // until reloaded
 	if err := source.Reload(); err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 	"tollgate/tlspolicy"
 )
 
-// Clients tells which client certificates count, by files that are read again when they change. Each file counts by itself:
+// Clients decides which client certificates count, by files that are read again when they change. Each file counts by itself:
 // one that is bad stays as it was and holds up no other.
 type Clients struct {
 	settings *ListenerTLS
@@ -21,8 +21,8 @@ type Clients struct {
 	crls     []*watch.Value[[]*crl]
 	deny     *watch.Value[denyList] // nil without
 
-	mu   sync.Mutex
-	told string // what was said of lists that lack
+	mu       sync.Mutex
+	reported string // what was said of lists that lack
 }
 
 var _ Reloader = (*Clients)(nil)
@@ -56,10 +56,10 @@ func (c *Clients) issuers() []*x509.Certificate { return c.Authorities().Certifi
 // Authorities returns the bundle in use.
 func (c *Clients) Authorities() *Bundle { return c.bundle.Load() }
 
-// Pool gives the authorities of now, for [tlspolicy.Server]: the same pointer as long as they are the same.
+// Pool returns the authorities of now, for [tlspolicy.Server]: the same pointer as long as they are the same.
 func (c *Clients) Pool() *x509.CertPool { return c.Authorities().Pool }
 
-// Name gives the path of the bundle.
+// Name returns the path of the bundle.
 func (c *Clients) Name() string { return c.settings.ClientCA }
 
 // Poll takes changes of the files, and says when a revocation list begins to be missing.
@@ -79,14 +79,14 @@ func (c *Clients) Poll() (changed bool, err error) {
 		denyChanged, err := c.deny.Poll()
 		changed, problems = changed || denyChanged, append(problems, err)
 	}
-	return changed, errors.Join(append(problems, c.tell())...)
+	return changed, errors.Join(append(problems, c.newlyLacking())...)
 }
 
 // Reload reads all files again.
 func (c *Clients) Reload() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.told = "" // whoever asks anew is told anew
+	c.reported = "" // an operator's request repeats the report
 	problems := []error{c.bundle.Reload()}
 	for _, list := range c.crls {
 		list.Invalidate()
@@ -98,19 +98,19 @@ func (c *Clients) Reload() error {
 	return errors.Join(problems...)
 }
 
-// tell says what revocation lists lack, once until it is something else.
-func (c *Clients) tell() error {
+// newlyLacking returns an error for what revocation lists lack, once until it is something else.
+func (c *Clients) newlyLacking() error {
 	text := strings.Join(c.lacking(), "; ")
-	if text == c.told {
+	if text == c.reported {
 		return nil
 	}
-	if c.told = text; text == "" {
+	if c.reported = text; text == "" {
 		return nil
 	}
 	return errors.New(text)
 }
 
-// lacking says which lists are outdated, and which authorities have none.
+// lacking returns which lists are outdated, and which authorities have none.
 func (c *Clients) lacking() (what []string) {
 	if len(c.crls) == 0 {
 		return nil
@@ -136,7 +136,7 @@ func (c *Clients) lacking() (what []string) {
 	return what
 }
 
-// Check tells whether a client certificate counts now. It gets the chains that were verified when the connection was
+// Check reports whether a client certificate counts now. It gets the chains that were verified when the connection was
 // made, leaf first, and costs no signature, so it can be asked again at each request. The error is a
 // [*tlspolicy.NotAllowed].
 //
@@ -228,7 +228,7 @@ type RevocationList struct {
 	Revoked                int // certificates that it names
 }
 
-// RevocationLists gives the lists in use.
+// RevocationLists returns the lists in use.
 func (c *Clients) RevocationLists() []RevocationList {
 	var all []RevocationList
 	for _, file := range c.crls {

@@ -108,8 +108,8 @@ func wantKind(t *testing.T, err error, kind tlspolicy.Kind, text string) {
 	}
 }
 
-// settle polls until changes are taken, and gives what was told.
-func (s *trust) settle(t *testing.T) (told string) {
+// settle polls until changes are taken, and returns what was reported.
+func (s *trust) settle(t *testing.T) (reported string) {
 	t.Helper()
 	var all []string
 	for range 3 {
@@ -120,10 +120,10 @@ func (s *trust) settle(t *testing.T) (told string) {
 	return strings.Join(all, "\n")
 }
 
-func wantTold(t *testing.T, told string, want string) {
+func wantReported(t *testing.T, reported string, want string) {
 	t.Helper()
-	if (told == "") != (want == "") || strings.Count(told, want) > 1 && want != "" || !strings.Contains(told, want) {
-		t.Errorf("told %q, want %q once", told, want)
+	if (reported == "") != (want == "") || strings.Count(reported, want) > 1 && want != "" || !strings.Contains(reported, want) {
+		t.Errorf("reported %q, want %q once", reported, want)
 	}
 }
 
@@ -131,7 +131,7 @@ func TestClientsWithoutLists(t *testing.T) {
 	s := newTrust(t, nil, nil)
 	leaf := s.client(t)
 	s.want(t, leaf, "", "")
-	wantTold(t, s.settle(t), "")
+	wantReported(t, s.settle(t), "")
 	s.elapsed = 2 * testpki.Lifetime
 	s.want(t, leaf, tlspolicy.KindExpired, "it held until")
 	wantKind(t, s.clients.Check(nil), tlspolicy.KindInvalid, "no chain")
@@ -142,19 +142,19 @@ func TestAuthoritiesChange(t *testing.T) {
 	s := newTrust(t, nil, nil)
 	leaf, pool := s.client(t), s.clients.Pool()
 	renameOver(t, s.file("ca.pem"), s.ca.CertPEM())
-	wantTold(t, s.settle(t), "")
+	wantReported(t, s.settle(t), "")
 	if s.clients.Pool() != pool {
 		t.Error("the same authorities are another pool")
 	}
 	other := testpki.Must(testpki.New())
 	renameOver(t, s.file("ca.pem"), append(s.ca.CertPEM(), other.CertPEM()...))
-	wantTold(t, s.settle(t), "")
+	wantReported(t, s.settle(t), "")
 	s.want(t, leaf, "", "")
 	if s.clients.Pool() == pool {
 		t.Error("other authorities are the same pool")
 	}
 	overwrite(t, s.file("ca.pem"), append(other.CertPEM(), "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"...))
-	wantTold(t, s.settle(t), "certificate number 2")
+	wantReported(t, s.settle(t), "certificate number 2")
 	s.want(t, leaf, "", "")
 	overwrite(t, s.file("ca.pem"), other.CertPEM())
 	if err := s.clients.Reload(); err != nil {
@@ -174,14 +174,14 @@ func TestRevocationList(t *testing.T) {
 		},
 	} {
 		overwrite(t, s.file("crl"), encode(testpki.Must(s.ca.RevocationList(revoked(lost)))))
-		wantTold(t, s.settle(t), "")
+		wantReported(t, s.settle(t), "")
 		s.want(t, lost, tlspolicy.KindRevoked, "by the list "+s.file("crl"))
 		s.want(t, kept, "", "")
 		if lists := s.clients.RevocationLists(); len(lists) != 1 || lists[0].Revoked != 1 || lists[0].Path != s.file("crl") || lists[0].NextUpdate.IsZero() {
 			t.Errorf("lists: %+v", lists)
 		}
 		overwrite(t, s.file("crl"), testpki.Must(s.ca.RevocationList(x509.RevocationList{})))
-		wantTold(t, s.settle(t), "")
+		wantReported(t, s.settle(t), "")
 		s.want(t, lost, "", "") // taken off the list (certificateHold)
 	}
 }
@@ -221,7 +221,7 @@ func TestBadListsKeepTheOldOne(t *testing.T) {
 			s := withCRL(t, x509.RevocationList{})
 			lost := s.client(t)
 			overwrite(t, s.file("crl"), testpki.Must(s.ca.RevocationList(revoked(lost))))
-			wantTold(t, s.settle(t), "")
+			wantReported(t, s.settle(t), "")
 			by := c.by
 			if by == nil {
 				by = s.ca
@@ -231,7 +231,7 @@ func TestBadListsKeepTheOldOne(t *testing.T) {
 				der = c.edit(der)
 			}
 			overwrite(t, s.file("crl"), der)
-			wantTold(t, s.settle(t), c.want)
+			wantReported(t, s.settle(t), c.want)
 			s.want(t, lost, tlspolicy.KindRevoked, "")
 			s.want(t, s.client(t), "", "")
 			if err := s.clients.Reload(); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -245,15 +245,15 @@ func TestBadListsKeepTheOldOne(t *testing.T) {
 	}
 }
 
-// TestOutdatedList: past its next update a list says nothing good of anybody, unless the operator says so; what it names
-// stays refused, and it is told once.
+// TestOutdatedList: past its next update a list vouches for no certificate, unless the operator says so; what it names
+// stays refused, and that is reported once.
 func TestOutdatedList(t *testing.T) {
 	for _, isLenient := range []bool{false, true} {
 		s := withCRL(t, x509.RevocationList{}, func(c *ListenerTLS) { c.ClientCRLMissing = map[bool]string{false: "refuse", true: "allow"}[isLenient] })
 		good := testpki.Must(s.ca.Issue(testpki.Leaf{NotAfter: time.Now().Add(9 * testpki.Lifetime)})).Leaf
 		lost := testpki.Must(s.ca.Issue(testpki.Leaf{NotAfter: good.NotAfter})).Leaf
 		overwrite(t, s.file("crl"), testpki.Must(s.ca.RevocationList(revoked(lost))))
-		wantTold(t, s.settle(t), "")
+		wantReported(t, s.settle(t), "")
 		s.elapsed = testpki.Lifetime + time.Hour
 		// The authority of the tests is as short-lived as a list, so this asks about the leaf alone.
 		chain := []*x509.Certificate{good, s.ca.Certificate()}
@@ -261,13 +261,13 @@ func TestOutdatedList(t *testing.T) {
 		err := s.clients.status(good, chain[1], s.now())
 		wantKind(t, err, want, "no revocation list of its issuer")
 		wantKind(t, s.clients.status(lost, chain[1], s.now()), tlspolicy.KindRevoked, "")
-		wantTold(t, s.settle(t), map[bool]string{false: "of which it says nothing are refused", true: "of which it says nothing pass"}[isLenient])
-		wantTold(t, s.settle(t), "")
+		wantReported(t, s.settle(t), map[bool]string{false: "of which it says nothing are refused", true: "of which it says nothing pass"}[isLenient])
+		wantReported(t, s.settle(t), "")
 		overwrite(t, s.file("crl"), testpki.Must(s.ca.RevocationList(x509.RevocationList{ThisUpdate: s.now()})))
-		wantTold(t, s.settle(t), "")
+		wantReported(t, s.settle(t), "")
 		wantKind(t, s.clients.status(good, chain[1], s.now()), "", "")
 		s.elapsed += 2 * testpki.Lifetime
-		wantTold(t, s.settle(t), "is outdated since") // and again, since it was good in between
+		wantReported(t, s.settle(t), "is outdated since") // and again, since it was good in between
 	}
 }
 
@@ -279,12 +279,12 @@ func TestAuthorityWithoutList(t *testing.T) {
 	s.settle(t)
 	leaf := testpki.Must(other.Client("other")).Leaf
 	err := s.clients.Check(chainsOf(t, leaf, other.Pool()))
-	// Authorities of the tests all have the same name, so that only the signature tells them apart.
+	// Authorities of the tests all have the same name, so that only the signature distinguishes them.
 	wantKind(t, err, tlspolicy.KindStatus, "no revocation list of its issuer")
 	overwrite(t, s.file("crl"), append(
 		pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: testpki.Must(s.ca.RevocationList(x509.RevocationList{}))}),
 		pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: testpki.Must(other.RevocationList(x509.RevocationList{}))})...))
-	wantTold(t, s.settle(t), "")
+	wantReported(t, s.settle(t), "")
 	wantKind(t, s.clients.Check(chainsOf(t, leaf, other.Pool())), "", "")
 }
 
@@ -294,9 +294,9 @@ func TestListOfANewAuthority(t *testing.T) {
 	other := testpki.Must(testpki.New())
 	lost := testpki.Must(other.Client("lost")).Leaf
 	overwrite(t, s.file("crl"), testpki.Must(other.RevocationList(revoked(lost))))
-	wantTold(t, s.settle(t), "its signature is not that of")
+	wantReported(t, s.settle(t), "its signature is not that of")
 	overwrite(t, s.file("ca.pem"), other.CertPEM())
-	wantTold(t, s.settle(t), "")
+	wantReported(t, s.settle(t), "")
 	wantKind(t, s.clients.Check(chainsOf(t, lost, other.Pool())), tlspolicy.KindRevoked, "")
 }
 
@@ -318,7 +318,7 @@ func TestScope(t *testing.T) {
 }
 
 func TestDenyList(t *testing.T) {
-	s := newTrust(t, nil, []byte("# nobody\n"))
+	s := newTrust(t, nil, []byte("# none\n"))
 	other := testpki.Must(testpki.New())
 	lost, kept := s.client(t), s.client(t)
 	print := func(ca *testpki.CA) string { return fmt.Sprintf("%X", sha256.Sum256(ca.Certificate().Raw)) }
@@ -341,20 +341,20 @@ func TestDenyList(t *testing.T) {
 		s.want(t, kept, "", "")
 	}
 	overwrite(t, s.file("deny"), []byte(colons(fmt.Sprintf("%040x", lost.SerialNumber))))
-	wantTold(t, s.settle(t), "")
+	wantReported(t, s.settle(t), "")
 	s.want(t, lost, tlspolicy.KindRevoked, "denied by line 1 of "+s.file("deny"))
 	overwrite(t, s.file("deny"), []byte("12345g\n1 2 3\n1 abcd\n"))
-	wantTold(t, s.settle(t), "line 1:")
+	wantReported(t, s.settle(t), "line 1:")
 	if err := s.clients.Reload(); err == nil || !strings.Contains(err.Error(), "line 3: has no SHA-256 fingerprint") || strings.Contains(err.Error(), "abcd") || !strings.Contains(err.Error(), s.file("deny")) {
 		t.Error(err)
 	}
 	s.want(t, lost, tlspolicy.KindRevoked, "")
 	overwrite(t, s.file("deny"), []byte(fmt.Sprintf("%x", s.ca.Certificate().SerialNumber)))
-	wantTold(t, s.settle(t), "")
+	wantReported(t, s.settle(t), "")
 	s.want(t, kept, tlspolicy.KindRevoked, "") // its authority
 }
 
-// TestSerialNumbers: a word that is no serial number of at most 20 octets denies nobody, so the list with it is refused.
+// TestSerialNumbers: a word that is no serial number of at most 20 octets denies no certificate, so the list with it is refused.
 func TestSerialNumbers(t *testing.T) {
 	long := strings.Repeat("9f", 20)
 	for word, want := range map[string]string{
@@ -394,17 +394,17 @@ func TestOneBadFileHoldsUpNoOther(t *testing.T) {
 	overwrite(t, s.file("ca.pem"), []byte("x"))
 	_ = os.Remove(s.file("crl"))
 	overwrite(t, s.file("deny"), []byte(fmt.Sprintf("%x", lost.SerialNumber)))
-	told := s.settle(t)
+	reported := s.settle(t)
 	for _, want := range []string{"no PEM block of type CERTIFICATE", "no such file"} {
-		if strings.Count(told, want) != 1 {
-			t.Errorf("told %q, want %q once", told, want)
+		if strings.Count(reported, want) != 1 {
+			t.Errorf("reported %q, want %q once", reported, want)
 		}
 	}
 	s.want(t, lost, tlspolicy.KindRevoked, "denied")
 }
 
 // TestSwapsUnderLoad changes the server's certificate, the authorities, the list and the deny list while peers of both kinds
-// shake hands, with sessions and without: nobody is refused who may come in, and nobody comes in who may not.
+// shake hands, with sessions and without: no peer is refused that may come in, and none comes in that may not.
 func TestSwapsUnderLoad(t *testing.T) {
 	s := withCRL(t, x509.RevocationList{}, func(c *ListenerTLS) {
 		c.ClientDeny = filepath.Join(filepath.Dir(c.ClientCA), "deny")

@@ -62,7 +62,7 @@ func parseCRL(der []byte, issuers []*x509.Certificate, now time.Time) (*crl, err
 	list := &crl{thisUpdate: parsed.ThisUpdate, nextUpdate: parsed.NextUpdate}
 	switch {
 	case parsed.NextUpdate.IsZero():
-		return nil, errors.New("it does not say when the next one comes, so nobody can say whether it still holds")
+		return nil, errors.New("it does not say when the next one comes, so whether it still holds is unknown")
 	case parsed.ThisUpdate.After(now.Add(clockSkew)):
 		return nil, fmt.Errorf("it begins to hold at %s only", parsed.ThisUpdate.UTC().Format(time.RFC3339))
 	}
@@ -141,7 +141,7 @@ func scopeOf(list *x509.RevocationList) (scope, error) {
 	return s, nil
 }
 
-// about tells whether the list would name the certificate if it were revoked.
+// about reports whether the list would name the certificate if it were revoked.
 func (l *crl) about(certificate, issuer *x509.Certificate) bool {
 	switch {
 	case l.scope.onlyUsers && certificate.IsCA, l.scope.onlyAuthorities && !certificate.IsCA:
@@ -156,7 +156,7 @@ func (l *crl) names(certificate *x509.Certificate) bool {
 	return found
 }
 
-// outdated tells that a newer list should be there.
+// outdated reports whether a newer list should be there.
 func (l *crl) outdated(now time.Time) bool { return now.After(l.nextUpdate) }
 
 // watchCRLs watches a file of revocation lists. What was read stays when a newer state of the file is not better.
@@ -174,7 +174,7 @@ func watchCRLs(path string, issuers func() []*x509.Certificate, now func() time.
 	})
 }
 
-// better tells whether lists may take the place of those in use: each must hold now, and be no older than the one of the
+// better reports whether lists may take the place of those in use: each must hold now, and be no older than the one of the
 // same issuer. The first lists of a process are taken even if they are outdated: those they name are revoked.
 func better(lists, inUse []*crl, now time.Time) error {
 	for _, list := range lists {

@@ -70,7 +70,7 @@ func (l denyList) add(line int, words []string) error {
 }
 
 // parseSerial returns the octets of a serial number without leading zeros. What is longer than any serial number, such as a
-// fingerprint, would deny nobody; a colon that is missing would make another number of it.
+// fingerprint, would deny no certificate; a colon that is missing would make another number of it.
 func parseSerial(word string) (octets string, ok bool) {
 	parts := strings.Split(strings.TrimPrefix(word, "0x"), ":")
 	if len(parts) > 1 && slices.ContainsFunc(parts, func(octet string) bool { return len(octet) != 2 }) {
@@ -89,7 +89,7 @@ func isHex(digits string) bool {
 	return digits != "" && strings.Trim(digits, "0123456789abcdefABCDEF") == ""
 }
 
-// find gives the line that denies a certificate, or 0. A chain's last certificate is its own issuer.
+// find returns the line that denies a certificate, or 0. A chain's last certificate is its own issuer.
 func (l denyList) find(certificate, issuer *x509.Certificate) (line int) {
 	if len(l) == 0 {
 		return 0

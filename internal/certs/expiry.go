@@ -77,7 +77,7 @@ func expiryOf(c *x509.Certificate) Expiry { return Expiry{c.NotBefore, c.NotAfte
 // Expiry is that of the list: from its update to the next. A list that does not say when the next one comes has none.
 func (l RevocationList) Expiry() Expiry { return Expiry{l.ThisUpdate, l.NextUpdate} }
 
-// Warning says in words what is the matter at a time: it "has expired" or "expires" soon (within 14 days, or a fifth of its
+// Warning describes the state of a certificate at a time: it "has expired" or "expires" soon (within 14 days, or a fifth of its
 // time if that is less), or does not hold yet; "" if all is well.
 func (e Expiry) Warning(now time.Time) string {
 	if e.NotAfter.IsZero() {
@@ -103,7 +103,7 @@ func rough(d time.Duration) string {
 	return d.Round(time.Minute).String()
 }
 
-// NameOf is a name for people by which to tell a certificate: the first of its names, else its subject.
+// NameOf is a name by which people know a certificate: the first of its names, else its subject.
 func NameOf(c *x509.Certificate) string {
 	switch {
 	case len(c.DNSNames) > 0:

@@ -151,7 +151,7 @@ func FuzzParseDenyList(f *testing.F) {
 			lines++
 			serial, ok := new(big.Int).SetString(strings.ReplaceAll(strings.TrimPrefix(words[0], "0x"), ":", ""), 16)
 			if !ok || len((*list)[string(serial.Bytes())]) == 0 || len(serial.Bytes()) > 20 {
-				t.Errorf("%q denies nobody", line)
+				t.Errorf("%q denies no certificate", line)
 			}
 		}
 		for _, same := range *list {

@@ -57,8 +57,8 @@ type Internal struct {
 	now     func() time.Time
 	current atomic.Pointer[[]*tls.Certificate]
 
-	mu   sync.Mutex // one renews at a time
-	told string
+	mu       sync.Mutex // one renews at a time
+	reported string
 }
 
 var (
@@ -97,12 +97,12 @@ func (c InternalCertificate) check() error {
 	return nil
 }
 
-// isHost takes what crypto/x509 takes as a name of a certificate.
+// isHost reports whether crypto/x509 takes a text for a name of a certificate.
 func isHost(host string) bool {
 	return net.ParseIP(host) != nil || hasLabels(strings.TrimPrefix(host, "*."), lowerAlphanumeric+"ABCDEFGHIJKLMNOPQRSTUVWXYZ-_")
 }
 
-// Current gives the one certificate.
+// Current returns the one certificate.
 func (i *Internal) Current() []*tls.Certificate { return *i.current.Load() }
 
 // GetCertificate is for [tls.Config].
@@ -113,7 +113,7 @@ func (i *Internal) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error
 // Close does nothing.
 func (i *Internal) Close() error { return nil }
 
-// Name gives the directory.
+// Name returns the directory.
 func (i *Internal) Name() string { return i.config.Dir }
 
 // Poll renews the leaf when two thirds of its life are over.
@@ -124,10 +124,10 @@ func (i *Internal) Poll() (changed bool, err error) {
 		return false, nil
 	}
 	if err := i.renew(); err != nil {
-		if err.Error() == i.told {
+		if err.Error() == i.reported {
 			return false, nil
 		}
-		i.told = err.Error()
+		i.reported = err.Error()
 		return false, err
 	}
 	return true, nil
@@ -161,7 +161,7 @@ func (i *Internal) renew() error {
 	if err != nil {
 		return fmt.Errorf("internal authority in %s: %w", i.config.Dir, err)
 	}
-	i.told = ""
+	i.reported = ""
 	return nil
 }
 
@@ -183,7 +183,7 @@ func (i *Internal) locked(do func() error) (err error) {
 
 func (i *Internal) path(name string) string { return filepath.Join(i.config.Dir, name) }
 
-// authority gives the one of the directory, or makes it.
+// authority returns the one of the directory, or makes it.
 func (i *Internal) authority() (*tls.Certificate, error) {
 	authority, err := readKept(i.path(authorityFile))
 	switch {
@@ -197,7 +197,7 @@ func (i *Internal) authority() (*tls.Certificate, error) {
 		return nil, fmt.Errorf("the certificate in %s is not that of an authority", authorityFile)
 	}
 	if left := authority.Leaf.NotAfter.Sub(i.now()); left < time.Duration(i.config.Lifetime)/3 {
-		return nil, fmt.Errorf("the authority ends at %s: move the directory away to make a new one, and give its %s to the clients",
+		return nil, fmt.Errorf("the authority ends at %s: move the directory away to make a new one, and hand its %s to the clients",
 			authority.Leaf.NotAfter.UTC().Format(time.RFC3339), publicFile)
 	}
 	public := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority.Certificate[0]})
@@ -219,7 +219,7 @@ func (i *Internal) newAuthority() (*tls.Certificate, error) {
 	return i.issue(authorityFile, template, nil)
 }
 
-// leaf gives the one of the directory if it is good for a while, or makes it.
+// leaf returns the one of the directory if it is good for a while, or makes it.
 func (i *Internal) leaf(authority *tls.Certificate) (*tls.Certificate, error) {
 	name := i.leafFile()
 	if kept, err := readKept(i.path(name)); err == nil && !i.due(kept.Leaf) && i.verify(kept.Leaf, authority.Leaf) == nil {
@@ -249,14 +249,14 @@ func Named(hosts []setting.CertificateHost) *x509.Certificate {
 	return c
 }
 
-// leafFile has a name of its own for each list of hosts.
+// leafFile returns the name of a file for a list of hosts, each its own.
 func (i *Internal) leafFile() string {
 	hosts := slices.Sorted(slices.Values(setting.Texts(i.config.Hosts)))
 	sum := sha256.Sum256([]byte(strings.Join(hosts, "\n")))
 	return leafPrefix + hex.EncodeToString(sum[:8]) + leafSuffix
 }
 
-// verify tells whether clients that trust the authority would take the leaf, for each host.
+// verify reports whether clients that trust the authority would take the leaf, for each host.
 func (i *Internal) verify(leaf, authority *x509.Certificate) error {
 	roots := x509.NewCertPool()
 	roots.AddCert(authority)
@@ -319,7 +319,7 @@ func readKept(path string) (*tls.Certificate, error) {
 	return ParsePair(path, data, path, data)
 }
 
-// AuthorityPEM gives the certificate of the internal authority in dir, for clients to trust.
+// AuthorityPEM returns the certificate of the internal authority in dir, for clients to trust.
 func AuthorityPEM(dir string) ([]byte, error) {
 	data, err := private.Read(filepath.Join(dir, publicFile), maxFile)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -86,7 +86,7 @@ func TestInternalRenews(t *testing.T) {
 	if second.Leaf.Equal(first.Leaf) || !second.Leaf.Equal(neighbour.Current()[0].Leaf) || second.Leaf.NotAfter.Before(first.Leaf.NotAfter) {
 		t.Errorf("renewed from %v to %v; the neighbour has %v", first.Leaf.NotAfter, second.Leaf.NotAfter, neighbour.Current()[0].Leaf.NotAfter)
 	}
-	// What cannot be renewed stays in use, and is told once.
+	// What cannot be renewed stays in use, and is reported once.
 	*elapsed += DefaultLifetime
 	if err := os.Rename(filepath.Join(dir, authorityFile), filepath.Join(dir, "away")); err != nil {
 		t.Fatal(err)
@@ -118,7 +118,7 @@ func TestInternalAtItsEnd(t *testing.T) {
 	wantPoll(t, i, false, "")
 }
 
-// TestInternalRepairs: what was lost or does not belong there is made anew; an authority that cannot be read is not.
+// TestInternalRepairs: what was lost or does not belong there is remade; an authority that cannot be read is not.
 func TestInternalRepairs(t *testing.T) {
 	dir, elapsed := t.TempDir(), new(time.Duration)
 	i := internalIn(t, dir, elapsed, "a.test")

@@ -69,7 +69,7 @@ var (
 	base64Expr = regexp.MustCompile(`^[A-Za-z0-9+/]*={0,2}$`)
 )
 
-// damage says what is wrong with the lines of a block, the first of which is line number first.
+// damage returns what is wrong with the lines of a block, the first of which is line number first.
 func damage(lines [][]byte, first int) string {
 	last := len(lines) - 1
 	begin, end := frameExpr.FindSubmatch(lines[0]), frameExpr.FindSubmatch(lines[last])

@@ -29,7 +29,7 @@ type Reloader interface {
 type Watch struct {
 	Reloaders func() []Reloader // asked at each look
 
-	// Report is told of each change (err is nil) and of each that failed. Calls come one after the other from Run.
+	// Report is called for each change (err is nil) and of each that failed. Calls come one after the other from Run.
 	Report func(name string, err error)
 }
 

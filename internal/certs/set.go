@@ -48,7 +48,7 @@ func (s *Set) GetCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, erro
 	return choose(hello, exact, wild), nil
 }
 
-// choose gives the first certificate that the peer can use. Their names are settled, and are not compared once more.
+// choose returns the first certificate that the peer can use. Their names are settled, and are not compared once more.
 func choose(hello *tls.ClientHelloInfo, exact, wild []*tls.Certificate) *tls.Certificate {
 	nameless := *hello
 	nameless.ServerName = ""
@@ -62,7 +62,7 @@ func choose(hello *tls.ClientHelloInfo, exact, wild []*tls.Certificate) *tls.Cer
 	return exact[0]
 }
 
-// Current gives the certificates of all sources, in their order.
+// Current returns the certificates of all sources, in their order.
 func (s *Set) Current() []*tls.Certificate { return s.now().all }
 
 // Close closes all sources.
@@ -74,7 +74,7 @@ func (s *Set) Close() error {
 	return errors.Join(problems...)
 }
 
-// now gives the index of what the sources give now. Whoever comes first after a change makes it anew.
+// now returns the index of what the sources return now. The first call after a change remakes it.
 func (s *Set) now() *index {
 	known := s.index.Load()
 	if known != nil && known.holds(s.sources) {
@@ -87,7 +87,7 @@ func (s *Set) now() *index {
 
 // index finds certificates by name.
 type index struct {
-	from     [][]*tls.Certificate // what each source gave
+	from     [][]*tls.Certificate // what each source returned
 	all      []*tls.Certificate
 	exact    map[string][]*tls.Certificate // by name in lower case
 	wild     map[string][]*tls.Certificate // "*.example.com" by "example.com"
@@ -120,7 +120,7 @@ func isOther(key any) bool   { return !isECDSA(key) && !isEd25519(key) }
 // noName stands for the name of a certificate that has none. No peer can ask for it.
 const noName = "*"
 
-// namesOf gives the names of a leaf in lower case, at least one. Addresses are names here, since certificates for the same
+// namesOf returns the names of a leaf in lower case, at least one. Addresses are names here, since certificates for the same
 // address belong together; peers send none as a name (RFC 6066, section 3).
 func namesOf(leaf *x509.Certificate) []string {
 	names := make([]string, 0, len(leaf.DNSNames)+len(leaf.IPAddresses)+1)
@@ -148,7 +148,7 @@ func (x *index) add(certificate *tls.Certificate) {
 	}
 }
 
-// holds tells whether the sources still give what the index was made of.
+// holds reports whether the sources still return what the index was made of.
 func (x *index) holds(sources []Source) bool {
 	for i, source := range sources {
 		now, then := source.Current(), x.from[i]
@@ -159,7 +159,7 @@ func (x *index) holds(sources []Source) bool {
 	return true
 }
 
-// find gives the certificates for a name that a peer asked for, or else for the fallback.
+// find returns the certificates for a name that a peer asked for, or else for the fallback.
 func (x *index) find(name string) (exact, wild []*tls.Certificate) {
 	if exact, wild = x.named(strings.ToLower(name)); len(exact)+len(wild) > 0 {
 		return exact, wild

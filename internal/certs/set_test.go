@@ -130,7 +130,7 @@ func TestSetAddresses(t *testing.T) {
 	}
 }
 
-// TestSetFollows: what a source gives counts from the next handshake on, also where there was nothing.
+// TestSetFollows: what a source returns counts from the next handshake on, also where there was nothing.
 func TestSetFollows(t *testing.T) {
 	ca := testpki.Must(testpki.New())
 	first, second, third := certificate(t, ca, testpki.ECDSA, "a.test"), certificate(t, ca, testpki.ECDSA, "b.test"), certificate(t, ca, testpki.ECDSA, "b.test")
@@ -200,7 +200,7 @@ func TestSetHandshakes(t *testing.T) {
 	}
 }
 
-// shake makes one connection over loopback and gives both ends' view; err is of whoever failed first, the server's by preference.
+// shake makes one connection over loopback and returns both ends' view; err is of the end that failed first, the server's by preference.
 func shake(t testing.TB, server, client *tls.Config) (atClient, atServer tls.ConnectionState, err error) {
 	t.Helper()
 	near, far := tcpPair(t)

@@ -18,7 +18,7 @@ type ListenerTLS struct {
 	ClientCA string `yaml:"client_ca"`
 	// Files with the revocation lists of those authorities (PEM or DER): certificates that they name are refused.
 	ClientCRL []string `yaml:"client_crl"`
-	// What becomes of a client certificate of whose authority no list is there, or only one past its next update. For
+	// Whether to refuse or allow a client certificate when its authority has no list, or only one past its next update. For
 	// `client_crl` only. Default: `refuse`.
 	ClientCRLMissing string `yaml:"client_crl_missing" choice:"refuse|allow"`
 	// A file with serial numbers of client certificates that are refused even if no list names them: one in a line, up to 20 octets in

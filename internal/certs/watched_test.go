@@ -17,7 +17,7 @@ import (
 	"tollgate/internal/testpki"
 )
 
-// loadWatched gives files that are loaded and were looked at once.
+// loadWatched returns files that are loaded and were looked at once.
 func loadWatched(t *testing.T, cert, key string) *Files {
 	t.Helper()
 	source, err := Load(cert, key)
@@ -81,7 +81,7 @@ func TestPollTakesWhatStoodStill(t *testing.T) {
 }
 
 // TestHalfWayIsNotTaken: whatever part of a rewrite in place can be seen, the old pair stays until both files fit, and
-// nobody is told of a fault that passes.
+// a fault that passes is not reported.
 func TestHalfWayIsNotTaken(t *testing.T) {
 	first, second := twoPairs(t)
 	f := write(t, first)
@@ -99,8 +99,8 @@ func TestHalfWayIsNotTaken(t *testing.T) {
 	wantServed(t, source, second)
 }
 
-// TestBadFileIsToldOnce: a file that stays bad is told of once, and once more when it has changed and is bad still.
-func TestBadFileIsToldOnce(t *testing.T) {
+// TestBadFileIsReportedOnce: a file that stays bad is reported once, and once more when it has changed and is bad still.
+func TestBadFileIsReportedOnce(t *testing.T) {
 	first, second := twoPairs(t)
 	f := write(t, first)
 	source := loadWatched(t, f.cert, f.key)
@@ -125,8 +125,8 @@ func TestBadFileIsToldOnce(t *testing.T) {
 	wantServed(t, source, second)
 }
 
-// TestReloadIsTold: what Reload has said, Poll does not say again.
-func TestReloadIsTold(t *testing.T) {
+// TestReloadIsReported: what Reload has said, Poll does not say again.
+func TestReloadIsReported(t *testing.T) {
 	first, second := twoPairs(t)
 	f := write(t, first)
 	source := loadWatched(t, f.cert, f.key)
@@ -208,10 +208,10 @@ func (c *counter) Reload() error { c.reloads++; return errors.New("never") }
 func TestWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := new(counter), new(counter)
-		var told []string
+		var reported []string
 		w := Watch{Reloaders: func() []Reloader { return []Reloader{first, second} }, Report: func(name string, err error) {
-			if told = append(told, name); err != nil {
-				told = append(told, err.Error())
+			if reported = append(reported, name); err != nil {
+				reported = append(reported, err.Error())
 			}
 		}}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -223,8 +223,8 @@ func TestWatch(t *testing.T) {
 		if first.polls != 3 || second.polls != 3 {
 			t.Errorf("%d and %d polls, want 3", first.polls, second.polls)
 		}
-		if want := []string{"counter", "counter", "counter", "third", "counter", "third"}; !slices.Equal(told, want) {
-			t.Errorf("told %q, want %q", told, want)
+		if want := []string{"counter", "counter", "counter", "third", "counter", "third"}; !slices.Equal(reported, want) {
+			t.Errorf("reported %q, want %q", reported, want)
 		}
 	})
 }

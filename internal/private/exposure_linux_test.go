@@ -11,13 +11,13 @@ import (
 	"testing"
 )
 
-// asStrangers runs do on threads with the rights of a user that is not ours: once in the one group, once in another.
-func asStrangers(do func()) {
-	for _, team := range []int{strangersTeam, strangersTeam + 1} {
+// asOthers runs do on threads with the rights of a user that is not ours: once in the one group, once in another.
+func asOthers(do func()) {
+	for _, team := range []int{othersTeam, othersTeam + 1} {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			lockedAsStranger(team, do)
+			lockedAsOther(team, do)
 		}()
 		<-done
 	}
@@ -33,7 +33,7 @@ func TestExposureIsTrue(t *testing.T) {
 		}
 	}
 	path := filepath.Join(dir, "file")
-	for _, team := range []int{os.Getegid(), strangersTeam} {
+	for _, team := range []int{os.Getegid(), othersTeam} {
 		for mode := range fs.FileMode(0o1000) {
 			check(t, os.WriteFile(path, nil, 0o600))
 			check(t, errors.Join(os.Chown(path, -1, team), os.Chmod(path, mode)))
@@ -42,7 +42,7 @@ func TestExposureIsTrue(t *testing.T) {
 		}
 	}
 	for name, list := range map[string][]byte{
-		"ours": sharedWith(tagUser, uint32(os.Geteuid())), "a stranger's": sharedWith(tagUser, stranger), "a stranger's group's": sharedWith(tagGroup, strangersTeam),
+		"ours": sharedWith(tagUser, uint32(os.Geteuid())), "another's": sharedWith(tagUser, otherUser), "another's group's": sharedWith(tagGroup, othersTeam),
 	} {
 		check(t, os.WriteFile(path, nil, 0o600))
 		if err := setList(path, list); errors.Is(err, syscall.ENOTSUP) {
@@ -55,11 +55,11 @@ func TestExposureIsTrue(t *testing.T) {
 	}
 }
 
-// same compares what is said of a file with what a stranger can do.
+// same compares what is said of a file with what another user can do.
 func same(t *testing.T, path string, mode fs.FileMode) {
 	t.Helper()
 	var can []string
-	asStrangers(func() {
+	asOthers(func() {
 		for flag, what := range map[int]string{os.O_RDONLY: "read", os.O_WRONLY: "change"} {
 			if f, err := os.OpenFile(path, flag, 0); err == nil {
 				can = append(can, what)
@@ -69,24 +69,24 @@ func same(t *testing.T, path string, mode fs.FileMode) {
 	})
 	said := Exposure(path)
 	if (said == "") != (len(can) == 0) {
-		t.Errorf("mode %#o: a stranger can %v, and it is said: %q", mode, can, said)
+		t.Errorf("mode %#o: another user can %v, and it is said: %q", mode, can, said)
 	}
 	for _, what := range can {
 		if !strings.Contains(said, what) {
-			t.Errorf("mode %#o: a stranger can %s, and it is said: %q", mode, what, said)
+			t.Errorf("mode %#o: another user can %s, and it is said: %q", mode, what, said)
 		}
 	}
 }
 
-// lockedAsStranger changes the rights of this thread alone, for good: the thread ends with its goroutine, which keeps it.
-func lockedAsStranger(team int, do func()) {
+// lockedAsOther changes the rights of this thread alone, for good: the thread ends with its goroutine, which keeps it.
+func lockedAsOther(team int, do func()) {
 	runtime.LockOSThread()
 	_, _, failed := syscall.RawSyscall(syscall.SYS_SETGROUPS, 0, 0, 0)
 	if failed != 0 {
 		panic(failed)
 	}
 	_ = syscall.Setfsgid(team) // neither says whether it worked; the test would find root's rights
-	_ = syscall.Setfsuid(stranger)
+	_ = syscall.Setfsuid(otherUser)
 	do()
 }
 

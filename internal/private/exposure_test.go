@@ -28,7 +28,7 @@ func TestOthers(t *testing.T) {
 		{0o666, 2000, "every user may read and change it"},
 		{0o664, 3000, "every user may read it, group 3000, in which the gateway is not, may change it"},
 		{0o644, 3000, "every user may read it"},
-		{0o711, 3000, ""}, // nobody can run a key
+		{0o711, 3000, ""}, // a key cannot be run
 		{fs.ModeDir | 0o755, 3000, ""},
 		{fs.ModeDir | 0o770, 2000, ""},
 		{fs.ModeDir | 0o770, 3000, "group 3000, in which the gateway is not, may change it"},
@@ -59,13 +59,13 @@ func listOf(entries ...entry) []byte {
 	return list
 }
 
-const nobodyInParticular = 0xffffffff
+const undefinedID = 0xffffffff
 
 // sharedWith is the list of a file with mode 0440 whose group bits are the mask, as systemd makes it for a credential.
 func sharedWith(tag uint16, id uint32) []byte {
 	entries := []entry{
-		{tagOwner, 4, nobodyInParticular}, {tag, 4, id}, {tagOwningGroup, 0, nobodyInParticular}, {tagMask, 4, nobodyInParticular},
-		{tagOthers, 0, nobodyInParticular},
+		{tagOwner, 4, undefinedID}, {tag, 4, id}, {tagOwningGroup, 0, undefinedID}, {tagMask, 4, undefinedID},
+		{tagOthers, 0, undefinedID},
 	}
 	slices.SortFunc(entries, func(a, b entry) int { return int(a.tag) - int(b.tag) }) // the kernel wants that
 	return listOf(entries...)
@@ -98,7 +98,7 @@ func TestAccessLists(t *testing.T) {
 	}
 }
 
-// FuzzParseList holds the parser to what every list must give: no right beyond the mask, but that of all.
+// FuzzParseList holds the parser to what holds for every list: no right beyond the mask, but that of all.
 func FuzzParseList(f *testing.F) {
 	f.Add(sharedWith(tagUser, 1000))
 	f.Add(listOf(entry{tagMask, 0, 0}, entry{tagGroup, 7, 5}))

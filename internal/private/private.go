@@ -3,9 +3,9 @@
 // # Files that the gateway made
 //
 // The log's signing key, the keys of an internal authority, the keys of ACME: [ReadOwn] and [Tighten] take every right of
-// group and others away again and report it. This is needed because the kubelet gives a pod's fsGroup the right to read and
+// group and others away again and report it. This is needed because the kubelet grants a pod's fsGroup the right to read and
 // write all files of a volume, each time that it mounts the volume. Only a file that belongs to the process's user counts as
-// made by the gateway: what another user owns was given to it. Where the mode cannot be changed (a volume that is mounted
+// made by the gateway: what another user owns was handed to it. Where the mode cannot be changed (a volume that is mounted
 // read-only) the next section holds.
 //
 // # Files of others

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	stranger      = 54321 // a user that is not ours
-	strangersTeam = 54322 // a group that is not ours
+	otherUser  = 54321 // a user that is not ours
+	othersTeam = 54322 // a group that is not ours
 )
 
 func check(t *testing.T, err error) {
@@ -35,7 +35,7 @@ func file(t *testing.T, mode fs.FileMode) string {
 func needRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("only root can give files away")
+		t.Skip("only root can change the owner of files")
 	}
 }
 
@@ -76,7 +76,7 @@ func TestReadOwn(t *testing.T) {
 	}
 }
 
-// TestReadLeavesTheMode: what others gave is read as it is.
+// TestReadLeavesTheMode: files of others are read as it is.
 func TestReadLeavesTheMode(t *testing.T) {
 	path := file(t, 0o644)
 	if data, err := Read(path, 6); err != nil || string(data) != "secret" || modeOf(t, path) != 0o644 {
@@ -98,7 +98,7 @@ func TestSetIDBitsGo(t *testing.T) {
 func TestOfAnotherUser(t *testing.T) {
 	needRoot(t)
 	path := file(t, 0o440)
-	check(t, os.Chown(path, stranger, strangersTeam))
+	check(t, os.Chown(path, otherUser, othersTeam))
 	for range 2 {
 		report, found := collect()
 		_, err := ReadOwn(path, 6, report)
@@ -135,13 +135,13 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// TestLinksOfStrangers: who may put files into a folder of the gateway's cannot have another file of its user's tightened.
-func TestLinksOfStrangers(t *testing.T) {
+// TestLinksOfOthers: who may put files into a folder of the gateway's cannot have another file of its user's tightened.
+func TestLinksOfOthers(t *testing.T) {
 	needRoot(t)
 	victim := file(t, 0o644)
 	link := filepath.Join(t.TempDir(), "signing.key")
 	check(t, os.Symlink(victim, link))
-	check(t, os.Lchown(link, stranger, strangersTeam))
+	check(t, os.Lchown(link, otherUser, othersTeam))
 	report, found := collect()
 	_, err := ReadOwn(link, 6, report)
 	Tighten(link, report)
@@ -154,7 +154,7 @@ func TestLinksOfStrangers(t *testing.T) {
 func TestFoldersOfOthers(t *testing.T) {
 	needRoot(t)
 	dir := t.TempDir()
-	check(t, os.Chown(dir, stranger, strangersTeam))
+	check(t, os.Chown(dir, otherUser, othersTeam))
 	check(t, os.Chmod(dir, 0o777))
 	report, found := collect()
 	TightenDir(dir, report)

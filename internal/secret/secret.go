@@ -1,7 +1,7 @@
 // Package secret holds values that must never be printed.
 //
 // A [String] prints as "[redacted]" whatever formats it: fmt verbs, JSON, text and YAML encoders, loggers that use
-// reflection through these. Only [String.Reveal] gives the value, so every use of a secret can be found by that name.
+// reflection through these. Only [String.Reveal] returns the value, so every use of a secret can be found by that name.
 package secret
 
 import (
@@ -21,7 +21,7 @@ type String struct {
 // New wraps a secret.
 func New(value string) String { return String{&value} }
 
-// Reveal gives the secret itself.
+// Reveal returns the secret itself.
 func (s String) Reveal() string {
 	if s.value == nil {
 		return ""
@@ -29,10 +29,10 @@ func (s String) Reveal() string {
 	return *s.value
 }
 
-// IsZero tells whether the secret is empty.
+// IsZero reports whether the secret is empty.
 func (s String) IsZero() bool { return s.Reveal() == "" }
 
-// Equal compares in time that depends on the lengths only.
+// Equal reports whether two values are equal, in time that depends on the lengths only.
 func (s String) Equal(other String) bool {
 	return subtle.ConstantTimeCompare([]byte(s.Reveal()), []byte(other.Reveal())) == 1
 }

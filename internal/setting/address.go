@@ -73,7 +73,7 @@ func checkSocket(path string) error {
 	case path == "" || strings.HasSuffix(path, "/"):
 		return errors.New(`want the path of a socket: "unix:/run/tollgate.sock"`)
 	case strings.HasPrefix(path, "@") || strings.ContainsRune(path, 0):
-		return errors.New("abstract sockets have no file permissions and are not supported: give a path")
+		return errors.New("abstract sockets have no file permissions and are not supported: write a path")
 	case strings.ContainsFunc(path, unicode.IsControl):
 		return errors.New("the path of a socket may not have control characters")
 	case strings.HasPrefix(path, "//"):

@@ -17,7 +17,7 @@ type Reference struct {
 // ExactlyOne marks a section of which exactly one key is given.
 func (Reference) ExactlyOne() {}
 
-// InsteadOfSecret says what to write where a secret would stand.
+// InsteadOfSecret returns what to write where a secret would stand.
 func (Reference) InsteadOfSecret() string { return "{env: NAME} or {file: PATH}" }
 
 // Shown returns the reference as it can be shown: with an absolute path, a relative one being in dir. What stands for a path and does not

@@ -14,7 +14,7 @@ const (
 	ofFolders             = ofFiles | 0o110 | fs.ModeSetgid
 )
 
-// SetFSGroup gives everything in and below dir to a group, and the group the right to read and write it. Of symbolic links
+// SetFSGroup changes the group of everything in and below dir, and grants the group the right to read and write it. Of symbolic links
 // only the owner changes.
 func SetFSGroup(dir string, group int) error {
 	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
@@ -36,7 +36,7 @@ func SetFSGroup(dir string, group int) error {
 	})
 }
 
-// AnyGroup returns a group that this process may give its files to: one of another's, if it is root.
+// AnyGroup returns a group that this process may change its files to: one of another's, if it is root.
 func AnyGroup() int {
 	if os.Geteuid() == 0 {
 		return 54322

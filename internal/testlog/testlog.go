@@ -56,7 +56,7 @@ func New(dir string, key *checkpoint.Key) *Log {
 	return l
 }
 
-// Key gives the public key.
+// Key returns the public key.
 func (l *Log) Key() checkpoint.PublicKey { return l.key.Public() }
 
 func (l *Log) open() {
@@ -79,7 +79,7 @@ func (l *Log) Add(r *logfile.Record) {
 
 func (l *Log) at(seq uint64) time.Time { return Start.Add(time.Duration(seq) * l.Step) }
 
-// enter tells the ledger of the record whose line was made last.
+// enter adds to the ledger the record whose line was made last.
 func (l *Log) enter(r *logfile.Record) {
 	if r.Kind == logfile.KindCheckpoint {
 		l.ledger.Checkpoint(r.Seq, checkpoint.LeafHash(l.line))
@@ -157,7 +157,7 @@ func (l *Log) Calls(n int) {
 	}
 }
 
-// Call writes an intent and its outcome, much as the gateway does, and gives the call's id. A checkpoint comes before them when
+// Call writes an intent and its outcome, much as the gateway does, and returns the call's id. A checkpoint comes before them when
 // its line is full.
 func (l *Log) Call() string {
 	if l.full {

@@ -9,13 +9,13 @@ import (
 	"os"
 )
 
-// CertPEM gives the authority's certificate as PEM text, for peers' CA files.
+// CertPEM returns the authority's certificate as PEM text, for peers' CA files.
 func (ca *CA) CertPEM() []byte { return encode("CERTIFICATE", ca.certificate.Raw) }
 
 // WriteFile writes [CA.CertPEM] to a file that everybody may read.
 func (ca *CA) WriteFile(path string) error { return os.WriteFile(path, ca.CertPEM(), 0o644) }
 
-// CertPEM gives a certificate and its chain as PEM text.
+// CertPEM returns a certificate and its chain as PEM text.
 func CertPEM(c tls.Certificate) []byte {
 	var out bytes.Buffer
 	for _, der := range c.Certificate {
@@ -24,7 +24,7 @@ func CertPEM(c tls.Certificate) []byte {
 	return out.Bytes()
 }
 
-// KeyPEM gives a certificate's private key as PEM text (PKCS #8).
+// KeyPEM returns a certificate's private key as PEM text (PKCS #8).
 func KeyPEM(c tls.Certificate) ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
 	if err != nil {

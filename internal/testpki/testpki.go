@@ -123,17 +123,17 @@ func (ca *CA) RevocationList(template x509.RevocationList) ([]byte, error) {
 	return der, nil
 }
 
-// Certificate gives the authority's own certificate. It must not be changed.
+// Certificate returns the authority's own certificate. It must not be changed.
 func (ca *CA) Certificate() *x509.Certificate { return ca.certificate }
 
-// Pool gives a new pool that holds the authority only.
+// Pool returns a new pool that holds the authority only.
 func (ca *CA) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(ca.certificate)
 	return pool
 }
 
-// Must gives v, or panics with err. It is for tests.
+// Must returns v, or panics with err. It is for tests.
 func Must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)

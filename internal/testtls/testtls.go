@@ -110,7 +110,7 @@ func (s *Server) Record(kind byte, content []byte) []byte {
 // Alert returns the record of a fatal alert.
 func (s *Server) Alert(number byte) []byte { return s.Record(KindAlert, []byte{2, number}) }
 
-// Ticket returns the record of a session ticket (section 4.6.1) that nobody can use.
+// Ticket returns the record of a session ticket (section 4.6.1) that cannot be used.
 func (s *Server) Ticket() []byte {
 	body := []byte{0, 0, 0, 60, 1, 2, 3, 4, 1, 0, 0, 1, 'x', 0, 0}
 	return s.Record(KindHandshake, append([]byte{4, 0, 0, byte(len(body))}, body...))

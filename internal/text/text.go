@@ -1,4 +1,4 @@
-// Package text shortens texts of strangers, takes out of them what a terminal would obey, and counts in words.
+// Package text truncates texts of unauthenticated peers, takes out of them what a terminal would obey, and counts in words.
 package text
 
 import (

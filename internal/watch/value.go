@@ -80,7 +80,7 @@ func (w *Value[T]) Poll() (changed bool, err error) {
 	return w.take(files, err)
 }
 
-// maxReads is how often Reload begins anew when the files change under it.
+// maxReads is how often Reload starts over when the files change under it.
 const maxReads = 3
 
 // Reload reads the files now, whether they have changed or not. What is made of them afterwards is of now; after an error
@@ -110,7 +110,7 @@ func (w *Value[T]) Invalidate() {
 }
 
 // take makes a value of new content. When the content is back that the value in use was made of, after another that was
-// not good, that is a change for whoever was told of the other one.
+// not good, that is a change for those that saw the report of the other one.
 func (w *Value[T]) take(files [][]byte, err error) (changed bool, _ error) {
 	recovered := w.failed && err == nil
 	w.failed = true

@@ -1,4 +1,4 @@
-// Package watch finds out whether files have changed, by looking at them now and then. File events are lost on network file systems, and tell
+// Package watch finds out whether files have changed, by looking at them now and then. File events are lost on network file systems, and say
 // nothing of a symbolic link that is replaced further up, as Kubernetes does with "..data"; where a name leads, with inode, size and time of
 // what is there, shows both, and an editor that renames.
 //

@@ -116,7 +116,7 @@ func eachIsItsOwn(t *testing.T, make Make) {
 	}
 }
 
-// full: without room a signature is refused, and none is forgotten.
+// full: without room a signature is refused, and none is lost.
 func full(t *testing.T, make Make) {
 	for _, m := range make(t, 5) {
 		keys, now := [6]replay.Key{}, time.Now()
@@ -132,7 +132,7 @@ func full(t *testing.T, make Make) {
 		}
 		for i, k := range keys[:5] {
 			if err := mark(t, m, k, now, now); !errors.Is(err, replay.ErrReplay) {
-				t.Errorf("a full memory forgot signature %d: %v", i, err)
+				t.Errorf("a full memory lost signature %d: %v", i, err)
 			}
 		}
 	}

@@ -66,7 +66,7 @@ type Part struct {
 	Amount   spend.Money // 0 where the request does not say
 }
 
-// Error says, for the caller to read, why a call is no act that can be told from others.
+// Error says, for the caller to read, why a call is no act that can be distinguished from others.
 type Error struct{ Msg string }
 
 func (e *Error) Error() string { return e.Msg }
@@ -83,7 +83,7 @@ func Read(op *catalog.Operation, upstream string, request *bss.Request, hash Has
 		return nil, nil
 	}
 	if why := request.Accounts.Ambiguous; op.Site == "" && why != "" {
-		return nil, refuse("what the call does cannot be told: %s", why)
+		return nil, refuse("what the call does is not clear: %s", why)
 	}
 	a := &Act{Name: op.Act.Name, Direction: op.Act.Direction, Unit: op.Act.Unit, PriceFrom: op.Act.Price, of: op.Act}
 	if op.Site != "" { // of answers of a declared endpoint it is not known how they say what failed

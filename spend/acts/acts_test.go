@@ -136,7 +136,7 @@ func TestSameAct(t *testing.T) {
 	}
 }
 
-// TestTextOfAKey holds the text that auditors are told to hash against that which is hashed.
+// TestTextOfAKey holds the text that auditors are asked to hash against that which is hashed.
 func TestTextOfAKey(t *testing.T) {
 	manual, err := os.ReadFile("../../docs/acts.md")
 	if err != nil {
@@ -239,9 +239,9 @@ func TestDeclared(t *testing.T) {
 		`{"order_id":"CS1","items":[{"id":"x"},{"id":"Y"}],"customer_id":"C1"}`: "order_id cs1|book b1; items[].id x|book b1; items[].id y",
 		`{"order_id":"CS1","items":[]}`:                                         "! items[].id must be given",
 		`{"order_id":"CS1","items":[{"id":"x"},{"id":"X"}]}`:                    "! twice",
-		`{"order_id":"CS1","Order_id":"CS2","items":[{"id":"x"}]}`:              "! cannot be told",
-		`{"order_id":"CS1","items":[{"id":"x"}],"Customer_Id":"C1"}`:            "! cannot be told",
-		`order_id=CS1`: "! cannot be told",
+		`{"order_id":"CS1","Order_id":"CS2","items":[{"id":"x"}]}`:              "! is not clear",
+		`{"order_id":"CS1","items":[{"id":"x"}],"Customer_Id":"C1"}`:            "! is not clear",
+		`order_id=CS1`: "! is not clear",
 		``:             "! order_id must be given",
 	} {
 		request, err := bss.ReadRequest(op, params, nil, []byte(body))

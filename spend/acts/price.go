@@ -21,7 +21,7 @@ type Query struct {
 	Body      []byte // JSON; nil: none
 }
 
-// Reads of prices, and of what became of orders.
+// Reads of prices, and of the outcomes of orders.
 const (
 	orderRead   = "ShowCustomerOrderDetails"
 	renewalRead = "ListRenewRateOnPeriod"

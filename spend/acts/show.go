@@ -8,7 +8,7 @@ import (
 	"tollgate/catalog"
 )
 
-// shown is the read that shows best what became of an act, for people to judge: parameters of its query or members of its body, and the parts
+// shown is the read that shows best the outcome of an act, for people to judge: parameters of its query or members of its body, and the parts
 // of the act that they are.
 type shown struct {
 	operation string
@@ -39,7 +39,7 @@ var shows = map[string]shown{
 	"budget-set":         {operation: "ShowSubCustomerBudget", asks: map[string]string{"customer_id": "customer_id"}},
 }
 
-// ShowQuery returns a read that shows what became of a call of an operation, by the fields of its request. The error says why there is none.
+// ShowQuery returns a read that shows the outcome of a call of an operation, by the fields of its request. The error says why there is none.
 func ShowQuery(op *catalog.Operation, fields []bss.Value) (*Query, error) {
 	if op.Act == nil || op.Site == "" {
 		return nil, fmt.Errorf("%s has no act of which it is known what read shows it", op.Name)

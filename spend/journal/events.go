@@ -24,8 +24,8 @@ func (d *Decision) data() map[string]string {
 	return data
 }
 
-// Resolve puts on record what became of an unknown call, and settles it: it succeeded or failed. Whether a call that holds nothing is unknown
-// is for the log to tell.
+// Resolve puts on record the outcome of an unknown call, and settles it: it succeeded or failed. Whether a call that holds nothing is unknown
+// is decided by the log.
 func (j *Journal) Resolve(ctx context.Context, call, outcome string, d Decision) error {
 	if !settles(outcome) {
 		return fmt.Errorf("a call is resolved as %s or %s, not as %q", logfile.Succeeded, logfile.Failed, outcome)

@@ -125,8 +125,8 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-// TestResolvedOnce: of two people who settle a call at once, one does, and the other is told: what the second says would not count after a start.
-// So it is while the first does not know whether its record will be durable.
+// TestResolvedOnce: of two people who settle a call at once, one does, and the other gets an error: what the second says would not count
+// after a start. So it is while the first does not know whether its record will be durable.
 func TestResolvedOnce(t *testing.T) {
 	l := newLog(t)
 	calls(l)
@@ -181,7 +181,7 @@ func TestResolvedWithoutOutcome(t *testing.T) {
 	want(t, held(t, opened(t, l.options()), "CS7"))
 }
 
-// TestLateResolution: one that became durable when nobody waited for it any more is taken from the log.
+// TestLateResolution: one that became durable when it was not waited for any more is taken from the log.
 func TestLateResolution(t *testing.T) {
 	l := newLog(t)
 	calls(l)
@@ -196,7 +196,7 @@ func TestAllowRepeat(t *testing.T) {
 	l := newLog(t)
 	calls(l)
 	j := opened(t, l.options())
-	for _, call := range []string{"c", "f", "b", "nobody"} { // unknown, under way, failed
+	for _, call := range []string{"c", "f", "b", "none"} { // unknown, under way, failed
 		if err := j.AllowRepeat(t.Context(), call, Decision{}); err == nil {
 			t.Errorf("call %s may be repeated", call)
 		}
@@ -222,7 +222,7 @@ func TestAllowRepeat(t *testing.T) {
 	want(t, held(t, opened(t, l.options()), "CS1"), "CS1 again succeeded")
 }
 
-// TestLostHashKey: what is held by keys that cannot be compared holds the act as a whole, until somebody accepts the loss by its name.
+// TestLostHashKey: what is held by keys that cannot be compared holds the act as a whole, until an operator accepts the loss by its name.
 func TestLostHashKey(t *testing.T) {
 	l := newLog(t)
 	calls(l)

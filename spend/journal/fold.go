@@ -158,7 +158,7 @@ func (f *fold) event(r *logfile.Record) error {
 	return nil
 }
 
-// giveUp gives up the keys of an act that cannot be compared: they do not stand in what is stated again.
+// giveUp releases the keys of an act that cannot be compared: they do not stand in what is stated again.
 func (f *fold) giveUp(act string) {
 	maps.DeleteFunc(f.foreign, func(call, of string) bool {
 		if s := f.open[call]; s != nil && of == act {
@@ -230,7 +230,7 @@ func (f *fold) needed() uint64 {
 	return first
 }
 
-// restatement says once more what an unknown call holds.
+// restatement returns the record that says once more what an unknown call holds.
 func (s *statement) restatement() *logfile.Record {
 	r := s.Record
 	r.Kind, r.Event, r.Subject, r.Call = logfile.KindEvent, logfile.EventUnresolved, r.Call, ""

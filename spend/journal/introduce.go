@@ -16,7 +16,7 @@ import (
 	"tollgate/spend"
 )
 
-// Introduce has caps that are new count the calls on record of their period, and puts on record what that comes to, so that a start knows it.
+// Introduce makes new caps count the calls on record of their period, and puts on record what that comes to, so that a start knows it.
 // charges returns what a call on record takes of caps by the rules in force; what concerns other caps is left out. From now on calls must
 // charge the caps themselves.
 func (j *Journal) Introduce(ctx context.Context, fresh []*spend.Cap, charges func(intent *logfile.Record) []spend.Charge) error {
@@ -46,7 +46,7 @@ func (j *Journal) Introduce(ctx context.Context, fresh []*spend.Cap, charges fun
 	return nil
 }
 
-// count has the ledger count the calls of a cap's period, and returns what they come to.
+// count makes the ledger count the calls of a cap's period, and returns what they come to.
 func (j *Journal) count(c *spend.Cap, from time.Time, calls []*logfile.Record, charges func(*logfile.Record) []spend.Charge) []logfile.CapCharge {
 	sums := map[[3]string]*spend.Charge{}
 	for _, r := range calls {
@@ -148,7 +148,7 @@ func (f *fold) introduced(r *logfile.Record) error {
 	}
 	delete(f.partial, id)
 	f.ledger.CountedSince(&spend.Cap{Name: r.Subject, Definition: r.Data[dataDefinition], Hard: r.Data[dataMode] != string(spend.Soft)}, since)
-	f.ledger.Record(c) // for no call: it gives nothing back
+	f.ledger.Record(c) // for no call: it returns nothing
 	f.ledger.Settle("", spend.Settlement{Outcome: logfile.Succeeded, At: r.Time})
 	return nil
 }

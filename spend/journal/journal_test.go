@@ -513,7 +513,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestCalendarCounts outlive a start with and without the file, and no call is forgotten.
+// TestCalendarCounts outlive a start with and without the file, and no call is lost.
 func TestCalendarCounts(t *testing.T) {
 	limiter := func() *ratelimit.Limiter {
 		rules, err := ratelimit.NewRules(ratelimit.Config{Rules: []ratelimit.Rule{{Name: "app", Per: []ratelimit.Dimension{ratelimit.ByCaller}, Quota: ratelimit.Quota{Calls: 1000, Period: ratelimit.Day}}}})

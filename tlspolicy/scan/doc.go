@@ -7,7 +7,7 @@
 // until it refuses: one connection for each suite that is accepted, and one more.
 //
 //   - SSL 3.0 to TLS 1.2: ClientHello and ServerHello of RFC 5246 section 7.4.1; the Certificate and ServerKeyExchange
-//     messages that follow in the clear tell certificates, groups and the size of finite-field groups.
+//     messages that follow in the clear have certificates, groups and the size of finite-field groups.
 //   - TLS 1.3: RFC 8446 section 4. The offer has no key share, so a server answers with a HelloRetryRequest, which names
 //     suite and group. Certificates are read from one complete handshake of crypto/tls.
 //

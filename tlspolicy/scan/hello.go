@@ -49,7 +49,7 @@ type offer struct {
 	name    string // SNI; empty sends none
 }
 
-// hello gives the ClientHello as a record.
+// hello returns the ClientHello as a record.
 func (o offer) hello() ([]byte, error) {
 	message, err := o.message(0)
 	if err != nil {

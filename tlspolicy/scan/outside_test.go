@@ -17,7 +17,7 @@ import (
 	"tollgate/internal/testpki"
 )
 
-// tool gives the path of a program that the tests need.
+// tool returns the path of a program that the tests need.
 func tool(t testing.TB, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -94,7 +94,7 @@ http { access_log off; client_body_temp_path %[1]s; proxy_temp_path %[1]s; fastc
 	cmd := exec.Command(tool(t, "nginx"), "-p", dir, "-c", file)
 	stderr := new(strings.Builder)
 	cmd.Stderr = stderr
-	_ = free.Close() // nobody else asks for this port on loopback in so short a time
+	_ = free.Close() // no other process asks for this port on loopback in so short a time
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -103,7 +103,7 @@ func judgeVersion(r *Result, p *tlspolicy.Policy, version uint16) Version {
 	return v
 }
 
-// compliant is true for a version that is not accepted: a policy allows, it does not demand.
+// compliant reports whether the policy allows what was accepted. A version that is not accepted complies: a policy does not demand.
 func (v Version) compliant() bool {
 	refused := func(n Named) bool { return !n.Allowed }
 	return !v.Accepted || v.Allowed && !slices.ContainsFunc(v.Suites, refused) && !slices.ContainsFunc(v.Groups, refused)
@@ -160,7 +160,7 @@ func judgeChain(chain []*x509.Certificate, now time.Time) Certificate {
 	return c
 }
 
-// fault says why a gateway would refuse a chain, but for whom it trusts.
+// fault returns why a gateway would refuse a chain, but for whom it trusts.
 func fault(chain []*x509.Certificate, now time.Time) string {
 	leaf := chain[0]
 	switch {

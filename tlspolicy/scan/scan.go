@@ -83,7 +83,7 @@ func (s *scanner) run(ctx context.Context) (*Result, error) {
 	}
 	working.Wait()
 	for _, err := range problems {
-		if err != nil { // one tells enough: they are mostly the same
+		if err != nil { // one says enough: they are mostly the same
 			return nil, err
 		}
 	}
@@ -160,7 +160,7 @@ func (s *scanner) groups(ctx context.Context, f *Found) error {
 	return nil
 }
 
-// ask gives no answer when the server refuses the offer, or wants another version. A connection that ends without an
+// ask returns no answer when the server refuses the offer, or wants another version. A connection that ends without an
 // alert may have met a server that was busy: it is made once more.
 func (s *scanner) ask(ctx context.Context, o offer) (*serverChoice, error) {
 	a, err := s.try(ctx, o)
@@ -226,7 +226,7 @@ func (s *scanner) complete(ctx context.Context, r *Result) error {
 	defer conn.Close()
 	client := tls.Client(conn, &tls.Config{
 		ServerName: s.ServerName, MinVersion: tls.VersionTLS13,
-		InsecureSkipVerify: true, // what it says is reported, whoever signed it; nothing is sent
+		InsecureSkipVerify: true, // what it says is reported, whichever authority signed it; nothing is sent
 		VerifyConnection: func(cs tls.ConnectionState) error {
 			s.keep(cs.PeerCertificates)
 			return nil

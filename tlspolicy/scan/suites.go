@@ -45,14 +45,14 @@ var suites = sync.OnceValue(func() []point {
 	return points
 })
 
-// only13 tells the suites that TLS 1.3 uses: those of RFC 8446, RFC 8998 (SM4) and RFC 9150 (integrity only), and its
+// only13 reports whether a suite is one that only TLS 1.3 uses: those of RFC 8446, RFC 8998 (SM4) and RFC 9150 (integrity only), and its
 // later registrations. No other version uses them.
 func (s point) only13() bool {
 	return s.code>>8 == 0x13 || s.code == 0x00C6 || s.code == 0x00C7 || s.code == 0xC0B4 || s.code == 0xC0B5 ||
 		s.code >= 0xC103 && s.code <= 0xC106 // GOST in TLS 1.3, RFC 9367
 }
 
-// suitesFor gives the codes that a scan offers in a version.
+// suitesFor returns the codes that a scan offers in a version.
 func suitesFor(version uint16) []uint16 {
 	var codes []uint16
 	for _, s := range suites() {
@@ -82,7 +82,7 @@ var groups = []point{
 
 func groupName(id uint16) string { return nameOf(groups, id) }
 
-// groupIDs gives all groups, in an order in which a server that takes the first finds a common one.
+// groupIDs returns all groups, in an order in which a server that takes the first finds a common one.
 func groupIDs() []uint16 {
 	ids := make([]uint16, len(groups))
 	for i, g := range groups {

@@ -1,4 +1,4 @@
-// Package acme gives listeners certificates that an authority issues over ACME (RFC 8555), and renews them in time. It is
+// Package acme provides listeners with certificates that an authority issues over ACME (RFC 8555), and renews them in time. It is
 // a package of its own so that what is needed for that (certmagic) stays out of package certs.
 //
 // # What is where
@@ -17,7 +17,7 @@
 //
 // The authority wants to see that the hosts are ours, in one way that has to be chosen: [certs.HTTP01] asks on port 80, for which
 // there is [Handler]; [certs.TLSALPN01] shakes hands on port 443, for which there is [Answer]; [certs.DNS01] looks into the DNS.
-// Until [Source.Start] nothing is asked for, so that whatever answers can be set up first.
+// Until [Source.Start] nothing is asked for, so that what answers can be set up first.
 //
 // # Process-wide state
 //
@@ -105,7 +105,7 @@ type Source struct {
 	failed  error // since the last Poll
 }
 
-// Open reads what is in the directory and asks nobody. The source may be empty after that; see [Source.Start].
+// Open reads what is in the directory and asks no authority. The source may be empty after that; see [Source.Start].
 func Open(config Config) (*Source, error) {
 	config.Key = cmp.Or(config.Key, certs.ECDSA)
 	if config.RenewalWindow == 0 {
@@ -204,7 +204,7 @@ func (s *Source) Start(address string) error {
 	return nil
 }
 
-// answerAt tells certmagic where challenges are answered: it finds the port taken, and opens none of its own.
+// answerAt sets for certmagic where challenges are answered: it finds the port taken, and opens none of its own.
 func (s *Source) answerAt(address string) error {
 	host, text, err := net.SplitHostPort(address)
 	port, portErr := strconv.Atoi(text)
@@ -228,7 +228,7 @@ func (s *Source) Close() error {
 	return nil
 }
 
-// Current gives the certificates that there are, in the order of the hosts.
+// Current returns the certificates that there are, in the order of the hosts.
 func (s *Source) Current() []*tls.Certificate { return *s.current.Load() }
 
 // GetCertificate is for [tls.Config]. It chooses as a [certs.Set] does.
@@ -236,12 +236,12 @@ func (s *Source) GetCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, e
 	return s.set.GetCertificate(hello)
 }
 
-// Name gives the directory that keeps the certificates, and the first host.
+// Name returns the directory that keeps the certificates, and the first host.
 func (s *Source) Name() string {
 	return filepath.Join(s.config.Dir, string(s.config.Key)) + ", " + string(s.config.Hosts[0])
 }
 
-// Poll says what has happened since it was last asked: whether there are other certificates, and what failed and is not the
+// Poll reports what has happened since its last call: whether there are other certificates, and what failed and is not the
 // same as before.
 func (s *Source) Poll() (changed bool, err error) {
 	s.mu.Lock()
@@ -269,7 +269,7 @@ type Host struct {
 	Err  error             // why there is none, or why it is not renewed; nil if the last look was good
 }
 
-// Hosts says how it stands. A host without a certificate is a reason not to be ready.
+// Hosts returns the state of each host. A host without a certificate is a reason not to be ready.
 func (s *Source) Hosts() []Host {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -137,8 +137,8 @@ func TestRetry(t *testing.T) {
 	}
 }
 
-// TestNobodyElses: names of others and requests for other things reach neither certmagic nor a file.
-func TestNobodyElses(t *testing.T) {
+// TestOthersCertificates: names of others and requests for other things reach neither certmagic nor a file.
+func TestOthersCertificates(t *testing.T) {
 	s, err := Open(good(t))
 	if err != nil {
 		t.Fatal(err)
@@ -190,7 +190,7 @@ func TestCloseWhileAsking(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := s.Hosts()[0].Err; err != nil {
-		t.Errorf("being closed is told as a failure: %v", err)
+		t.Errorf("being closed is reported as a failure: %v", err)
 	}
 }
 
@@ -231,7 +231,7 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 }
 
-// fakeHuawei has one zone and gives back the record set that was made in it.
+// fakeHuawei has one zone and returns the record set that was made in it.
 func fakeHuawei(r *http.Request, calls *[]string) (int, string) {
 	body := ""
 	if r.Body != nil {
@@ -257,13 +257,13 @@ func lastText(calls []string) string {
 	return "first"
 }
 
-// TestSecondStartInKubernetes: keys of accounts and certificates that the kubelet gave to a group are for their owner only
+// TestSecondStartInKubernetes: keys of accounts and certificates that the kubelet handed to a group are for their owner only
 // again; what is not named as certmagic names its keys is left alone. TestACMESecondStart of e2e has them made by certmagic.
 func TestSecondStartInKubernetes(t *testing.T) {
 	c := good(t)
 	c.Dir = filepath.Join(c.Dir, "acme")
 	keys := []string{"acme/ca.test-dir/users/default/default.key", "ecdsa/certificates/ca.test-dir/a.test/a.test.key", "rsa/certificates/ca.test-dir/b.test/b.test.key"}
-	others := []string{"ecdsa/certificates/ca.test-dir/a.test/a.test.json", "somebody.key", "a/b/c/d/e/f.key"}
+	others := []string{"ecdsa/certificates/ca.test-dir/a.test/a.test.json", "other.key", "a/b/c/d/e/f.key"}
 	for _, name := range append(others, keys...) {
 		path := filepath.Join(c.Dir, name)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte("x"), 0o600)); err != nil {

@@ -20,7 +20,7 @@ func Handler(sources func() []*Source) http.Handler {
 			name = host
 		}
 		for _, s := range sources() {
-			// Names of others are not looked up, so that nobody can make us read files at will.
+			// Names of others are not looked up, so that no peer can make us read files at will.
 			if s.answers(certs.HTTP01, name) && s.issuer.HandleHTTPChallenge(w, r) {
 				return
 			}

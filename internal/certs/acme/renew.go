@@ -63,7 +63,7 @@ func (s *Source) look(h *host) error {
 	return s.load(h)
 }
 
-// stillMismatched says whether what is stored did not fit together at the last look either.
+// stillMismatched reports whether what is stored did not fit together at the last look either.
 func (s *Source) stillMismatched(h *host) (was bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,7 +77,7 @@ func (s *Source) leaf(h *host) *x509.Certificate {
 	return h.certificate.Leaf
 }
 
-// due follows the rule by which certmagic decides whether a stored certificate is to be renewed.
+// due reports whether a stored certificate is to be renewed, by certmagic's rule.
 func due(leaf *x509.Certificate, window float64) bool {
 	life, left := leaf.NotAfter.Sub(leaf.NotBefore), time.Until(leaf.NotAfter)
 	return left < time.Duration(window*float64(life)) || left < 5*CheckInterval
@@ -101,7 +101,7 @@ func (s *Source) load(h *host) error {
 	return nil
 }
 
-// publish makes the list anew. The caller holds the mutex.
+// publish remakes the list. The caller holds the mutex.
 func (s *Source) publish() {
 	var list []*tls.Certificate
 	for _, h := range s.hosts {
@@ -175,7 +175,7 @@ func (s *Source) report(h *host, err error) {
 	h.err = err
 }
 
-// retry gives the wait after so many failures in a row.
+// retry returns the wait after so many failures in a row.
 func retry(failures int) time.Duration {
 	return min(FirstRetry<<min(failures-1, 10), LastRetry)
 }

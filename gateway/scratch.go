@@ -7,8 +7,8 @@ import (
 	"tollgate/signing"
 )
 
-// room is memory that one call after the other uses. Nothing of one of them is to be seen in it by the next.
-type room struct {
+// scratch is memory that one call after the other uses. Nothing of one of them is to be seen in it by the next.
+type scratch struct {
 	call   call
 	record logfile.Record // that the call is writing: the log copies it
 	out    outbound       // what is sent
@@ -18,19 +18,19 @@ type room struct {
 	answer buffer
 }
 
-var rooms = sync.Pool{New: func() any { return new(room) }}
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
-// leaveRoom hands the call's room to another one, and with it the call itself, which nothing may use any longer.
-func (c *call) leaveRoom() {
-	if c.keptRoom {
+// leaveScratch hands the scratch of the call to another one, and with it the call itself, which nothing may use any longer.
+func (c *call) leaveScratch() {
+	if c.keepsScratch {
 		return
 	}
-	r := c.room
+	r := c.scratch
 	r.body.release()
 	r.answer.release()
 	r.hasher.Reset()
-	*r = room{hasher: r.hasher}
-	rooms.Put(r)
+	*r = scratch{hasher: r.hasher}
+	scratches.Put(r)
 }
 
 // buffer is memory for bytes that arrive. It has less than it could use in case they do not come, and grows as they do.

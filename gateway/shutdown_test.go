@@ -40,7 +40,7 @@ func silentTLS(t *testing.T) setting.Target {
 
 // When a stop does not wait any longer, payments that wait for whatever they need before they are sent end as not sent, those that were
 // sent as unknown, and each caller is answered: no connection ends without.
-func TestGiveUpPayments(t *testing.T) {
+func TestAbandonPayments(t *testing.T) {
 	for name, c := range map[string]struct {
 		set    adjustment
 		calls  int
@@ -81,7 +81,7 @@ func TestGiveUpPayments(t *testing.T) {
 			}
 			f.history.waitFor(t, "intent durable", c.calls)
 			f.server.AnnounceEnd()
-			if n := f.gateway.GiveUp(); n != c.calls {
+			if n := f.gateway.Abandon(); n != c.calls {
 				t.Errorf("%d calls were under way, want %d", n, c.calls)
 			}
 			codes := map[string]int{}
@@ -115,7 +115,7 @@ func TestGiveUpPayments(t *testing.T) {
 }
 
 // When a stop does not wait any longer, calls that wait before their intent are refused.
-func testGiveUpBeforeTheIntent(t *testing.T, e engine) {
+func testAbandonBeforeTheIntent(t *testing.T, e engine) {
 	for name, c := range map[string]struct {
 		set   adjustment
 		begin func(*testing.T, *fixture) *raw
@@ -140,7 +140,7 @@ func testGiveUpBeforeTheIntent(t *testing.T, e engine) {
 			f := start(t, behind(e), c.set)
 			caller := c.begin(t, f)
 			begun := time.Now()
-			if n := f.gateway.GiveUp(); n != 1 {
+			if n := f.gateway.Abandon(); n != 1 {
 				t.Errorf("%d calls were under way, want 1", n)
 			}
 			caller.answer().wantCode(t, "TG.6009")
@@ -164,7 +164,7 @@ func holdBody(t *testing.T, f *fixture) *raw {
 }
 
 // The same over HTTP/2: the connection carries the answers of all calls that are given up, also of one whose body is still coming.
-func testGiveUpOverHTTP2(t *testing.T, e engine) {
+func testAbandonOverHTTP2(t *testing.T, e engine) {
 	s := startTLS(t, behind(e), fixed)
 	release := make(chan struct{})
 	t.Cleanup(func() { close(release) })
@@ -194,9 +194,9 @@ func testGiveUpOverHTTP2(t *testing.T, e engine) {
 	}
 	_, _ = io.WriteString(more, "{")
 	s.history.wait(t, "sent")
-	<-bodyWanted // of both calls: a stream that the gateway has not seen is none that it gives up
+	<-bodyWanted // of both calls: a stream that the gateway has not seen is none that it abandons
 	<-bodyWanted
-	s.gateway.GiveUp()
+	s.gateway.Abandon()
 	if got := []string{<-codes, <-codes}; !slices.Contains(got, "TG.7002") || !slices.Contains(got, "TG.6009") {
 		t.Errorf("answers %v", got)
 	}

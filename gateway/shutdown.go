@@ -9,30 +9,30 @@ import (
 // errStopping ends the calls for which a stop does not wait any longer.
 var errStopping = errors.New("the gateway is stopping")
 
-// ending is how far the end of a gateway has come.
-type ending struct {
+// shutdown is how far the end of a gateway has come.
+type shutdown struct {
 	// calls ends when calls are given up. It is the base of the contexts of requests, which end all waiting before the intent. What a call
 	// waits for on its way out is waited for under calls itself: package context cancels what is made of a context one by one, and a call that
 	// is cancelled late would take the lease or the connection of one that has ended already, and be sent.
 	calls  context.Context
-	giveUp context.CancelCauseFunc
+	cancel context.CancelCauseFunc
 }
 
-func newEnding() ending {
-	calls, giveUp := context.WithCancelCause(context.Background())
-	return ending{calls, giveUp}
+func newShutdown() shutdown {
+	calls, cancel := context.WithCancelCause(context.Background())
+	return shutdown{calls, cancel}
 }
 
-// GiveUp ends the calls under way and returns how many there are: those of which nothing was sent as refused or not sent,
+// Abandon ends the calls under way and returns how many there are: those of which nothing was sent as refused or not sent,
 // the others as unknown. Each is answered. Servers are to have announced the end before. [Gateway.Wait] returns when that is done.
-func (g *Gateway) GiveUp() (calls int) {
-	return g.inFlight.each(func() { g.ending.giveUp(errStopping) }, (*call).endBody)
+func (g *Gateway) Abandon() (calls int) {
+	return g.inFlight.each(func() { g.ending.cancel(errStopping) }, (*call).endBody)
 }
 
 // past is a deadline that is over.
 var past = time.Unix(1, 0)
 
-// connectionClose ends a connection after its answer; net/http makes GOAWAY of it in HTTP/2. Nobody writes to it.
+// connectionClose ends a connection after its answer; net/http makes GOAWAY of it in HTTP/2. It is never written to.
 var connectionClose = []string{"close"}
 
 // endBody ends the reading of a body for which a stop does not wait any longer.
