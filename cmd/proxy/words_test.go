@@ -22,8 +22,7 @@ var dialect = regexp.MustCompile(`(?i)\b(gives|tells|told|somebody|nobody|whoeve
 const wordsFile = "cmd/proxy/words_test.go"
 
 // quotations are the texts that may have these words, by file.
-var quotations = map[string]string{
-}
+var quotations = map[string]string{}
 
 // others are the packages and documents whose words are not held yet.
 var others = []string{
