@@ -283,7 +283,7 @@ func (b *batch) ended() bool {
 	}
 }
 
-// wakeCommitter has the committer take the batch that is filling.
+// wakeCommitter makes the committer take the batch that is filling.
 func (l *Log) wakeCommitter() {
 	select {
 	case l.wake <- struct{}{}:

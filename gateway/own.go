@@ -149,7 +149,7 @@ func (c *call) mustEnd() time.Time {
 	return ends
 }
 
-// describe has a record show whose call it is.
+// describe makes a record show whose call it is.
 func (o *own) describe(r *logfile.Record) {
 	r.Caller, r.IdentifiedBy, r.Identity = "", "", ""
 	r.Spending = &logfile.Spending{For: o.of}

@@ -28,7 +28,7 @@ func StopTime(c *config.Config) time.Duration {
 // graceTime is how long calls that are given up may take to end: the intent of one may be on its way to the disk, and its outcome follows.
 func graceTime(c *config.Config) time.Duration { return 2*time.Duration(c.Audit.Deadline) + answerTime }
 
-// announceEnd has readiness turn false, and callers leave with their next answer. No configuration is adopted from then on. It may be
+// announceEnd makes readiness turn false, and callers leave with their next answer. No configuration is adopted from then on. It may be
 // called again.
 func (s *Service) announceEnd() {
 	s.mutex.Lock()

@@ -181,7 +181,7 @@ func (c *conn) enterGate(gate Gate) error {
 	return nil
 }
 
-// leaveGate is called by who writes, behind the first write and at the end.
+// leaveGate is called by the writer, behind the first write and at the end.
 func (c *conn) leaveGate() {
 	if c.gate != nil {
 		c.gate.Leave()

@@ -146,7 +146,7 @@ func (f *Freezes) later(job func(ctx context.Context)) {
 	f.jobs = append(f.jobs, job)
 }
 
-// wake has Run look what there is to do, and those that wait look how it stands. The mutex is held.
+// wake wakes Run, and those that wait. The mutex is held.
 func (f *Freezes) wake() {
 	select {
 	case f.due <- struct{}{}:

@@ -115,7 +115,7 @@ func unexpired(all []owed, now time.Time) (left []owed) {
 	return left
 }
 
-// remind has the debt paid if there is some.
+// remind makes Run pay the debt if there is some.
 func (d *debt) remind() {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
