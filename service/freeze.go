@@ -52,7 +52,7 @@ type freezeLog struct {
 	deadline func() time.Duration
 }
 
-// Record is of [freeze.Store]. Whether a record becomes durable does not depend on whether the operator waits.
+// Record implements [freeze.Store]. Whether a record becomes durable does not depend on whether the operator waits.
 func (l freezeLog) Record(ctx context.Context, c freeze.Change) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.deadline())
 	defer cancel()

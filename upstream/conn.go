@@ -133,7 +133,7 @@ func (c *conn) finish(clean bool) {
 }
 
 // writingEnds is how long a writing goroutine may take to notice that it has finished. Usually the answer shows that the
-// request was read whole, and there is nothing left to do; a connection is not given up because of a late goroutine.
+// request was read whole, and there is nothing left to do; a connection is not closed because of a late goroutine.
 const writingEnds = 10 * time.Millisecond
 
 // written reports whether the whole request was written. The answer may have come before that.
