@@ -73,6 +73,7 @@ func RegisterState(registry *prometheus.Registry, s Sources) {
 		}, func() float64 { return flag(s.Copies()[i].Err != nil) }))
 	}
 	gauge("tollgate_replay_signatures", "Signatures remembered against replay.", func() float64 { return float64(s.Replay.Len()) })
+	gauge("tollgate_replay_limit", "Signatures that can be remembered against replay: bounds.replay.", func() float64 { return float64(s.Replay.Max()) })
 	gauge("tollgate_limit_waiting_calls", "Calls that wait for a rate limit.", func() float64 { return float64(s.Waiting()) })
 	registry.MustRegister(slowed{s.Limiter})
 	gauge("tollgate_failed_sources", "Sources of failed authentication that are remembered.", func() float64 { return float64(s.Failed.Len()) })

@@ -13,7 +13,9 @@ import (
 // or a small fixed set, so a peer cannot add series.
 type Metrics struct {
 	calls      *prometheus.CounterVec
+	outcomes   *prometheus.CounterVec
 	refusals   *prometheus.CounterVec
+	reasons    *prometheus.CounterVec
 	handshakes *prometheus.CounterVec
 	malformed  *prometheus.CounterVec
 	total      *prometheus.HistogramVec
@@ -33,7 +35,7 @@ type labels struct{ listener, caller, upstream, operation, effect, outcome, stat
 
 // series are what a call counts in. To look them up by their labels would be most of the cost of a count.
 type series struct {
-	calls           prometheus.Counter
+	calls, outcome  prometheus.Counter
 	total, upstream prometheus.Observer
 }
 
@@ -49,14 +51,20 @@ func NewMetrics(registry *prometheus.Registry) *Metrics {
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tollgate_calls_total", Help: "Calls that were intended, by outcome.",
 		}, []string{"listener", "caller", "upstream", "operation", "effect", "outcome", "status"}),
+		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tollgate_outcomes_total", Help: "Outcomes of calls, also of those that a start closed as unknown. All series exist from the start.",
+		}, []string{"effect", "outcome"}),
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tollgate_refusals_total", Help: "Calls that were refused before anything was sent.",
 		}, []string{"listener", "caller", "upstream", "operation", "reason"}),
+		reasons: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tollgate_refusal_reasons_total", Help: "Refusals by reason alone. All series exist from the start.",
+		}, []string{"reason"}),
 		handshakes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tollgate_connections_refused_total", Help: "Connections that were refused or whose TLS handshake failed.",
 		}, []string{"listener", "reason"}),
 		malformed: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tollgate_malformed_requests_total", Help: "Messages over HTTP/1.1 of which no request came, by what was wrong with them.",
+			Name: "tollgate_malformed_requests_total", Help: "Messages over HTTP/1.1 that could not be read as requests, by what was wrong with them.",
 		}, []string{"listener", "fault"}),
 		total: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "tollgate_call_seconds", Help: "Time of a call from its header to its outcome.", Buckets: buckets,
@@ -82,16 +90,33 @@ func NewMetrics(registry *prometheus.Registry) *Metrics {
 		Name: "tollgate_cut_off_total",
 		Help: "Calls that were refused or cut off because a share was used up or a pace not kept, by setting and whose share it was.",
 	}, []string{"setting", "cause"})
-	for _, kind := range gateway.CutOffs() { // an alert on an increase needs the series before its first count
-		m.cutOff.WithLabelValues(kind.Setting, kind.Cause)
-	}
-	registry.MustRegister(m.calls, m.refusals, m.handshakes, m.malformed, m.total, m.upstream, m.waited, m.shadow, m.cutOff, m.actHeld, m.capFull,
+	m.beginAtZero()
+	registry.MustRegister(m.calls, m.outcomes, m.refusals, m.reasons, m.handshakes, m.malformed, m.total, m.upstream, m.waited, m.shadow, m.cutOff, m.actHeld, m.capFull,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
+// beginAtZero makes the series whose labels are known beforehand. To Prometheus a series that appears with 1 has not increased, so an alert
+// on an increase would miss the first count.
+func (m *Metrics) beginAtZero() {
+	for _, o := range gateway.Outcomes() {
+		m.outcomes.WithLabelValues(o.Effect, o.Outcome)
+	}
+	for _, code := range gateway.Codes() {
+		m.reasons.WithLabelValues(code.Reason)
+	}
+	m.reasons.WithLabelValues(TokenUnreadable)
+	for _, kind := range gateway.CutOffs() {
+		m.cutOff.WithLabelValues(kind.Setting, kind.Cause)
+	}
+}
+
+// TokenUnreadable is the reason of a refusal by the metrics listener, whose other reasons are codes of the gateway.
+const TokenUnreadable = "token_unreadable"
+
 // Refused counts a refusal.
 func (m *Metrics) Refused(r gateway.Result) {
+	m.reasons.WithLabelValues(r.Reason).Inc()
 	m.refusals.WithLabelValues(r.Listener, r.Caller, r.Upstream, r.Operation, r.Reason).Inc()
 	m.countSpending(&r)
 }
@@ -117,6 +142,7 @@ func choose(first bool, a, b string) string {
 func (m *Metrics) Observe(r gateway.Result) {
 	s := m.seriesOf(labels{r.Listener, r.Caller, r.Upstream, r.Operation, r.Effect, r.Outcome, statusClass(r.Status)})
 	s.calls.Inc()
+	s.outcome.Inc()
 	s.total.Observe(r.Total.Seconds())
 	s.upstream.Observe(r.UpstreamTime.Seconds())
 	if r.Waited > 0 {
@@ -128,6 +154,9 @@ func (m *Metrics) Observe(r gateway.Result) {
 	m.countSpending(&r)
 }
 
+// Closed counts the outcome of a call that another process had begun.
+func (m *Metrics) Closed(o gateway.Outcome) { m.outcomes.WithLabelValues(o.Effect, o.Outcome).Inc() }
+
 func (m *Metrics) seriesOf(l labels) *series {
 	m.mutex.RLock()
 	s := m.series[l]
@@ -137,6 +166,7 @@ func (m *Metrics) seriesOf(l labels) *series {
 	}
 	s = &series{
 		calls:    m.calls.WithLabelValues(l.listener, l.caller, l.upstream, l.operation, l.effect, l.outcome, l.status),
+		outcome:  m.outcomes.WithLabelValues(l.effect, l.outcome),
 		total:    m.total.WithLabelValues(l.listener, l.upstream, l.effect),
 		upstream: m.upstream.WithLabelValues(l.upstream, l.effect),
 	}

@@ -114,10 +114,22 @@ type IndexConfig struct {
 	Enabled bool `yaml:"enabled" reload:"restart"`
 	// The database's file (SQLite). Default: `index.sqlite` in the folder of the log.
 	File string `yaml:"file" reload:"restart"`
+	// The time zone whose days it sums up, such as `Asia/Shanghai`: reports by the index are fast for whole days of that zone, and of others
+	// they read more. A change makes a new index by itself, which takes a while for a long log.
+	Zone string `yaml:"zone" reload:"restart"`
 }
 
 // Default returns the defaults of the section.
-func (IndexConfig) Default() IndexConfig { return IndexConfig{Enabled: true} }
+func (IndexConfig) Default() IndexConfig { return IndexConfig{Enabled: true, Zone: "UTC"} }
+
+// Location returns the zone. An empty name is that of UTC.
+func (c IndexConfig) Location() (*time.Location, error) {
+	zone, err := time.LoadLocation(c.Zone)
+	if err != nil || c.Zone == "Local" {
+		return nil, fmt.Errorf("zone %.70q is not known: want a name such as %q", c.Zone, "Asia/Shanghai")
+	}
+	return zone, nil
+}
 
 // In returns c with absolute paths: relative ones are in dir, and a file that is not given is in the folder of the log.
 func (c Config) In(dir string) Config {

@@ -162,7 +162,7 @@ func (l *Log) firstCheckpoint(keys signers) error {
 func (l *Log) closeOpen(r *recovery, key *logfile.Record) error {
 	b := l.newBatch()
 	for i := range r.open {
-		r.found.Closed = append(r.found.Closed, r.open[i].Call)
+		r.found.Closed = append(r.found.Closed, ClosedCall{r.open[i].Call, r.open[i].Effect})
 		l.put(b, closing(&r.open[i]))
 		if len(b.buf) < closingChunk {
 			continue

@@ -277,7 +277,7 @@ func TestPruneSparesOpenIntents(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer end(l)
-			if closed := slices.Contains(found.Closed, "open"); closed == settled {
+			if closed := slices.Contains(ids(found.Closed), "open"); closed == settled {
 				t.Errorf("settled %v: closed at the start are %v", settled, found.Closed)
 			}
 			days(t, l, 1)
@@ -340,7 +340,7 @@ func pruneLongRun(t *testing.T, at int, mode fault, ending string) (ops int) {
 	defer end(l)
 	again, _ := parts(t, d)
 	sameLeaves(t, again, all)
-	if !slices.Equal(found.Closed, []string{"open"}) {
+	if !slices.Equal(ids(found.Closed), []string{"open"}) {
 		t.Errorf("fault %d at operation %d (%s), then %s: closed are %v", mode, at, failed, ending, found.Closed)
 	}
 	if err := l.Prune(t.Context()); err != nil || l.Status().PrunedRecords == 0 {

@@ -24,9 +24,8 @@ const closedNote = "closed at start: the gateway stopped before an outcome was r
 
 // Recovery is what Open found in the log.
 type Recovery struct {
-	// Closed are the ids of calls that had an intent and no outcome. They may have been sent, so Open wrote for each an outcome
-	// Unknown.
-	Closed []string
+	// Closed are the calls that had an intent and no outcome. They may have been sent, so Open wrote each the outcome Unknown.
+	Closed []ClosedCall
 	// Signatures are those of intents to write or spend whose date is not older than ReplayWindow at Earliest: they must not be
 	// taken a second time. They come in no order.
 	Signatures []Signature
@@ -45,6 +44,9 @@ type Recovery struct {
 	// LastSeq is the last record that was found, before the closing outcomes and the start record; 0 in a new log.
 	LastSeq uint64
 }
+
+// ClosedCall is a call that Open closed, and its effect.
+type ClosedCall struct{ Call, Effect string }
 
 // Signature is an inbound signature that was accepted.
 type Signature = logfile.Signature

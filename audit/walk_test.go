@@ -156,7 +156,7 @@ func (h *random) start() *Log {
 	if err != nil {
 		h.Fatal(err)
 	}
-	if !slices.Equal(found.Closed, closed) {
+	if !slices.Equal(ids(found.Closed), closed) {
 		h.Errorf("closed %v, want %v", found.Closed, closed)
 	}
 	if found.Earliest.After(earliest) {

@@ -20,6 +20,8 @@ const AnyMethod = "*"
 type Router struct {
 	root node
 	lax  *lax // nil if only signed operations are served, none with a final slash
+
+	published []candidate // for Nearest
 }
 
 // node is a place in the tree of segments. A node is reached by one sequence of template segments only, so a match
@@ -89,6 +91,9 @@ func (r *Router) add(o *Operation) error {
 	}
 	if other := r.root.add(o, segments); other != nil {
 		return conflict(other, o, "match the same calls")
+	}
+	if o.Site != "" {
+		r.published = append(r.published, candidate{o, segments})
 	}
 	return r.lax.add(o, segments)
 }

@@ -12,6 +12,20 @@ import (
 // LoadAdmin reads the section `admin` of a configuration file alone; nil: there is none. It also returns the absolute path of the file,
 // even with an error, which says that the file or the section cannot be read.
 func LoadAdmin(path string) (*Admin, string, error) {
+	b, absolute, err := readSection(path)
+	if err != nil {
+		return nil, absolute, err
+	}
+	b.buildAdmin(b.file.Admin)
+	if b.Failed("admin") {
+		return nil, absolute, b.Err()
+	}
+	return b.config.Admin, absolute, nil
+}
+
+// readSection reads a configuration file of which one section is wanted, and returns its absolute path besides. Problems in other sections
+// are in the builder, and no error.
+func readSection(path string) (*builder, string, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return nil, path, err
@@ -21,14 +35,8 @@ func LoadAdmin(path string) (*Admin, string, error) {
 		return nil, absolute, fmt.Errorf("reading the configuration: %w", err)
 	}
 	b := newBuilder(path, filepath.Dir(absolute), Options{})
-	if b.Document, err = strictyaml.Decode(path, source, &b.file); err != nil {
-		return nil, absolute, err
-	}
-	b.buildAdmin(b.file.Admin)
-	if b.Failed("admin") {
-		return nil, absolute, b.Err()
-	}
-	return b.config.Admin, absolute, nil
+	b.Document, err = strictyaml.Decode(path, source, &b.file)
+	return b, absolute, err
 }
 
 // buildAdmin completes the section `admin`. An address that is a unix socket is the path of the socket.
@@ -48,7 +56,7 @@ func (b *builder) buildAdmin(a *Admin) {
 			"the admin address has no authentication and must be on loopback")
 		return
 	case a.Address == (setting.Address{}) && a.Socket == NoSocket:
-		b.problem("admin", "leave socket out, or give an address", "admin has neither an address nor a socket")
+		b.problem("admin", "leave socket out, or add an address", "admin has neither an address nor a socket")
 		return
 	}
 	if b.adminSocket(key, &made); made.Address != (setting.Address{}) {

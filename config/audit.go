@@ -19,12 +19,28 @@ import (
 // leastKeep is how long China's Cybersecurity Law, article 21, has network logs kept: six months.
 const leastKeep = 180 * setting.Day
 
+// LoadAuditDir reads `audit.dir` of a configuration file alone, as an absolute path. What is wrong with the rest of the file does not matter:
+// a log can be read by a file that was broken since.
+func LoadAuditDir(path string) (string, error) {
+	b, _, err := readSection(path)
+	if err != nil {
+		return "", err
+	}
+	if b.Failed("audit.dir") || b.file.Audit.Dir == "" {
+		return "", b.Err()
+	}
+	return b.file.Audit.In(b.dir).Dir, nil
+}
+
 func (b *builder) buildAudit(a audit.Config) {
 	absolute := a.In(b.dir)
 	b.config.Audit = absolute
 	b.keepPrivate("audit.key.file", absolute.Key.File)
 	if a.HashKey.File != "" { // otherwise the file is the gateway's own, which a start tightens
 		b.keepPrivate("audit.hash_key.file", absolute.HashKey.File)
+	}
+	if _, err := a.Index.Location(); err != nil && !b.Failed("audit.index.zone") {
+		b.problem("audit.index.zone", "", "%v", err)
 	}
 	b.checkKeep()
 	b.checkCopies(a.Checkpoints.Copies)

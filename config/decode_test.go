@@ -157,10 +157,10 @@ func TestFullReachesConfig(t *testing.T) {
 		Checkpoints: audit.Checkpoints{
 			Every: setting.Duration(time.Minute), Records: 1000, Copies: []audit.CheckpointCopy{{File: "/mnt/witness/checkpoints.jsonl"}, {Stdout: true}},
 		},
-		Keep: setting.Duration(90 * setting.Day), KeepLess: true, Index: audit.IndexConfig{Enabled: true, File: "/var/cache/tollgate/index.sqlite"},
+		Keep: setting.Duration(90 * setting.Day), KeepLess: true, Index: audit.IndexConfig{Enabled: true, File: "/var/cache/tollgate/index.sqlite", Zone: "Asia/Shanghai"},
 	}
 	if !strings.HasSuffix(c.Audit.Key.File, "/audit.key") || !strings.HasSuffix(c.Audit.HashKey.File, "/audit-hash.key") || !reflect.DeepEqual(c.Audit, log) ||
-		c.Admin.Address.String() != "[::1]:9090" || c.Log != (Log{"debug", "console"}) {
+		c.Admin.Address.String() != "[::1]:9090" || c.Log != (Log{"debug", "text"}) {
 		t.Errorf("got %+v %+v %+v", c.Audit, c.Admin, c.Log)
 	}
 	seconds := func(n int) setting.Duration { return setting.Duration(n) * setting.Duration(time.Second) }

@@ -34,12 +34,13 @@ type Admin struct {
 type Log struct {
 	// The least level that is written.
 	Level string `yaml:"level" choice:"debug|info|warn|error"`
-	// `json` for machines, `console` for people.
-	Format string `yaml:"format" reload:"restart" choice:"json|console"`
+	// `json`: a JSON object a line, for machines. `text`: the time of the day, the level, the message and the fields in a line, for people.
+	// `auto`: text where standard error is a terminal, JSON elsewhere.
+	Format string `yaml:"format" reload:"restart" choice:"auto|json|text"`
 }
 
 // Default returns the defaults of the section.
-func (Log) Default() Log { return Log{Level: "info", Format: "json"} }
+func (Log) Default() Log { return Log{Level: "info", Format: "auto"} }
 
 // Bounds is `bounds`: what peers can make the gateway hold.
 type Bounds struct {

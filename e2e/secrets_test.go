@@ -237,7 +237,7 @@ func (w *world) commandsAfterwards(said outputs) {
 	}
 	commands := [][]string{
 		{"check", "--config", w.config}, {"audit", "list", "--dir", dir}, {"audit", "list", "--dir", dir, "--json"},
-		{"audit", "list", "--dir", dir, "--format", "csv"}, {"audit", "records", "--dir", dir}, {"audit", "records", "--dir", dir, "--json"},
+		{"audit", "list", "--dir", dir, "-o", "csv"}, {"audit", "list", "--dir", dir, "-o", "wide"}, {"audit", "records", "--dir", dir}, {"audit", "records", "--dir", dir, "--json"},
 		{"audit", "report", "--dir", dir}, {"audit", "tail", "--dir", dir}, {"audit", "tail", "--dir", dir, "--records"},
 		{"health", "--config", w.config}, {"catalog", "SubCustomer"}, {"version"}, {"tls", "policy"},
 		{"audit", "list", "--dir", dir, "--outcome", "failed"}, {"check", "--config", w.write("broken.yaml", w.broken())},
@@ -248,7 +248,7 @@ func (w *world) commandsAfterwards(said outputs) {
 	}
 	for id, has := range ids { // as JSON it is a line of the log, which is searched itself
 		if has {
-			commands = append(commands, []string{"audit", "show", "--dir", dir, id})
+			commands = append(commands, []string{"audit", "show", "--dir", dir, id}, []string{"audit", "show", "--dir", dir, id, "--json"})
 		}
 	}
 	for _, args := range commands {

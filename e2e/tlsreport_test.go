@@ -58,7 +58,7 @@ func TestTLSReport(t *testing.T) {
 		}
 		Notes []string
 	}
-	said := run(t, nil, "tls", "report", "--dir", w.file("audit"), "--config", w.config, "--without", "TLS 1.2", "--without", "TLS1.3", "--format", "json")
+	said := run(t, nil, "tls", "report", "--dir", w.file("audit"), "--config", w.config, "--without", "TLS 1.2", "--without", "TLS1.3", "--json")
 	if err := json.Unmarshal([]byte(said.stdout), &r); err != nil {
 		t.Fatalf("%v\n%s", err, said.stdout)
 	}

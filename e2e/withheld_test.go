@@ -99,7 +99,7 @@ func (w *world) compared(call, body, query string) {
 			w.t.Errorf("of %.20q: %q %s, want %s of %s", text, got.stdout, got.stderr, want, r.MACKey)
 		}
 	}
-	if shown := run(w.t, w.env, "audit", "show", "--dir", w.file("audit"), call); !strings.Contains(shown.stdout, `"body_mac": "`+r.BodyMAC) {
+	if shown := run(w.t, w.env, "audit", "show", "--json", "--dir", w.file("audit"), call); !strings.Contains(shown.stdout, `"body_mac":"`+r.BodyMAC) {
 		w.t.Errorf("audit show: %s", shown.stdout)
 	}
 }

@@ -24,6 +24,9 @@ type asked struct {
 // be passed on.
 func (c *call) match() *Refusal {
 	if refused := c.asked.match(c.route, c.request.Method, c.rawPath, c.rawQuery); refused != nil {
+		if c.identity.Caller != "" { // an unauthenticated peer, and a claim before verify, are not worth the search
+			refused.suggest(c.request.Method, c.path, c.route)
+		}
 		return refused
 	}
 	if c.claim == nil { // else it is a signature, and verify's
@@ -89,4 +92,18 @@ func unmatched(detail, method, path string, routes ...*Route) *Refusal {
 		detail = "this path is served for " + strings.Join(methods, ", ") + " only"
 	}
 	return &Refusal{Code: unknownOperation, Detail: detail}
+}
+
+// suggest adds to the refusal of an unknown operation which one may have been meant. The text is of the published catalog alone: it repeats
+// nothing of the request, and shows nothing that an operator declared.
+func (r *Refusal) suggest(method, path string, routes ...*Route) {
+	if r.Code != unknownOperation {
+		return
+	}
+	for _, route := range routes {
+		if o := route.Router.Nearest(method, path); o != nil {
+			r.Detail += "; did you mean " + o.Method + " " + o.Path + " (" + o.Name + ")?"
+			return
+		}
+	}
 }

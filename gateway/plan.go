@@ -169,7 +169,9 @@ func (p *Plan) find(q *Question) (ways []*way, refused *Refusal) {
 		return nil, refused
 	}
 	decoded, _ := parsePath(path) // one that has two readings was refused
-	return nil, unmatched("no listener that the caller can reach serves this path; see: tollgate catalog", q.Method, decoded, routes...)
+	refused = unmatched("no listener that the caller can reach serves this path; see: tollgate catalog", q.Method, decoded, routes...)
+	refused.suggest(q.Method, decoded, routes...)
+	return nil, refused
 }
 
 func addWay(ways []*way, w *way) []*way {

@@ -9,6 +9,7 @@ import (
 
 	"tollgate/audit/logfile"
 	"tollgate/bss"
+	"tollgate/catalog"
 	"tollgate/ratelimit"
 	"tollgate/signing"
 )
@@ -263,9 +264,22 @@ type Result struct {
 
 // Observer is called at the end of each call. Its methods are called concurrently.
 type Observer interface {
-	Refused(Result)
-	Observe(Result)
-	CutOff(CutOff) // see CutOffs
+	Refused(Result) // see Codes
+	Observe(Result) // see Outcomes
+	CutOff(CutOff)  // see CutOffs
+}
+
+// Outcome is how a call ended that was intended, and the effect of its operation.
+type Outcome struct{ Effect, Outcome string }
+
+// Outcomes lists all that [Observer].Observe is called with.
+func Outcomes() (all []Outcome) {
+	for effect := catalog.Read; effect.Valid(); effect++ {
+		for _, outcome := range logfile.Outcomes() {
+			all = append(all, Outcome{effect.String(), outcome})
+		}
+	}
+	return all
 }
 
 func (c *call) result(ended time.Time, reason string, status int) Result {

@@ -102,6 +102,9 @@ func (m *Memory) Len() int {
 	return m.count
 }
 
+// Max returns how many signatures the memory has room for.
+func (m *Memory) Max() int { return m.max }
+
 // Batch is signatures whose dates are of one minute.
 type Batch struct {
 	Keys []Key

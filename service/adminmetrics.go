@@ -71,7 +71,7 @@ func (s *scrapers) identify(r *http.Request) error {
 	switch {
 	case err != nil:
 		s.cutOff.Do(func() { s.logger.Error("metrics.bearer_token cannot be read", zap.Error(err)) })
-		return s.refuse("token_unreadable", http.StatusServiceUnavailable, "the gateway cannot read its token")
+		return s.refuse(admin.TokenUnreadable, http.StatusServiceUnavailable, "the gateway cannot read its token")
 	case good:
 		return nil
 	}

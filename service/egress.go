@@ -51,5 +51,7 @@ func (s *Service) wayOptions(u *upstream.Config, p *tlsParts) (options []upstrea
 
 // privateNote returns what notes that the name of an upstream leads to a private address.
 func (s *Service) privateNote(u *upstream.Config) func(netip.Addr) {
-	return func(ip netip.Addr) { s.logger.Warn(config.PrivateNote(u, ip), zap.String("upstream", u.Name)) }
+	return func(ip netip.Addr) {
+		s.logger.Warn("an upstream is at a private address", zap.String("upstream", u.Name), zap.String("note", config.PrivateNote(u, ip)))
+	}
 }

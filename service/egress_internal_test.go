@@ -96,7 +96,7 @@ func TestPrivateNote(t *testing.T) {
 		}
 	}
 	s.privateNote(u)(netip.MustParseAddr("10.0.0.1"))
-	if logs.FilterMessageSnippet("upstream bss is at the private address 10.0.0.1").Len() != 1 {
+	if logs.FilterField(zap.String("note", "upstream bss is at the private address 10.0.0.1: if that is meant, say so with addresses: [10.0.0.1]")).Len() != 1 {
 		t.Errorf("%v", logs.All())
 	}
 }

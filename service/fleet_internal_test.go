@@ -118,7 +118,7 @@ func whole(f *admin.Fleet) bool { return f.Up && f.Epoch.Complete && len(f.Close
 // documentedUser returns the user that the manual and the sample for Kubernetes make in Redis, with the password and the keys of tests.
 func documentedUser(t *testing.T) string {
 	t.Helper()
-	manual, err := os.ReadFile("../docs/operations.md")
+	manual, err := os.ReadFile("../docs/tasks/fleet.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -239,11 +239,12 @@ func (s *Service) Unfreeze(ctx context.Context, by string, r admin.UnfreezeReque
 
 // broughtFreeze logs a change that came over Redis.
 func (s *Service) broughtFreeze(happened freeze.Happening, f *freeze.Freeze, by string) {
-	text := "calls are stopped, as another member reports"
+	fields := []zap.Field{zap.String("freeze", f.String()), zap.String("by", by)}
 	if happened == freeze.Ended {
-		text = "a freeze was lifted, as another member reports, calls go out again"
+		s.logger.Warn("a freeze was lifted by another member, calls go out again", fields...)
+		return
 	}
-	s.logger.Warn(text, zap.String("freeze", f.String()), zap.String("by", by))
+	s.logger.Warn("calls are stopped by another member", fields...)
 }
 
 // Freezes returns the freezes in force.

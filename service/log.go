@@ -11,9 +11,11 @@ import (
 	"tollgate/audit"
 	"tollgate/audit/blobs"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 	"tollgate/audit/mac"
 	"tollgate/audit/mirror"
 	"tollgate/audit/store"
+	"tollgate/gateway"
 )
 
 // pruneEvery is how often old records are looked for; the first time is soon after the start, so that restarts do not put it
@@ -38,8 +40,9 @@ func (s *Service) openLog(ctx context.Context) (audit.Recovery, error) {
 	s.log = log
 	half := audit.RefusalBounds{Daily: int64(s.config.Load().Bounds.UnauthenticatedRecords / 2)} // so that neither takes the other's room
 	s.refusals, s.connectionRefusals = audit.NewRefusals(log, half), audit.NewRefusals(log, half)
-	for _, id := range recovery.Closed {
-		s.logger.Warn("a call had no outcome when the gateway stopped; it is closed as unknown", zap.String("call", id))
+	for _, closed := range recovery.Closed {
+		s.metrics.Closed(gateway.Outcome{Effect: closed.Effect, Outcome: logfile.Unknown})
+		s.logger.Warn("a call had no outcome when the gateway stopped; it is closed as unknown", zap.String("call", closed.Call))
 	}
 	if recovery.Cut > 0 {
 		s.logger.Warn("an incomplete last record was cut", zap.Int64("bytes", recovery.Cut))
@@ -113,7 +116,8 @@ func (s *Service) openIndex(last func() uint64) {
 	if !a.Index.Enabled {
 		return
 	}
-	s.index = store.New(a.Dir, a.Index.File)
+	zone, _ := a.Index.Location() // it was checked
+	s.index = store.New(a.Dir, a.Index.File).InZone(zone)
 	s.background(func(ctx context.Context) {
 		s.index.Run(ctx, last, func(err error) {
 			s.logger.Warn("the audit log's index is behind; calls and the log do not depend on it, and it is tried again",

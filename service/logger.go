@@ -12,24 +12,32 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"tollgate/config"
+	"tollgate/internal/text"
 )
 
-// NewLogger returns the operational log, and its level, which may be changed. It goes to stderr: stdout is for what commands print.
+// NewLogger returns the operational log, and its level, which may be changed. It goes to stderr: stdout is for what commands print. The format
+// auto is text if to, or what a [LineWriter] writes to, is a terminal.
 func NewLogger(l config.Log, to io.Writer) (*zap.Logger, zap.AtomicLevel, error) {
 	level, err := zap.ParseAtomicLevel(l.Level)
 	if err != nil {
 		return nil, level, fmt.Errorf("log.level: %w", err)
 	}
-	encoding := zap.NewProductionEncoderConfig()
-	encoding.EncodeTime = zapcore.RFC3339NanoTimeEncoder
-	encoder := zapcore.NewJSONEncoder(encoding)
-	if l.Format == "console" {
-		encoder = zapcore.NewConsoleEncoder(encoding)
-	}
-	core := zapcore.NewCore(encoder, zapcore.AddSync(to), level)
+	core := zapcore.NewCore(newEncoder(l.Format, to), zapcore.AddSync(to), level)
 	// One line says what a thousand like it in the same second would; a failing disk must not be filled with them.
 	core = zapcore.NewSamplerWithOptions(core, time.Second, 100, 1000)
 	return zap.New(core), level, nil
+}
+
+func newEncoder(format string, to io.Writer) zapcore.Encoder {
+	if lines, ok := to.(*LineWriter); ok {
+		to = lines.to
+	}
+	if format == "text" || format == "auto" && text.IsTerminal(to) {
+		return newTextEncoder(time.Local)
+	}
+	encoding := zap.NewProductionEncoderConfig()
+	encoding.EncodeTime = zapcore.RFC3339NanoTimeEncoder
+	return zapcore.NewJSONEncoder(encoding)
 }
 
 // patientLines is how many log lines may wait for a reader that is slow.
@@ -80,8 +88,16 @@ func (w *LineWriter) writeRest() {
 func (w *LineWriter) write(line []byte) {
 	_, _ = w.to.Write(line) // there is no other place to report it
 	if dropped := w.dropped.Swap(0); dropped > 0 {
-		_, _ = fmt.Fprintf(w.to, `{"level":"warn","msg":"log lines were dropped: they were not read","lines":%d}`+"\n", dropped)
+		_, _ = fmt.Fprintf(w.to, droppedFormat(line), dropped)
 	}
+}
+
+// droppedFormat returns the line about lines that were dropped, in the format of the one before.
+func droppedFormat(before []byte) string {
+	if bytes.HasPrefix(before, []byte("{")) {
+		return `{"level":"warn","msg":"log lines were dropped: they were not read in time","lines":%d}` + "\n"
+	}
+	return "WARN  log lines were dropped: they were not read in time  lines=%d\n"
 }
 
 // Write takes a line, or drops it. It never waits.
@@ -94,7 +110,7 @@ func (w *LineWriter) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// Close writes what waits, as long as it is read, and ends the goroutine. What is written after it may be dropped: the server's
+// Close writes what waits, for as long as within, and ends the goroutine. What is written after it may be dropped: the server's
 // goroutines for connections end later than the server.
 func (w *LineWriter) Close(within time.Duration) {
 	close(w.closing)
@@ -117,7 +133,7 @@ func RedirectStandardLog(logger *zap.Logger) (undo func()) {
 }
 
 // standardWriter passes on lines of the log package without what they quote: net/http shows the bytes that an upstream
-// sent unasked, and those may be anybody's.
+// sent unasked, and those may be any.
 type standardWriter struct{ logger *zap.Logger }
 
 var quotes = []byte(" starting with ")

@@ -31,7 +31,7 @@ func (s stuck) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// TestLogNeverWaits: a reader that stalls holds up nothing, not even the end of the program.
+// TestLogNeverWaits: a reader that stalls delays neither calls nor the end of the program.
 func TestLogNeverWaits(t *testing.T) {
 	reader := stuck{make(chan struct{})}
 	w := NewLineWriter(reader)

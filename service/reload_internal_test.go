@@ -661,7 +661,7 @@ func TestEachSection(t *testing.T) {
 		{name: "bounds.drain", old: "audit: {", new: "bounds: {drain: 7s}\naudit: {", taken: func(g *running) bool { return time.Duration(g.config.Load().Bounds.Drain) == 7*time.Second }},
 		{name: "log.level", old: "audit: {", new: "log: {level: error}\naudit: {", taken: func(*running) bool { return level.Level() == zap.ErrorLevel }},
 		{name: "reload", old: "audit: {", new: "reload: {watch: true}\naudit: {", taken: func(g *running) bool { return g.config.Load().Reload.Watch }},
-		{name: "log.format", old: "audit: {", new: "log: {format: console}\naudit: {", restart: "log.format"},
+		{name: "log.format", old: "audit: {", new: "log: {format: text}\naudit: {", restart: "log.format"},
 		{name: "bounds.replay", old: "audit: {", new: "bounds: {replay: 2000, calls: 7}\naudit: {", restart: "bounds.replay"},
 		{name: "audit.reserve", old: "audit: {", new: "audit: {reserve: 8MiB, ", restart: "audit.reserve"},
 		{name: "audit.index", old: "audit: {", new: "audit: {index: {enabled: false}, ", restart: "audit.index.enabled"},

@@ -1,5 +1,5 @@
-// Package blobs keeps texts that records of a log name, each in a file that is named by the text's hash, so that nothing can be put in the
-// place of a text without it being seen.
+// Package blobs stores texts that records of a log name, each in a file that is named by the text's hash, so that a replaced text is
+// detected.
 //
 // # Files
 //
@@ -37,9 +37,9 @@ const (
 	Folder = "blobs"
 	// MaxText bounds a text, in bytes. A plan of 10,000 callers has 2 MB.
 	MaxText = 64 << 20
-	// Digits is how many digits a name has.
+	// Digits is the length of a name.
 	Digits = 2 * sha256.Size
-	// LeastDigits is how many of them say which text is meant.
+	// LeastDigits is how many of them identify a text.
 	LeastDigits = 16
 
 	temporary = ".tmp"
@@ -51,8 +51,7 @@ func NameOf(text []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Store writes the texts of a log. One process at a time may have one, which is the one that has the log's lock. It can be used
-// concurrently.
+// Store writes the texts of a log. Only the process that has the log's lock may have one. It is safe for concurrent use.
 type Store struct {
 	log  string // the log's folder
 	disk disk
@@ -61,15 +60,15 @@ type Store struct {
 	used  map[string]use
 }
 
-// use says since when a text is not in force any more; zero: it is, or may be.
+// use is the time since which a text is no longer in force; zero: it is, or may be.
 type use struct{ left time.Time }
 
-// New returns the store of the log in a folder. It reads and makes nothing yet.
+// New returns the store of the log in a folder. It does not access it yet.
 func New(log string) *Store {
 	return &Store{log: log, used: map[string]use{}, disk: disk{os.Mkdir, durable.WriteFile, os.Remove, durable.SyncDir}}
 }
 
-// disk is what changes files. Tests have one that fails.
+// disk has the functions that change files. Tests replace them by failing ones.
 type disk struct {
 	mkdir     func(name string, mode fs.FileMode) error
 	writeFile func(name string, data []byte, mode fs.FileMode) error // durably
@@ -79,8 +78,8 @@ type disk struct {
 
 func (s *Store) path(name string) string { return filepath.Join(s.log, Folder, name) }
 
-// Put returns the name of a text when it is durable under it. A file that is not what its name says is replaced. The text stays until a
-// later one is in force: see [Store.InForce].
+// Put makes a text durable and returns its name. It replaces a file whose content does not have the hash. The text stays until a later one
+// is in force: see [Store.InForce].
 func (s *Store) Put(text []byte) (name string, err error) {
 	if len(text) > MaxText {
 		return "", fmt.Errorf("a text of %d bytes: at most %d are kept", len(text), MaxText)
@@ -106,7 +105,7 @@ func (s *Store) makeFolder() error {
 	return s.disk.syncDir(s.log)
 }
 
-// InForce says that from now on the text of a name is the one in force, and no other.
+// InForce declares the text of a name to be the one in force from now on.
 func (s *Store) InForce(name string, now time.Time) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -124,8 +123,8 @@ type Text struct {
 	Content []byte
 }
 
-// Read returns the text whose name begins with some digits, LeastDigits at least, and its name. fsys is the folder of a log. The error is
-// that of [Find], or says that there are two.
+// Read returns the text whose name begins with some digits, LeastDigits at least, and its name. fsys is the folder of a log. It returns an
+// error of [Find], or one if there are two such texts.
 func Read(fsys fs.FS, digits string) (text []byte, name string, err error) {
 	found, err := Find(fsys, digits)
 	if err != nil {
@@ -136,14 +135,14 @@ func Read(fsys fs.FS, digits string) (text []byte, name string, err error) {
 
 func only(found []Text, digits string) (text []byte, name string, err error) {
 	if len(found) > 1 {
-		return nil, "", fmt.Errorf("%s and %s both begin with %s: give more digits", found[0].Name, found[1].Name, digits)
+		return nil, "", fmt.Errorf("%s and %s both begin with %s: use more digits", found[0].Name, found[1].Name, digits)
 	}
 	return found[0].Content, found[0].Name, nil
 }
 
 // Find returns the texts whose names begin with some digits, LeastDigits at least: more than one where a collision was made on purpose.
-// A file that is not what its name says is none, and does not stand in the way of others. The error wraps [fs.ErrNotExist] when there is
-// no such file, and [ErrDamaged] when none is what its name says.
+// It ignores a file whose content does not have the hash if there are others. The error wraps [fs.ErrNotExist] if there is
+// no such file, and [ErrDamaged] if none has the hash of its name.
 func Find(fsys fs.FS, digits string) ([]Text, error) {
 	if !isHex(digits) || len(digits) < LeastDigits || len(digits) > Digits {
 		return nil, fmt.Errorf("%.80q is not the name of a text: that is %d to %d hexadecimal digits", digits, LeastDigits, Digits)
@@ -173,7 +172,7 @@ func find(fsys fs.FS, digits string) (found []Text, err error) {
 	return found, nil
 }
 
-// List returns the names of the texts in the folder of a log, sorted; none if there is no folder of them.
+// List returns the names of the texts in the folder of a log, sorted; none if the log has no such folder.
 func List(fsys fs.FS) (names []string, err error) {
 	entries, err := fs.ReadDir(fsys, Folder)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -192,13 +191,13 @@ func IsName(name string) bool { return len(name) == Digits && isHex(name) }
 
 func isHex(text string) bool { return strings.Trim(text, "0123456789abcdef") == "" }
 
-// Check reads the text of a name and returns why it is not what the name says.
+// Check returns an error unless the text of a name has that hash.
 func Check(fsys fs.FS, name string) error {
 	_, err := readFile(fsys, name)
 	return err
 }
 
-// ErrDamaged is wrapped by errors of a text that is not what its name says.
+// ErrDamaged is wrapped by errors of a text that does not have the hash of its name.
 var ErrDamaged = errors.New("the text is not the one that its name is the hash of")
 
 // readFile returns the text of a name.

@@ -57,7 +57,7 @@ func TestPut(t *testing.T) {
 	}
 }
 
-// TestDamaged: a file that is not what its name says is no text, and is replaced when the text comes again.
+// TestDamaged: a file whose content does not have the hash is no text, and is replaced when the text is put again.
 func TestDamaged(t *testing.T) {
 	dir := t.TempDir()
 	name := put(t, New(dir), "one")
@@ -82,7 +82,7 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
-// TestRead: what is asked for is one text, by enough of its name.
+// TestRead: a text is found by enough digits of its name, if they are unique.
 func TestRead(t *testing.T) {
 	dir := t.TempDir()
 	name := put(t, New(dir), "one")
@@ -100,8 +100,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestAlike: a file that is not what its name says does not stand in the way of the text whose name begins alike, and of two texts that do
-// both are found.
+// TestAlike: a damaged file does not hide the text whose name begins alike, and two texts whose names do are both found.
 func TestAlike(t *testing.T) {
 	dir := t.TempDir()
 	name := put(t, New(dir), "one")
@@ -120,12 +119,12 @@ func TestAlike(t *testing.T) {
 	if err != nil || len(found) < 2 {
 		t.Fatalf("%d texts, %v", len(found), err)
 	}
-	if _, _, err := only(found, name[:1]); err == nil || !strings.Contains(err.Error(), "give more digits") {
+	if _, _, err := only(found, name[:1]); err == nil || !strings.Contains(err.Error(), "use more digits") {
 		t.Errorf("of %d texts: %v", len(found), err)
 	}
 }
 
-// TestPrune: what a segment names stays, what is in force stays, what was until lately stays; the rest goes. Other files stay.
+// TestPrune: texts stay that a segment names, that are in force, or were until lately. All others are removed. Other files stay.
 func TestPrune(t *testing.T) {
 	dir := t.TempDir()
 	s := New(dir)
@@ -193,7 +192,7 @@ func TestPrune(t *testing.T) {
 	}
 }
 
-// TestPruneAfterRestart: what is known of segments outlasts a restart, and is made again when its file is lost or damaged.
+// TestPruneAfterRestart: the names in segments are read from their file after a restart, and from the segments if it is lost or damaged.
 func TestPruneAfterRestart(t *testing.T) {
 	for what, damage := range map[string]func(file string) error{
 		"whole": func(string) error { return nil }, "lost": os.Remove,
@@ -244,7 +243,7 @@ func TestPruneFails(t *testing.T) {
 	}
 }
 
-// TestPutWhilePruning: a text that comes while segments are read is not removed for what they do not name.
+// TestPutWhilePruning: a text that is put while segments are read is not removed, although they do not name it.
 func TestPutWhilePruning(t *testing.T) {
 	dir := t.TempDir()
 	name := put(t, New(dir), "one")

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// steps is a disk that fails at one of its steps, or at all from there on, as in a crash. It knows which names are durable.
+// steps is a disk that fails at one of its steps, or at all from there on, as in a crash. It records which names are durable.
 type steps struct {
 	left    int             // until the one that fails
 	crashed bool            // from there on all do
@@ -21,7 +21,7 @@ type steps struct {
 
 var errDisk = errors.New("input/output error")
 
-// step does a step, unless it is the one that fails. begun is what a step leaves that fails in its middle.
+// step does a step, unless it is the one that fails. begun does what a step leaves that fails in its middle.
 func (d *steps) step(do, begun func() error) error {
 	if d.left--; d.left > 0 || d.left < 0 && !d.crashed {
 		return do()
@@ -37,7 +37,7 @@ func (d *steps) step(do, begun func() error) error {
 
 func nothing() error { return nil }
 
-// of has a store use the disk.
+// of makes a store use the disk.
 func (d *steps) of(s *Store) {
 	real := s.disk
 	s.disk = disk{
@@ -64,7 +64,7 @@ func (d *steps) of(s *Store) {
 }
 
 // TestCrashes crashes, or fails once, at every step of putting a text and of pruning. What was put before stays, what is named stays,
-// nothing else than whole texts has a name, and the next one who does the same succeeds.
+// nothing else than whole texts has a name, and the same succeeds afterwards.
 func TestCrashes(t *testing.T) {
 	kept, next := NameOf([]byte("kept")), NameOf([]byte("next"))
 	for _, d := range []steps{{}, {half: true}, {crashed: true}, {crashed: true, half: true}} {

@@ -17,12 +17,12 @@ const (
 	// lastRecord is how long after a text was in force records that name it are written, at most: it is more than all times of a call
 	// together can be.
 	lastRecord = 24 * time.Hour
-	// segmentsFile is what is known of closed segments.
+	// segmentsFile has the names of texts in closed segments.
 	segmentsFile = "segments"
 )
 
 // Prune removes the texts that no segment names. segments are those of the log in order, the last of which may still be written to; named
-// returns the first digits of the names in one of them. Each closed segment is read once, and only if there is a text that may have to go.
+// returns the first digits of the names in one of them. Each closed segment is read once, and only if there is a text that may be removed.
 func (s *Store) Prune(ctx context.Context, now time.Time, segments []string, named func(segment string) ([]string, error)) error {
 	left, err := s.unused(now)
 	if err != nil || len(left) == 0 {
@@ -88,7 +88,7 @@ func without(files, names []string) []string {
 	})
 }
 
-// remove removes files, but those that were put meanwhile.
+// remove removes files, but not those that were put meanwhile.
 func (s *Store) remove(files []string) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -101,8 +101,8 @@ func (s *Store) remove(files []string) error {
 	return errors.Join(append(errs, s.disk.syncDir(s.path(".")))...)
 }
 
-// known returns what is known of those of the segments that are closed, and whether that is less than what the file has. A file that
-// cannot be read, or is of another form, says nothing.
+// known returns what the file has of the closed ones among the segments, and whether it has others. It ignores a file that cannot be read,
+// or is of another form.
 func (s *Store) known(segments []string) (known map[string][]string, changed bool) {
 	known = map[string][]string{}
 	text, err := private.Read(s.path(segmentsFile), MaxText)

@@ -17,7 +17,7 @@ import (
 	"tollgate/internal/testlog"
 )
 
-// at gives a time of the sample log.
+// at returns a time of the sample log.
 func at(minute int) time.Time { return time.Date(2026, 10, 3, 4, minute, 0, 0, time.UTC) }
 
 func field(name, kind string, values ...string) logfile.Field {
@@ -62,7 +62,7 @@ func sample() []*logfile.Record {
 	}
 }
 
-// write makes a log of records and gives its directory.
+// write writes a log of records and returns its directory.
 func write(t testing.TB, list []*logfile.Record) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "audit")
@@ -74,7 +74,7 @@ func write(t testing.TB, list []*logfile.Record) string {
 	return dir
 }
 
-// ids gives the ids of what a source gives.
+// ids returns the ids of a source's calls.
 func ids(t testing.TB, s Source, f *Filter) string {
 	t.Helper()
 	var found []string
@@ -97,7 +97,7 @@ func amount(t testing.TB, text string) *decimal.Decimal {
 	return &d
 }
 
-// TestFilters also fails when a member of Filter has no line here.
+// TestFilters also fails if a member of Filter has no line here.
 func TestFilters(t *testing.T) {
 	scan := Scan{write(t, sample())}
 	tested := map[string]bool{}
@@ -123,7 +123,7 @@ func TestFilters(t *testing.T) {
 		{Filter{Caller: "shop", State: logfile.Succeeded, Customer: "c-17", Since: at(2)}, "g"},
 	} {
 		if got := ids(t, scan, &c.filter); got != c.want {
-			t.Errorf("%+v gives %q, want %q", c.filter, got, c.want)
+			t.Errorf("%+v: got %q, want %q", c.filter, got, c.want)
 		}
 		v := reflect.ValueOf(c.filter)
 		for i := range v.NumField() {
@@ -137,7 +137,7 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// TestScanEqualsJoiningByHand on a larger log of several segments.
+// TestScanEqualsJoiningByHand reads a larger log of several segments.
 func TestScanEqualsJoiningByHand(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "audit")
 	l := testlog.New(dir, nil)
@@ -185,7 +185,7 @@ func TestScanEndsEarly(t *testing.T) {
 	}
 }
 
-// TestScanOfADamagedLog gives what stands before the fault, and the fault.
+// TestScanOfADamagedLog: a scan has the calls before the fault, and then the fault.
 func TestScanOfADamagedLog(t *testing.T) {
 	dir := write(t, sample())
 	name := filepath.Join(dir, fmt.Sprintf("%020d.jsonl", 1))
@@ -237,8 +237,8 @@ func TestMembersOfACall(t *testing.T) {
 	}
 }
 
-// TestRowTellsWhoseAndWhy: also where one record alone is there, and in each column of its name.
-func TestRowTellsWhoseAndWhy(t *testing.T) {
+// TestRowHasAccountAndReason: also where there is only one record, and in the columns of these names.
+func TestRowHasAccountAndReason(t *testing.T) {
 	r := &logfile.Record{Account: "c-17", Deprecated: true, Reason: "over_limit", Detail: "limit \"pay\" (1/s) is reached"}
 	for name, c := range map[string]*Call{"refusal": {Refusal: r}, "outcome alone": {Outcome: r}, "outcome": {Intent: &logfile.Record{}, Outcome: r}} {
 		cells := c.Row(time.UTC).Cells()
@@ -254,7 +254,7 @@ func TestRowTellsWhoseAndWhy(t *testing.T) {
 	}
 }
 
-// TestAmountsOfAnswers: an answer says its unit and currency itself, for each of its rows.
+// TestAmountsOfAnswers: an answer has a unit and a currency of its own, for each of its rows.
 func TestAmountsOfAnswers(t *testing.T) {
 	prices := field("order_infos[].amount_after_discount", "amount", "99.00", "5")
 	for name, c := range map[string]struct {
@@ -290,7 +290,7 @@ func TestAmountsOfAnswers(t *testing.T) {
 	}
 }
 
-// TestUnsummed: an amount that cannot be read never vanishes: it is counted, shown in the row and found by every range of amounts.
+// TestUnsummed: an amount that cannot be read is counted, shown in the row and in every range of amounts.
 func TestUnsummed(t *testing.T) {
 	omitted := logfile.Field{Name: "amount", Kind: "amount", Omitted: 1} // longer than the log records
 	for name, c := range map[string]struct {
@@ -326,7 +326,7 @@ func TestUnsummed(t *testing.T) {
 	}
 }
 
-// TestCurrency: what a call says goes before what its upstream is known for, and that before what its site is known for.
+// TestCurrency: the currency of the records goes before that of the upstream, and that before the site's.
 func TestCurrency(t *testing.T) {
 	for _, c := range []struct{ site, upstream, said, want string }{
 		{"cn", "", "", "CNY"}, {"intl", "", "", "USD"}, {"", "", "", "XXX"},
@@ -377,13 +377,13 @@ func TestMoney(t *testing.T) {
 		{"more than the log holds", spend("UpdateCustomerAccountAmount", omitted), nil, ""},
 		{"a record that was cut", cut, nil, ""},
 		{"an answer with an amount in no sum", spend("ReclaimToPartnerAccount", field("amount", "amount", "5")), []logfile.Field{field("quota_balance", "amount", "x")}, "5 CNY"},
-		{"a number in the request, none in the answer that tells", spend("ReclaimEnterpriseMultiAccountCoupon", field("amount", "amount", "5")), []logfile.Field{field("real_retrieve_amout", "amount", "x")}, ""},
+		{"a number in the request, none in the answer that has to have it", spend("ReclaimEnterpriseMultiAccountCoupon", field("amount", "amount", "5")), []logfile.Field{field("real_retrieve_amout", "amount", "x")}, ""},
 		{"no number", spend("UpdateCustomerAccountAmount", field("amount", "amount", "1,000")), nil, ""},
 		{"less than nothing", spend("UpdateCustomerAccountAmount", field("amount", "amount", "-1")), nil, ""},
 		{"coupons for three", spend("CreatePartnerCoupons", field("face_value", "amount", "20.50"), recipients), nil, "61.50 CNY"},
-		{"coupons for nobody", spend("CreatePartnerCoupons", field("face_value", "amount", "20.50")), nil, ""},
+		{"coupons for no customer", spend("CreatePartnerCoupons", field("face_value", "amount", "20.50")), nil, ""},
 		{"quotas for two", spend("UpdateCouponQuotas", field("quota_amount", "amount", "7"), field("indirect_partner_ids[]", "partner", "p", "q")), nil, "14 CNY"},
-		{"the answer tells", spend("ReclaimEnterpriseMultiAccountCoupon"), []logfile.Field{field("real_retrieve_amout", "amount", "3.20")}, "3.20 CNY"},
+		{"the answer has it", spend("ReclaimEnterpriseMultiAccountCoupon"), []logfile.Field{field("real_retrieve_amout", "amount", "3.20")}, "3.20 CNY"},
 		{"a limit", intl, nil, ""},
 		{"a read", &logfile.Record{Effect: "read", Site: "cn", Fields: []logfile.Field{field("amount", "amount", "1")}}, nil, ""},
 	} {

@@ -8,21 +8,21 @@ import (
 	"tollgate/internal/text"
 )
 
-// CSV writes rows of cells as RFC 4180 has them: commas, CRLF, every cell in quotes, a quote in a cell doubled. It is
-// made for spreadsheets, into which texts of strangers must not come as formulas:
+// CSV writes rows of cells by RFC 4180: commas, CRLF, every cell in quotes, a quote in a cell doubled. Texts of unauthenticated peers
+// must not become formulas in a spreadsheet:
 //
 //   - a cell that begins, perhaps behind spaces, with "=", "+", "-", "@", a tab or an end of line, or with the full-width form
-//     of one of the signs, gets an apostrophe before it, unless it is a plain negative number, "-12.50";
+//     of one of the signs, has an apostrophe before it, unless it is a plain negative number, "-12.50";
 //   - all cells are in quotes, so that a spreadsheet that separates by semicolons finds no cell within a cell;
 //   - characters that a terminal would not print are U+FFFD, so that each row is one line.
 //
-// For exact texts there is JSON.
+// JSON has the exact texts.
 type CSV struct {
 	w   io.Writer
 	bom bool
 }
 
-// NewCSV gives a writer; with bom it begins with a byte order mark, by which some spreadsheets know UTF-8.
+// NewCSV returns a writer. With bom it begins with a byte order mark, by which some spreadsheets recognise UTF-8.
 func NewCSV(w io.Writer, bom bool) *CSV { return &CSV{w, bom} }
 
 // Write writes one row.
@@ -45,7 +45,7 @@ func (c *CSV) Write(cells []string) error {
 	return err
 }
 
-// safeCell keeps a spreadsheet from taking a text for a formula.
+// safeCell returns a text that no spreadsheet takes for a formula.
 func safeCell(cell string) string {
 	first, size := utf8.DecodeRuneInString(strings.TrimLeft(cell, " ")) // some spreadsheets drop spaces before a formula
 	if size == 0 || !strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) || plainNegative(cell) {
@@ -54,7 +54,7 @@ func safeCell(cell string) string {
 	return "'" + cell
 }
 
-// plainNegative tells "-12" and "-12.50" from "-1+cmd()".
+// plainNegative reports whether a cell is a number such as "-12" and "-12.50", and no formula such as "-1+cmd()".
 func plainNegative(cell string) bool {
 	rest, minus := strings.CutPrefix(cell, "-")
 	whole, fraction, point := strings.Cut(rest, ".")

@@ -8,7 +8,7 @@ import (
 	"tollgate/internal/decimal"
 )
 
-// Filter chooses calls. Members that are empty choose all; a call has to match every other one.
+// Filter chooses calls. A call has to match every member that is not empty.
 type Filter struct {
 	Since time.Time // calls of this time or later, by [Call.Time]
 	Until time.Time // calls before this time
@@ -17,7 +17,7 @@ type Filter struct {
 
 	Deprecated bool // only calls of operations that were deprecated at the time
 
-	State     string // as [Call.State] gives it
+	State     string // as of [Call.State]
 	Status    int
 	ErrorCode string
 	RequestID string // the provider's
@@ -25,11 +25,11 @@ type Filter struct {
 	Order, Customer, Coupon string // an id in a field of that kind, of the request or of the answer
 
 	// An amount of the request or the answer is in this range, both ends included, and in this currency. An amount that is in
-	// no sum (see [Call.Amounts]) may be any: it is in every range.
+	// no sum (see [Call.Amounts]) is in every range.
 	MinAmount, MaxAmount *decimal.Decimal
 	Currency             string // three capital letters
 
-	// Last is for sources: only the last so many of the calls that match. Match ignores it.
+	// Last has a [Source] return only the last calls that match; 0: all of them. Match ignores it.
 	Last int
 }
 

@@ -9,11 +9,10 @@ import (
 	"tollgate/audit/logfile"
 )
 
-// MaxOpen is how many calls without an outcome a [Joiner] holds. It bounds memory; a gateway has as many under way as
-// bounds.concurrent allows.
+// MaxOpen is how many open calls a [Joiner] holds. It bounds memory; a gateway has at most bounds.concurrent in flight.
 const MaxOpen = 100_000
 
-// Joiner makes calls of records, which it is given in the order of the log. It holds only the calls that are open.
+// Joiner joins records, which are added in the order of the log, to calls. It holds only the open ones.
 type Joiner struct {
 	open    map[string]*Call
 	max     int // MaxOpen
@@ -21,14 +20,13 @@ type Joiner struct {
 	yield   func(*Call) error
 }
 
-// NewJoiner gives a joiner that calls yield for each call when it ends, in the order of [Call.Order]. An error of yield is
-// given back by the method that was called. What records behind a call say of it is known from the start, by settled.
+// NewJoiner returns a Joiner that calls yield for each call when it ends, in the order of [Call.Order]. Its methods return the errors of
+// yield. Settled are the settlements of the whole log, since they stand behind the outcomes.
 func NewJoiner(settled Settlements, yield func(*Call) error) *Joiner {
 	return &Joiner{open: map[string]*Call{}, max: MaxOpen, settled: settled, yield: yield}
 }
 
-// Add takes the next record, and keeps it if it is an intent. Records that belong to no call, such as refused handshakes,
-// are passed over.
+// Add adds the next record, and retains it if it is an intent. It ignores records that belong to no call, such as refused handshakes.
 func (j *Joiner) Add(r *logfile.Record) error {
 	switch {
 	case r.Kind == logfile.KindStart:
@@ -64,8 +62,7 @@ func (j *Joiner) intent(r *logfile.Record) error {
 	return nil
 }
 
-// end yields the open calls. At a start record, whose seq lost is, they are lost: each call of the gateway's former life has its outcome
-// before it.
+// end yields the open calls. At a start record, whose seq is lost, they are lost: a gateway closes them before it writes that record.
 func (j *Joiner) end(lost uint64) error {
 	for _, c := range j.Open() {
 		c.Lost = lost
@@ -77,10 +74,10 @@ func (j *Joiner) end(lost uint64) error {
 	return nil
 }
 
-// Open gives the calls that have no outcome so far, in the order of their intents. They stay in the joiner.
+// Open returns the calls without an outcome so far, in the order of their intents. The Joiner retains them.
 func (j *Joiner) Open() []*Call {
 	return slices.SortedFunc(maps.Values(j.open), func(a, b *Call) int { return cmp.Compare(a.Seq(), b.Seq()) })
 }
 
-// End gives the open calls, after the last record.
+// End yields the open calls, after the last record.
 func (j *Joiner) End() error { return j.end(0) }

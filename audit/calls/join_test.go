@@ -10,7 +10,7 @@ import (
 	"tollgate/audit/logfile"
 )
 
-// records makes records of short words: "i1" is an intent of call 1, "o" an outcome, "r" a refusal, "S" a start record, "h" a
+// records returns records written as short words: "i1" is an intent of call 1, "o" an outcome, "r" a refusal, "S" a start record, "h" a
 // refused handshake, "c" a checkpoint. Seqs count from 1.
 func records(words string) []*logfile.Record {
 	kinds := map[byte]logfile.Kind{
@@ -23,7 +23,7 @@ func records(words string) []*logfile.Record {
 	return list
 }
 
-// brief names a call by the seqs of its records: "i2o4", and "!5" behind it when it was lost.
+// brief returns the seqs of a call's records: "i2o4", with "!5" behind it if it was lost.
 func brief(c *Call) string {
 	text := ""
 	for _, part := range []struct {
@@ -107,7 +107,7 @@ func TestJoinIsBounded(t *testing.T) {
 	j.max = 2
 	for i, c := range []struct {
 		record string
-		open   int // -1: refused
+		open   int // -1: an error
 	}{{"i1", 1}, {"i2", 2}, {"i3", -1}, {"i2", 2}, {"o1", 1}, {"i3", 2}, {"i4", -1}, {"S", 0}, {"i4", 1}} {
 		r := records(c.record)[0]
 		r.Seq = uint64(i + 1)

@@ -1,15 +1,15 @@
 package calls
 
-// Last passes on the last of what it is given.
+// Last passes on the last N values that were added to it.
 type Last[T any] struct {
-	N     int           // how many; 0: all, at once
-	Yield func(T) error // gets them
+	N     int           // 0: every value, when it is added
+	Yield func(T) error // called with each
 
 	ring []T
-	next int // where the oldest stands, once the ring is full
+	next int // of the oldest, once the ring is full
 }
 
-// Add takes one.
+// Add adds a value.
 func (l *Last[T]) Add(v T) error {
 	switch {
 	case l.N == 0:
@@ -23,7 +23,7 @@ func (l *Last[T]) Add(v T) error {
 	return nil
 }
 
-// Flush passes on what is held, the oldest first; from then on all is passed on at once.
+// Flush passes on the values that are held, the oldest first. From then on Add passes on each value.
 func (l *Last[T]) Flush() error {
 	held, next := l.ring, l.next
 	l.N, l.ring = 0, nil

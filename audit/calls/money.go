@@ -15,7 +15,7 @@ import (
 type Amount struct {
 	Field    string          `json:"field,omitempty"`  // as the provider's API names it; empty for a price
 	Value    decimal.Decimal `json:"value"`            // in the currency's main unit (yuan, dollars)
-	Currency string          `json:"currency"`         // three capital letters; NoCurrency where nothing tells it
+	Currency string          `json:"currency"`         // three capital letters; NoCurrency where it is not known
 	Answer   bool            `json:"answer,omitempty"` // of the answer, not of the request
 	From     string          `json:"from,omitempty"`   // of a price: FromOrder or FromRenewal
 }
@@ -32,8 +32,8 @@ const (
 // NoCurrency is the code of ISO 4217 for amounts without a currency.
 const NoCurrency = "XXX"
 
-// Amounts returns the call's amounts, those of the request first, and how many others the records tell of that are in no sum:
-// what is no decimal number (see [decimal.Parse]), is in an unknown unit, or was left out of the record.
+// Amounts returns the call's amounts, those of the request first, and the number of others, which are in no sum: they are no decimal
+// numbers (see [decimal.Parse]), are in an unknown unit, or were left out of the record.
 func (c *Call) Amounts() (amounts []Amount, unsummed int) {
 	for _, r := range c.records() {
 		some, others := c.amountsOf(r)
@@ -55,7 +55,7 @@ func (c *Call) price() (Amount, bool) {
 	return Amount{Value: value, Currency: said.Currency, From: said.From}, err == nil && value.Sign() >= 0
 }
 
-// amountsOf returns the same of one record, which may be nil.
+// amountsOf returns those of one record, which may be nil.
 func (c *Call) amountsOf(r *logfile.Record) (amounts []Amount, unsummed int) {
 	for field := range fieldsOf(r, catalog.FieldAmount) {
 		power, currency, known := c.unitOf(r)
@@ -72,11 +72,11 @@ func (c *Call) amountsOf(r *logfile.Record) (amounts []Amount, unsummed int) {
 	return amounts, unsummed
 }
 
-// unitOf returns what the amounts of a record are in: a power of ten, if it is known, of a currency's main unit.
+// unitOf returns the unit of a record's amounts as a power of ten of a currency's main unit.
 func (c *Call) unitOf(r *logfile.Record) (power int, currency string, known bool) {
 	measure, all := measureOf(r)
 	if measure == "" && all {
-		measure, all = measureOf(c.first()) // an answer that does not say is in the request's unit
+		measure, all = measureOf(c.first()) // an answer without a unit is in the request's
 	}
 	power, known = catalog.Measure(measure)
 	return power, c.Currency(), known && all
@@ -121,8 +121,8 @@ func listOf(name string) (list string, ok bool) {
 	return name, false
 }
 
-// Currency is what the call's amounts are in: that of its price; else what the call says, NoCurrency where it names several or not that of
-// each; else what its upstream is known for, else its site's.
+// Currency returns the currency of the call's amounts: that of its price; else the one that its records name, or NoCurrency where they name
+// several or not that of each amount; else that of its upstream, else of its site.
 func (c *Call) Currency() string {
 	if price, ok := c.price(); ok {
 		return price.Currency
@@ -149,22 +149,21 @@ func IsCurrency(code string) bool {
 	return len(code) == 3 && strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
-// perRecipient names the operations that give their amount to each of a list, and the list's field.
+// perRecipient has the operations whose amount is for each entry of a list, and the list's field.
 var perRecipient = map[string]string{"CreatePartnerCoupons": "customer_ids[]", "UpdateCouponQuotas": "indirect_partner_ids[]"}
 
-// moneyInAnswer are the operations of which the answer tells how much they moved.
+// moneyInAnswer are the operations whose answer has the amount that they moved.
 var moneyInAnswer = map[string]bool{"ReclaimEnterpriseMultiAccountCoupon": true}
 
-// setsLimit are the operations that set a bound to what somebody may spend, and move nothing: their amounts must not be
-// added up.
+// setsLimit are the operations that set a limit of spending and move nothing: their amounts must not be added up.
 var setsLimit = map[string]bool{"UpdateSubCustomerBudget": true, "setCredit": true}
 
-// MovesMoney says whether the call's operation moves money when it succeeds.
+// MovesMoney reports whether the call's operation moves money when it succeeds.
 func (c *Call) MovesMoney() bool {
 	return c.Effect() == catalog.Spend.String() && !setsLimit[c.Operation()]
 }
 
-// mayHaveMoved reports whether the call moved money or may have: what ended in an unknown way may.
+// mayHaveMoved reports whether the call moved money or may have: one with an unknown outcome may.
 func (c *Call) mayHaveMoved() bool {
 	switch c.State() {
 	case logfile.Failed, logfile.NotSent, Refused:
@@ -180,9 +179,9 @@ type Figure struct {
 	From     string // one of the From constants
 }
 
-// Money is what the call was to move: its price where the gateway knew that beforehand, else what the request says, or the answer where
-// only that does. ok is false when the records do not tell: without a price payments name orders and no amounts, and what is no single
-// number that is not negative cannot be counted on.
+// Money returns what the call was to move: its price where the gateway knew that beforehand, else the amount of the request, or of the
+// answer where only that has one. ok is false if there is no single amount that is not negative: payments, for one, name orders and no
+// amounts.
 func (c *Call) Money() (figure Figure, ok bool) {
 	if !c.MovesMoney() {
 		return Figure{}, false
@@ -190,7 +189,7 @@ func (c *Call) Money() (figure Figure, ok bool) {
 	if price, ok := c.price(); ok {
 		return Figure{price.Value, price.Currency, price.From}, true
 	}
-	r := c.teller()
+	r := c.amountRecord()
 	amounts, unsummed := c.amountsOf(r)
 	if r == nil || r.Cut || unsummed > 0 || len(amounts) != 1 || amounts[0].Value.Sign() < 0 {
 		return Figure{}, false
@@ -207,7 +206,7 @@ func (c *Call) Money() (figure Figure, ok bool) {
 	return figure, true
 }
 
-// countOf is how often a customer is among them; [NotRecorded] is the rest, which the log left out.
+// countOf returns how often a customer is in a list; [NotRecorded] stands for those that the log left out.
 func (c *Call) countOf(list, customer string) (n int) {
 	for _, field := range c.first().Fields {
 		switch {
@@ -225,7 +224,7 @@ func (c *Call) countOf(list, customer string) (n int) {
 	return n
 }
 
-// Recipients are the customers that the request names; more says that there are others, which the log left out.
+// Recipients returns the customers that the request names, and whether there are more, which the log left out.
 func (c *Call) Recipients() (customers []string, more bool) {
 	for field := range fieldsOf(c.first(), catalog.FieldCustomer) {
 		for _, value := range field.Values {
@@ -238,8 +237,8 @@ func (c *Call) Recipients() (customers []string, more bool) {
 	return customers, more || c.first().Cut
 }
 
-// teller is the record that says how much the call moves; nil if it is not there.
-func (c *Call) teller() *logfile.Record {
+// amountRecord returns the record that has the amount that the call moves; nil if the log does not have it.
+func (c *Call) amountRecord() *logfile.Record {
 	switch {
 	case moneyInAnswer[c.Operation()]:
 		return c.Outcome
@@ -249,7 +248,7 @@ func (c *Call) teller() *logfile.Record {
 	return c.first()
 }
 
-// count is how many values a field of the request has.
+// count returns how many values a field of the request has.
 func (c *Call) count(name string) int {
 	for _, field := range c.first().Fields {
 		if field.Name == name {
@@ -259,7 +258,7 @@ func (c *Call) count(name string) int {
 	return 0
 }
 
-// fieldsOf gives the fields of a kind; none of a nil record.
+// fieldsOf iterates over the fields of a kind. A nil record has none.
 func fieldsOf(r *logfile.Record, kind catalog.FieldKind) iter.Seq[*logfile.Field] {
 	return func(yield func(*logfile.Field) bool) {
 		if r == nil {

@@ -1,31 +1,114 @@
 package calls
 
 import (
+	"cmp"
 	"context"
+	"maps"
+	"math"
+	"strings"
 	"time"
 )
 
-// Cursor is a place between two calls in the order of pages. The zero cursor stands before the first call.
-type Cursor struct {
-	Merged time.Time // Placed.Merged of the call before it, in whole microseconds
-	Log    string    // the name of that call's log
-	Order  uint64    // and its Call.Order
-	Seq    uint64    // and its Call.Seq, by which calls of one order are told apart
+// Pager returns pages of calls, the newest end first: open calls by the log's name and by [Call.Seq], and then those that ended, by Merged,
+// by the log's name and by [Call.Order], all descending.
+type Pager interface {
+	// Page returns up to n calls that the filter chooses and that stand behind a cursor, and the cursor behind the last of them. Fewer than n
+	// means that there are no more. Filter.Last is ignored. The calls are as of Cursor.Ends, see [Call.AsOf]; of a log that has no end
+	// there, they are as of its last record, which the cursor returned then has. When a log has a fault, the calls before it
+	// are returned with the error.
+	Page(ctx context.Context, f *Filter, after Cursor, n int) ([]Placed, Cursor, error)
 }
 
 // Placed is a call with its place among those of several logs.
 type Placed struct {
 	*Call
 	Log string // the name of its log, as the source was made with
-	// Merged is the running maximum, over the log up to this call, of the times at which calls ended, cut to microseconds. It never decreases
-	// along a log, so that logs can be merged by it although clocks step. It is the zero time for open calls.
+	// Merged is the running maximum of the times at which the calls of the log ended, in the order of [Call.Order] and up to this call, cut to
+	// microseconds; see [Merged]. It never decreases along a log, so that logs can be merged by it although clocks step. It is the zero
+	// time for open calls.
 	Merged time.Time
 }
 
-// Pager answers with pages of calls, the newest end first: open calls, the newest intent first, and then those that ended, by Merged, by
-// the log's name and by Call.Order, all descending.
-type Pager interface {
-	// Page returns up to n calls that the filter chooses and that stand behind a cursor, and the cursor behind the last of them. Fewer than n
-	// means that there are no more. Filter.Last is ignored.
-	Page(ctx context.Context, f *Filter, after Cursor, n int) ([]Placed, Cursor, error)
+// Merged returns Placed.Merged of a call, where before is that of the call before it in the order of [Call.Order], and the zero time for
+// the first. A call that is lost (see Call.Lost) has no end and takes that of the call before it.
+func Merged(before time.Time, c *Call) time.Time {
+	if c.open() {
+		return time.Time{}
+	}
+	if ended := c.Ended().UTC().Truncate(time.Microsecond); ended.After(before) {
+		return ended
+	}
+	return before
+}
+
+// Cursor is a place between two calls in the order of pages, and which part of the logs the pages show. The zero cursor stands before the
+// first call of the logs as they are now.
+type Cursor struct {
+	Merged time.Time // Placed.Merged of the call before it
+	Log    string    // the name of that call's log
+	Order  uint64    // its Call.Order
+	Seq    uint64    // its Call.Seq; 0: the cursor stands before the first call
+
+	// Ends has the last record of each log when the first page was made. Pages that go on from that one show nothing behind it: only so is a
+	// call that ends meanwhile shown once, as open, and new calls move no others.
+	Ends map[string]uint64
+}
+
+// Before reports whether a call stands behind the cursor.
+func (c *Cursor) Before(p *Placed) bool {
+	return c.Seq == 0 || comparePlaces(*c, p.place()) < 0
+}
+
+// Next returns the cursor behind a page that begins at c, of a log as of record end.
+func (c Cursor) Next(page []Placed, log string, end uint64) Cursor {
+	ends := maps.Clone(c.Ends)
+	if ends == nil {
+		ends = map[string]uint64{}
+	}
+	ends[log] = end
+	if len(page) > 0 {
+		c = page[len(page)-1].place()
+	}
+	c.Ends = ends
+	return c
+}
+
+func (p *Placed) place() Cursor {
+	return Cursor{Merged: p.Merged, Log: p.Log, Order: p.Order(), Seq: p.Seq()}
+}
+
+// open reports whether the call is among those that come last by [Call.Order].
+func (c *Call) open() bool { return c.Order() == math.MaxUint64 }
+
+// open reports whether the cursor stands behind an open call.
+func (c *Cursor) open() bool { return c.Order == math.MaxUint64 }
+
+// comparePlaces compares two places in the order of pages. Within a log it does not need Merged, which may be less than it was once the log
+// was pruned.
+func comparePlaces(a, b Cursor) int {
+	switch {
+	case a.open() != b.open():
+		return cmp.Compare(b.Order, a.Order)
+	case a.Log != b.Log:
+		return cmp.Or(b.Merged.Compare(a.Merged), strings.Compare(b.Log, a.Log))
+	}
+	return cmp.Or(cmp.Compare(b.Order, a.Order), cmp.Compare(b.Seq, a.Seq))
+}
+
+// AsOf returns the call as it is in a log that ends with a record; nil if the call begins behind that.
+func (c *Call) AsOf(end uint64) *Call {
+	if c.Seq() > end {
+		return nil
+	}
+	asOf := *c
+	if c.Outcome != nil && c.Outcome.Seq > end {
+		asOf.Outcome, asOf.Settled = nil, nil
+	}
+	if c.Settled != nil && c.Settled.Seq > end {
+		asOf.Settled = nil
+	}
+	if c.Lost > end {
+		asOf.Lost = 0
+	}
+	return &asOf
 }

@@ -8,18 +8,18 @@ import (
 	"tollgate/catalog"
 )
 
-// refundReads are the operations whose answers show what a refund order gave back.
+// refundReads are the operations whose answers have the amounts of a refund order.
 var refundReads = []string{"ShowRefundOrderDetails", "queryRefundOrder"}
 
-// refunded are the operations that give money back by refund orders, of which the answers on record name all.
+// refunded are the operations that refund by orders, all of which their answers name.
 var refunded = map[string]bool{"CancelResourcesSubscription": true, "orderDeleteByResourceId": true}
 
-// Refunds is what refund orders gave back, by site and order, as far as callers have read them through the gateway.
+// Refunds are the amounts of refund orders, by site and order, as far as callers have read them through the gateway.
 type Refunds map[refundOrder]Figure
 
 type refundOrder struct{ site, order string }
 
-// ReadRefunds returns what a source has of refunds. Of several reads of an order the last one counts.
+// ReadRefunds returns the refunds that a source has. Of several reads of an order the last one counts.
 func ReadRefunds(ctx context.Context, source Source) (Refunds, error) {
 	refunds := Refunds{}
 	for _, operation := range refundReads {
@@ -45,7 +45,7 @@ func (f Refunds) add(c *Call) error {
 	return nil
 }
 
-// refundOf sums up what was given back: the provider shows that as negative amounts, and as positive ones what was used or kept as a fee.
+// refundOf adds up what was refunded, which the provider states as negative amounts; positive ones were used up or kept as a fee.
 func refundOf(amounts []Amount) (sum Figure, ok bool) {
 	for _, a := range amounts {
 		if a.Value.Sign() > 0 {
@@ -59,7 +59,7 @@ func refundOf(amounts []Amount) (sum Figure, ok bool) {
 	return sum, ok
 }
 
-// of returns what an unsubscription gave back, if each of its refund orders was read.
+// of returns what an unsubscription refunded, if each of its refund orders was read.
 func (f Refunds) of(c *Call) (sum Figure, ok bool) {
 	for _, order := range fieldsNamed(c.Outcome, catalog.FieldOrder) {
 		refund, read := f[refundOrder{c.Site(), order}]

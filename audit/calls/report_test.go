@@ -75,7 +75,7 @@ p-1 USD 1 0 0 0 1 0 0 0 0.00 0.00 25.00 request 0 0
 	}
 }
 
-// TestReportOfManyCustomers: the part of a customer that cannot be told is no amount, and never all of it.
+// TestReportOfManyCustomers: a customer whose part is not known has no amount, never that of the whole call.
 func TestReportOfManyCustomers(t *testing.T) {
 	list := field("customer_ids[]", "customer", "a", "b", "a")
 	list.Omitted = 2
@@ -99,7 +99,7 @@ b CNY 2 2 0 0 0 0 0 0 10.00 0.00 0.00 request 1 0
 	}
 }
 
-// TestReportMoney: each outcome puts an amount where it belongs, or nowhere.
+// TestReportMoney: the outcome decides in which sum an amount is, if in any.
 func TestReportMoney(t *testing.T) {
 	for outcome, want := range map[string]string{
 		logfile.Succeeded: "5.00 0.00 0.00", logfile.Failed: "0.00 0.00 0.00", logfile.Partial: "0.00 5.00 0.00", logfile.NotSent: "0.00 0.00 0.00",
@@ -120,7 +120,7 @@ func TestReportMoney(t *testing.T) {
 	}
 }
 
-// TestReportDecimals: all sums of one currency have as many decimals as the longest, two at least, and nothing is rounded.
+// TestReportDecimals: all sums of a currency have as many decimals as the longest, at least two, and nothing is rounded.
 func TestReportDecimals(t *testing.T) {
 	var records []*logfile.Record
 	for i, amount := range []string{"1000.5", "20", "0.125", "3e2"} {
@@ -145,7 +145,7 @@ func TestReportDecimals(t *testing.T) {
 	}
 }
 
-// TestReportOfReads: what reads tell of prices is money of nobody's.
+// TestReportOfReads: prices in the answers to reads are in no sum.
 func TestReportOfReads(t *testing.T) {
 	read := &logfile.Record{Kind: logfile.KindIntent, Call: "1", Site: "cn", Operation: "ShowCustomerOrderDetails", Effect: "read", Account: "c-17"}
 	end := ended(logfile.Succeeded, 200, field("order_info.amount_after_discount", "amount", "99.00"))
@@ -242,7 +242,7 @@ func TestParseDimensions(t *testing.T) {
 	}
 	for _, text := range []string{"", "caller,", "caller,caller", "currency"} {
 		if by, err := ParseDimensions(text); err == nil {
-			t.Errorf("%q gives %v", text, by)
+			t.Errorf("%q is read as %v", text, by)
 		}
 	}
 }

@@ -10,8 +10,7 @@ import (
 	"tollgate/internal/text"
 )
 
-// Row is a call as audit list prints it: the members of its records that a reader asks for, merged. Members mean what they
-// mean in docs/audit-format.md unless their comment says more.
+// Row is a call as audit list prints it, merged from its records. docs/audit-format.md describes the members that have no comment.
 type Row struct {
 	Seq    uint64    `json:"seq"`               // of the first record
 	EndSeq uint64    `json:"end_seq,omitempty"` // of the outcome or refusal
@@ -50,12 +49,12 @@ type Row struct {
 
 	For      string      `json:"for,omitempty"`       // the call for which the gateway itself made this one
 	Repeats  string      `json:"repeats,omitempty"`   // the call that this one repeats on purpose
-	HeldBy   string      `json:"held_by,omitempty"`   // the call that a repetition was refused for, or would have been
-	CapsFull []string    `json:"caps_full,omitempty"` // caps that the call was refused for, or would have been
-	Settled  *Settlement `json:"settled,omitempty"`   // how an outcome that was unknown came to be known
+	HeldBy   string      `json:"held_by,omitempty"`   // the call because of which this one was refused as a repetition, or would have been
+	CapsFull []string    `json:"caps_full,omitempty"` // caps because of which the call was refused, or would have been
+	Settled  *Settlement `json:"settled,omitempty"`   // how an unknown outcome came to be known
 }
 
-// Settlement is how an outcome that was unknown came to be known; it is the call's state since.
+// Settlement is how an unknown outcome came to be known, which is the call's state since.
 type Settlement struct {
 	Time   time.Time `json:"time"` // in the zone asked for
 	By     string    `json:"by,omitempty"`
@@ -63,7 +62,7 @@ type Settlement struct {
 	From   string    `json:"from,omitempty"` // the gateway's own call that showed it
 }
 
-// Row gives the call as a row, with times in a zone.
+// Row returns the call as a row, with times in a zone.
 func (c *Call) Row(zone *time.Location) *Row {
 	row := &Row{
 		Seq: c.Seq(), Call: c.ID(), Time: c.Time().In(zone), Caller: c.Caller(), ClaimedCaller: c.Claimed(), Source: c.first().Source,
@@ -85,7 +84,7 @@ func (c *Call) Row(zone *time.Location) *Row {
 	return row
 }
 
-// RowColumns are the columns of the rows' CSV, which are named as their members are.
+// RowColumns are the columns of the rows' CSV, named after the members of Row.
 var RowColumns = []string{
 	"seq", "end_seq", "call", "time", "ended", "offset", "caller", "claimed_caller", "source", "site", "operation", "effect", "deprecated", "method", "path",
 	"credential", "class", "account", "plan", "decision", "reason", "detail", "outcome", "status", "result", "error_code", "error_message", "request_id",
@@ -93,10 +92,10 @@ var RowColumns = []string{
 	"price", "price_from", "for", "repeats", "held_by", "caps_full", "settled", "settled_by", "settled_reason",
 }
 
-// csvTime is a form that spreadsheets take as a time. The offset, which they do not take, has a column of its own.
+// csvTime is a layout that spreadsheets read as a time. The offset, which they do not read, has a column of its own.
 const csvTime = "2006-01-02 15:04:05.000"
 
-// Cells gives the row's cells in the order of [RowColumns]. Several values of a cell are joined by "; ".
+// Cells returns the row's cells in the order of [RowColumns]. Several values of a cell are joined by "; ".
 func (r *Row) Cells() []string {
 	asked, answered, price, from := r.amountTexts()
 	currency := ""
@@ -133,7 +132,7 @@ func (r *Row) settled() *Settlement { return cmp.Or(r.Settled, &Settlement{}) }
 func (r *Row) endedText() string   { return r.laterText(r.Ended) }
 func (r *Row) settledText() string { return r.laterText(r.settled().Time) }
 
-// laterText is in the offset of the row's time, also where the clocks were changed in between.
+// laterText has the offset of the row's time, which the CSV states once, also where the clocks were changed in between.
 func (r *Row) laterText(t time.Time) string {
 	if t.IsZero() {
 		return ""

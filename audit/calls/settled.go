@@ -1,16 +1,16 @@
 package calls
 
 import (
-	"iter"
+	"maps"
 	"slices"
 
 	"tollgate/audit/logfile"
 )
 
-// SettledStates are what an outcome that was unknown may be settled as later.
+// SettledStates are the outcomes by which an unknown one may be settled.
 var SettledStates = []string{logfile.Succeeded, logfile.Failed}
 
-// Settles reports whether a record settles the outcome of the call that it has as its subject.
+// Settles reports whether a record settles the outcome of the call that is its subject.
 func Settles(r *logfile.Record) bool {
 	return MaySettle(r) && slices.Contains(SettledStates, r.Data["outcome"])
 }
@@ -23,41 +23,24 @@ func MaySettle(r *logfile.Record) bool {
 // Settlements are the records that settle outcomes, by call.
 type Settlements map[string]*logfile.Record
 
-// Add takes the next record of a log. The first that settles a call is the one that counts.
+// Add adds the next record of a log, if it settles a call. The first one of a call counts.
 func (s Settlements) Add(r *logfile.Record) {
 	if Settles(r) && s[r.Subject] == nil {
 		s[r.Subject] = r
 	}
 }
 
-// Settle sets the event that settles the outcome of a call, where it is unknown.
+// Settle sets c.Settled if the outcome is unknown.
 func (c *Call) Settle(s Settlements) {
 	if c.Outcome != nil && c.Outcome.Outcome == logfile.Unknown {
 		c.Settled = s[c.ID()]
 	}
 }
 
-// AddFrom adds those that a follower reads, up to the end of the log or a fault in it.
+// AddFrom adds the settlements that a follower reads, up to the end of the log or a fault in it.
 func (s Settlements) AddFrom(log *logfile.Follower) error {
 	log.Brief = true
 	return log.Read(func(r *logfile.Record, line []byte, _ logfile.Position) error { return s.addLine(r, line) })
-}
-
-// addLines adds those of lines, up to the first fault.
-func (s Settlements) addLines(lines iter.Seq2[logfile.Line, error]) error {
-	for line, err := range lines {
-		if err != nil {
-			return err
-		}
-		r, err := line.Brief()
-		if err == nil {
-			err = s.addLine(r, line.Text)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (s Settlements) addLine(brief *logfile.Record, line []byte) error {
@@ -72,10 +55,13 @@ func (s Settlements) addLine(brief *logfile.Record, line []byte) error {
 	return nil
 }
 
-// SettlementsIn returns those of the log in a directory. A fault in the log is no error: what reads its calls reports it.
+// asOf deletes those behind a record.
+func (s Settlements) asOf(end uint64) {
+	maps.DeleteFunc(s, func(_ string, r *logfile.Record) bool { return r.Seq > end })
+}
+
+// SettlementsIn returns the settlements of the log in a directory. It ignores a fault in the log, which the reader of its calls reports.
 func SettlementsIn(dir string) Settlements {
-	settled, log := Settlements{}, logfile.NewFollower(dir, 1)
-	defer log.Close() // opened for reading: nothing can be lost
-	_ = settled.AddFrom(log)
+	settled, _, _ := Scan{dir}.settlements()
 	return settled
 }

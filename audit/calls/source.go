@@ -9,11 +9,19 @@ import (
 	"tollgate/audit/logfile"
 )
 
-// Source gives calls: the log itself ([Scan]), or an index of it. All give the same calls in the same order.
+// Source reads calls from the log itself ([Scan]) or from an index of it. All sources of a log have the same calls in the same order.
 type Source interface {
-	// Calls calls yield for each call that the filter chooses, in the order of [Call.Order], until yield gives an error, which
-	// is given back as it is.
+	// Calls calls yield for each call that the filter chooses, in the order of [Call.Order]. It stops at an error of yield and returns
+	// it unchanged.
 	Calls(ctx context.Context, f *Filter, yield func(*Call) error) error
+}
+
+// logReader reads the records of one log from its beginning.
+type logReader interface {
+	// settlements returns those of the whole log, and the seq of its last record; with an error, those before the fault.
+	settlements() (settled Settlements, end uint64, err error)
+	// read calls fn for each record, in order. It stops at an error of fn and returns it unchanged.
+	read(fn func(*logfile.Record) error) error
 }
 
 // Scan is the source that reads the whole log in a directory.
@@ -21,24 +29,66 @@ type Scan struct{ Dir string }
 
 var _ Source = Scan{}
 
-// Calls implements [Source]. With [Filter.Last] it holds so many calls in memory. When the log has a fault, the calls before
-// it are given first, and then the error.
+// Calls implements [Source]. It holds up to [Filter.Last] calls in memory. If the log has a fault, it calls yield for the calls before
+// the fault, and then returns the error.
 func (s Scan) Calls(ctx context.Context, f *Filter, yield func(*Call) error) error {
-	return scan(ctx, f, SettlementsIn(s.Dir), yield, func(fn func(*logfile.Record) error) error {
-		return logfile.Read(s.Dir, func(r *logfile.Record, _ []byte) error { return fn(r) })
-	})
+	return scan(ctx, f, s, yield)
 }
 
-// Files is the source that reads the segments in a file system, which may begin with any record, as those of a bundle do.
+// Seeing returns a source like s that calls seen with the seq of each record that it reads.
+func (s Scan) Seeing(seen func(seq uint64)) Source { return seeing{s, seen} }
+
+// Pager returns a [Pager] that reads the whole log for each page, and holds no more calls than the page has besides those that are open.
+func (s Scan) Pager(log string) Pager { return scanPager{log, s} }
+
+func (s Scan) settlements() (settled Settlements, end uint64, err error) {
+	settled = Settlements{}
+	first, err := logfile.First(s.Dir)
+	if err != nil {
+		return settled, 0, err
+	}
+	log := logfile.NewFollower(s.Dir, first)
+	defer log.Close() // opened for reading: nothing can be lost
+	err = settled.AddFrom(log)
+	return settled, log.Next() - 1, err
+}
+
+func (s Scan) read(fn func(*logfile.Record) error) error {
+	return logfile.Read(s.Dir, func(r *logfile.Record, _ []byte) error { return fn(r) })
+}
+
+// Files is the source that reads the segments in a file system, which may begin with any record, as in a bundle.
 type Files struct{ FS fs.FS }
 
 var _ Source = Files{}
 
 // Calls implements [Source], as that of [Scan] does.
 func (s Files) Calls(ctx context.Context, f *Filter, yield func(*Call) error) error {
-	settled := Settlements{}
-	_ = settled.addLines(s.lines()) // a fault shows when the calls are read
-	return scan(ctx, f, settled, yield, s.read)
+	return scan(ctx, f, s, yield)
+}
+
+// Seeing returns a source as that of [Scan].
+func (s Files) Seeing(seen func(seq uint64)) Source { return seeing{s, seen} }
+
+// Pager returns a [Pager] as that of [Scan].
+func (s Files) Pager(log string) Pager { return scanPager{log, s} }
+
+func (s Files) settlements() (settled Settlements, end uint64, err error) {
+	settled = Settlements{}
+	for line, err := range s.lines() {
+		if err != nil {
+			return settled, end, err
+		}
+		r, err := line.Brief()
+		if err == nil {
+			err = settled.addLine(r, line.Text)
+		}
+		if err != nil {
+			return settled, end, err
+		}
+		end = line.Seq
+	}
+	return settled, end, nil
 }
 
 func (s Files) read(fn func(*logfile.Record) error) error {
@@ -71,15 +121,33 @@ func (s Files) lines() iter.Seq2[logfile.Line, error] {
 	return logfile.Lines(s.FS, segments, first, logfile.Position{Segment: first})
 }
 
-// scan joins the calls of the records that read reads.
-func scan(ctx context.Context, f *Filter, settled Settlements, yield func(*Call) error, read func(func(*logfile.Record) error) error) error {
+// seeing is a log that says which records are read.
+type seeing struct {
+	logReader
+	seen func(seq uint64)
+}
+
+func (s seeing) Calls(ctx context.Context, f *Filter, yield func(*Call) error) error {
+	return scan(ctx, f, s, yield)
+}
+
+func (s seeing) read(fn func(*logfile.Record) error) error {
+	return s.logReader.read(func(r *logfile.Record) error {
+		s.seen(r.Seq)
+		return fn(r)
+	})
+}
+
+// scan joins the records of a log.
+func scan(ctx context.Context, f *Filter, log logReader, yield func(*Call) error) error {
 	var stopped error
 	kept := Last[*Call]{N: f.Last, Yield: func(c *Call) error {
 		stopped = yield(c)
 		return stopped
 	}}
+	settled, _, _ := log.settlements() // a fault shows when the calls are read
 	j := NewJoiner(settled, f.Passing(kept.Add))
-	err := read(func(r *logfile.Record) error {
+	err := log.read(func(r *logfile.Record) error {
 		if stopped = ctx.Err(); stopped != nil {
 			return stopped
 		}

@@ -65,7 +65,7 @@ func TestSettledOutcomes(t *testing.T) {
 	}
 }
 
-// TestOwnCalls: what the gateway asks for a caller is not that caller's.
+// TestOwnCalls: a call that the gateway makes for a caller is not the caller's.
 func TestOwnCalls(t *testing.T) {
 	scan := Scan{write(t, paid())}
 	if got := ids(t, scan, &Filter{Caller: "shop"}); got != "abcde" {
@@ -85,7 +85,7 @@ func TestOwnCalls(t *testing.T) {
 	}
 }
 
-// TestPricesAreMoney: of payments the report knows what the gateway reserved, and says where that comes from.
+// TestPricesAreMoney: the report adds up what the gateway reserved for payments, and has where that comes from.
 func TestPricesAreMoney(t *testing.T) {
 	want := `PayOrders CNY 4 3 0 0 1 0 0 0 106.005 0.000 8.000 order 1 0
 PayOrders USD 1 0 1 0 0 0 0 0 0.00 0.00 0.00 0 0
@@ -113,7 +113,7 @@ ShowCustomerOrderDetails CNY 1 1 0 0 0 0 0 0 0.000 0.000 0.000 0 0
 	}
 }
 
-// refundLog is of unsubscriptions, and of reads of their refund orders by callers.
+// refundLog returns a log of unsubscriptions, and of reads of their refund orders by callers.
 func refundLog() []*logfile.Record {
 	unsubscribe := func(call string, orders ...string) []*logfile.Record {
 		return []*logfile.Record{
@@ -138,7 +138,7 @@ func refundLog() []*logfile.Record {
 	return list
 }
 
-// TestRefunds: what an unsubscription gave back is what the reads of all its refund orders show, the last of each order.
+// TestRefunds: an unsubscription refunded what the reads of all its refund orders have, the last of each order.
 func TestRefunds(t *testing.T) {
 	scan := Scan{write(t, refundLog())}
 	reads := 0

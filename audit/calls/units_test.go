@@ -7,7 +7,7 @@ import (
 	"tollgate/catalog"
 )
 
-// TestUnitsOfLists: an amount is in no sum, or of no known currency, where its own unit is not on record.
+// TestUnitsOfLists: an amount whose own unit is not on record is in no sum, or of no known currency.
 func TestUnitsOfLists(t *testing.T) {
 	field := func(name string, kind catalog.FieldKind, omitted int, values ...string) logfile.Field {
 		return logfile.Field{Name: name, Kind: string(kind), Values: values, Omitted: omitted}

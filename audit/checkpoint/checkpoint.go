@@ -44,7 +44,7 @@ const MaxNote = 4 << 10
 // TimeFormat is RFC 3339 in UTC with nine digits of a second: later times are greater texts. All of a log is written so.
 const TimeFormat = "2006-01-02T15:04:05.000000000Z"
 
-// Checkpoint states how large a log was and what its root was.
+// Checkpoint states the size and the root of a log.
 type Checkpoint struct {
 	Origin string // the log's name
 	Size   uint64 // number of leaves
@@ -52,7 +52,7 @@ type Checkpoint struct {
 	Time   time.Time // when it was signed, UTC
 }
 
-// Sign gives the checkpoint as a note, signed with each of the keys, in their order.
+// Sign returns the checkpoint as a note, signed with each of the keys, in their order.
 func (c Checkpoint) Sign(keys ...*Key) (string, error) {
 	signers := make([]note.Signer, len(keys))
 	for i, key := range keys {
@@ -69,7 +69,7 @@ func (c Checkpoint) text() string {
 	return fmt.Sprintf("%s\n%d\n%s\ntime %s\n", c.Origin, c.Size, c.Root, c.Time.UTC().Format(TimeFormat))
 }
 
-// Parse reads a note without looking at its signatures: nothing in it is proven.
+// Parse reads a note without verifying its signatures.
 func Parse(signed string) (Checkpoint, error) {
 	if len(signed) > MaxNote {
 		return Checkpoint{}, fmt.Errorf("a checkpoint is longer than %d bytes", MaxNote)
@@ -97,7 +97,7 @@ func Parse(signed string) (Checkpoint, error) {
 	return c, nil
 }
 
-// Open reads a note that is signed with exactly these keys, in their order, and has no byte that no signature covers.
+// Open reads a note that is signed with exactly these keys, in their order, and has no unsigned byte.
 func Open(signed string, keys ...PublicKey) (Checkpoint, error) {
 	c, err := Parse(signed)
 	if err != nil {
@@ -126,7 +126,7 @@ func signedBy(s note.Signature, v note.Verifier) bool {
 	return s.Name == v.Name() && s.Hash == v.KeyHash()
 }
 
-// spell writes a note as [note.Sign] does: base64 can be spelt in several ways, and only one of them is taken.
+// spell writes a note as [note.Sign] does: base64 has several spellings, of which only one is accepted.
 func spell(n *note.Note) string {
 	var b strings.Builder
 	b.WriteString(n.Text + "\n")
@@ -140,7 +140,7 @@ func spell(n *note.Note) string {
 	return b.String()
 }
 
-// FormatHashes gives peaks as the texts that a record holds.
+// FormatHashes returns peaks as the texts that a record has.
 func FormatHashes(hashes []Hash) []string {
 	out := make([]string, len(hashes))
 	for i, h := range hashes {
@@ -149,7 +149,7 @@ func FormatHashes(hashes []Hash) []string {
 	return out
 }
 
-// ParseHashes reads what FormatHashes gives, and nothing else.
+// ParseHashes reads what FormatHashes returns, and nothing else.
 func ParseHashes(texts []string) ([]Hash, error) {
 	out := make([]Hash, len(texts))
 	for i, text := range texts {

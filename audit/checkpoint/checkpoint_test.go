@@ -20,7 +20,7 @@ import (
 	"tollgate/internal/private"
 )
 
-// hashes keeps what [tlog.StoredHashes] wants stored, so that tlog can give the root of any size.
+// hashes stores the hashes of [tlog.StoredHashes], from which tlog computes the root of any size.
 type hashes []Hash
 
 func (h *hashes) ReadHashes(indexes []int64) ([]Hash, error) {
@@ -192,7 +192,7 @@ func TestKeyFiles(t *testing.T) {
 	}
 }
 
-// TestLooseKeyFiles loads keys that group or others may use: they are read, and are for their owner only again.
+// TestLooseKeyFiles loads keys that group or others may use: they are read, and their mode is set to that of the owner only.
 func TestLooseKeyFiles(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "signing.key")
 	if _, err := CreateKey(file, "tollgate/a"); err != nil {
@@ -212,7 +212,7 @@ func TestLooseKeyFiles(t *testing.T) {
 	}
 }
 
-// TestNoKeyFile: what is no file is not waited for, and a large one not read.
+// TestNoKeyFile: loading does not wait for what is no regular file, and does not read a large one.
 func TestNoKeyFile(t *testing.T) {
 	dir := t.TempDir()
 	pipe, large := filepath.Join(dir, "pipe"), filepath.Join(dir, "large")
@@ -229,7 +229,7 @@ func TestNoKeyFile(t *testing.T) {
 	}
 }
 
-// TestNothingPrintsTheKey looks for the private part in whatever can go wrong or be printed.
+// TestNothingPrintsTheKey looks for the private part in all errors and printed forms.
 func TestNothingPrintsTheKey(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "signing.key")
 	key, err := CreateKey(file, "tollgate/a")
@@ -245,12 +245,12 @@ func TestNothingPrintsTheKey(t *testing.T) {
 	}
 	for _, private := range []string{string(text), "x" + string(text)} {
 		if _, err := ParsePublicKey(private); err == nil || strings.Contains(err.Error(), secret[:10]) {
-			t.Errorf("a private key in the place of a public one gave %v", err)
+			t.Errorf("a private key in the place of a public one: %v", err)
 		}
 	}
 	for _, broken := range []string{strings.TrimSpace(string(text))[5:], string(text)[:60], "PRIVATE+KEY+a b+00000000+" + secret} {
 		if _, err := parseKey(broken); err == nil || strings.Contains(err.Error(), secret[:10]) {
-			t.Errorf("a broken key gave %v", err)
+			t.Errorf("a broken key: %v", err)
 		}
 	}
 }
@@ -264,7 +264,7 @@ func BenchmarkAddLine(b *testing.B) {
 	}
 }
 
-// TestMAC: the derived keys depend on the log's key and the purpose, and are none of those that sign.
+// TestMAC: the derived keys depend on the log's key and the purpose, and are no signing keys.
 func TestMAC(t *testing.T) {
 	sum := func(k *Key, purpose, text string) string {
 		mac := k.MAC(purpose)
@@ -308,7 +308,7 @@ func TestMAC(t *testing.T) {
 	}
 }
 
-// TestLogNames: what a configuration takes for a name is what a key takes, and what prints and fits in a line of a note.
+// TestLogNames: configurations and keys accept the same names: those that print and fit in a line of a note.
 func TestLogNames(t *testing.T) {
 	names := []string{"", strings.Repeat("x", 200), strings.Repeat("x", 201), "tollgate/5f3a9c20d1e84b67", "a b", "a\nb", "\u00e4"}
 	for c := range 256 {

@@ -24,18 +24,18 @@ import (
 // maxKeyFile bounds what is read of a key file, in bytes.
 const maxKeyFile = 4 << 10
 
-// Key signs the checkpoints of one log. It prints without what is secret.
+// Key signs the checkpoints of one log. It prints without its secret.
 type Key struct {
 	signer note.Signer
 	public PublicKey
-	derive func(purpose string) []byte // another key; a function, since that prints as an address
+	derive func(purpose string) []byte // returns another key; a function, which prints as an address
 }
 
 // PublicKey verifies checkpoints. Its text is a verifier key of golang.org/x/mod/sumdb/note: NAME+HASH+KEY. PublicKeys
 // can be compared with ==.
 type PublicKey struct{ text string }
 
-// Name is the name of the log that the key signs for.
+// Name returns the name of the log that the key signs for.
 func (k PublicKey) Name() string {
 	name, _, _ := strings.Cut(k.text, "+")
 	return name
@@ -43,7 +43,7 @@ func (k PublicKey) Name() string {
 
 func (k PublicKey) String() string { return k.text }
 
-// IsZero tells that there is no key.
+// IsZero reports whether there is no key.
 func (k PublicKey) IsZero() bool { return k.text == "" }
 
 func (k PublicKey) verifier() (note.Verifier, error) {
@@ -54,7 +54,7 @@ func (k PublicKey) verifier() (note.Verifier, error) {
 	return v, nil
 }
 
-// LogName is the name of a log, as a configuration has it: what prints and fits in one line of a note.
+// LogName is the name of a log in a configuration: a text that prints and fits in one line of a note.
 type LogName string
 
 const (
@@ -83,11 +83,11 @@ func checkName(name string) error {
 	return nil
 }
 
-// ParsePublicKey reads the text of a public key. White space around it does not matter.
+// ParsePublicKey reads the text of a public key. It ignores white space around it.
 func ParsePublicKey(text string) (PublicKey, error) {
 	k := PublicKey{strings.TrimSpace(text)}
 	if strings.Contains(k.text, "PRIVATE+") { // which no error may show
-		return PublicKey{}, errors.New("this is a private key, which nobody but the gateway should have; tollgate audit key prints the public one")
+		return PublicKey{}, errors.New("this is a private key, which only the gateway should have; tollgate audit key prints the public one")
 	}
 	_, err := k.verifier()
 	if parts := strings.SplitN(k.text, "+", 3); err == nil {
@@ -102,10 +102,10 @@ func ParsePublicKey(text string) (PublicKey, error) {
 	return k, nil
 }
 
-// Name is the name of the log that the key signs for.
+// Name returns the name of the log that the key signs for.
 func (k *Key) Name() string { return k.public.Name() }
 
-// Public is the key that verifies what k signs.
+// Public returns the key that verifies what k signs.
 func (k *Key) Public() PublicKey { return k.public }
 
 // Format implements [fmt.Formatter]: the key is never printed.
@@ -113,7 +113,7 @@ func (k *Key) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "private key of "+k.public.text)
 }
 
-// NewKey makes an Ed25519 key for the log of the given name, which is not empty and has neither white space nor a plus.
+// NewKey returns a new Ed25519 key for the log of a name, which must not be empty and has neither white space nor a plus.
 func NewKey(name string) (*Key, error) {
 	key, _, err := newKey(name)
 	return key, err
@@ -131,7 +131,7 @@ func newKey(name string) (*Key, string, error) {
 	return key, private, err
 }
 
-// parseKey reads a private key. Its errors never show the text.
+// parseKey reads a private key. Its errors do not contain the text.
 func parseKey(text string) (*Key, error) {
 	signer, err := note.NewSigner(text)
 	if err != nil {
@@ -155,12 +155,12 @@ func parseKey(text string) (*Key, error) {
 	return key, checkName(key.Name())
 }
 
-// MAC returns HMAC-SHA256 under a key that is derived from k for one purpose. What it sums up can be neither made nor checked without
-// k, and is of no use for another purpose.
+// MAC returns HMAC-SHA256 under a key that is derived from k for one purpose. It can be neither made nor checked without k, and is of no
+// use for another purpose.
 func (k *Key) MAC(purpose string) hash.Hash { return hmac.New(sha256.New, k.derive(purpose)) }
 
 // LoadKey reads a key file, by the rule of package private for files that the gateway made. The error wraps
-// [fs.ErrNotExist] when there is none.
+// [fs.ErrNotExist] if there is none.
 func LoadKey(file string, report private.Report) (*Key, error) {
 	text, err := private.ReadOwn(file, maxKeyFile, report)
 	if err != nil {
@@ -173,7 +173,7 @@ func LoadKey(file string, report private.Report) (*Key, error) {
 	return key, nil
 }
 
-// CreateKey makes a key and writes it, durably, to a file of mode 0600 that must not exist yet.
+// CreateKey makes a key and writes it durably to a file of mode 0600, which must not exist yet.
 func CreateKey(file, name string) (*Key, error) {
 	key, private, err := newKey(name)
 	if err != nil {
@@ -185,8 +185,8 @@ func CreateKey(file, name string) (*Key, error) {
 	return key, nil
 }
 
-// RemoveUnfinished removes what a crash left beside a key file when the key was made: it may be a copy of it. Whoever makes
-// a key for the same file meanwhile gets an error, and no key.
+// RemoveUnfinished removes the temporary file that a crash left while a key was made: it may be a copy of the key. A process that makes a
+// key for the same file meanwhile has an error, and no key.
 func RemoveUnfinished(file string) error {
 	var problems []error
 	for _, path := range durable.Unfinished(file) {

@@ -8,10 +8,10 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// ParseWitness returns the note in a line of a file of checkpoints that were kept elsewhere: the member "checkpoint" of a JSON
-// object, "" when it has none. torn is true of a line that a crash or a full disk cut off, perhaps with zeros behind, where a
-// loss of power left room for data: it says nothing, and whoever writes copies goes on behind it in a line of its own.
-func ParseWitness(line []byte) (note string, torn bool, err error) {
+// ParseWitness returns the note in a line of a file of witnesses: the member "checkpoint" of a JSON object, or "" if it has none. partial
+// reports whether the line was cut off by a crash or a full disk, perhaps with zeros behind it where a loss of power left preallocated
+// space. Writers of copies go on behind it in a line of their own.
+func ParseWitness(line []byte) (note string, partial bool, err error) {
 	line = bytes.TrimSpace(line)
 	whole := bytes.TrimRight(line, "\x00")
 	var kept struct {

@@ -21,8 +21,8 @@ var (
 
 const verified = "Signature Verified Successfully" // as openssl says
 
-// byHand enters the commands of docs/audit-by-hand.md into one shell. Of the first block, which says what to check, it
-// takes the names of the variables alone. It gives what is printed, and what the page promises to be.
+// byHand runs the commands of docs/audit-by-hand.md in one shell. Of the first block, which has what to check, it uses only the names
+// of the variables. It returns what is printed, and what the page promises to be printed.
 func byHand(t *testing.T, log, key string, seq int) (out string, promised []string) {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/audit-by-hand.md")

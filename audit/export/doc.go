@@ -1,5 +1,5 @@
 // Package export writes and opens archives for auditors: a period of a log in one zip file, with all that is needed to verify
-// it without the rest of the log, and without this program.
+// it without the rest of the log and without this program.
 //
 //	README.txt        what this is, and how to verify it
 //	key.txt           public keys that signed, the last one last
@@ -10,5 +10,5 @@
 //	log/              the lines, in files named by the seq of their first record, as in a log
 //
 // The log begins with record 1 or with a checkpoint record, whose peaks stand for the records before, and ends with a
-// checkpoint record. The same log, period and newest checkpoint give the same bytes.
+// checkpoint record. Bundles of the same log, period and newest checkpoint are equal, byte for byte.
 package export

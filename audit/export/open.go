@@ -16,28 +16,27 @@ import (
 	"tollgate/audit/proof"
 )
 
-// Meta is what a bundle says of itself beside its log. The last key has signed the checkpoint; that it is the log's, whoever
-// verifies the log has to see.
+// Meta is what a bundle has besides its log. The last key has signed the checkpoint; whether it is the log's is for the verifier to check.
 type Meta struct {
 	Checkpoint  string                 // note of the log's last record
 	Keys        []checkpoint.PublicKey // in the order of their use
 	Blobs       fs.FS                  // has the folder of the texts that records name
-	Consistency *proof.Consistency     // from Checkpoint to the newest one when the bundle was made; nil when that was the same
+	Consistency *proof.Consistency     // from Checkpoint to the newest one when the bundle was made; nil if that was the same
 }
 
 const (
-	// maxDirectory bounds what is read of an archive to list its files, and so how many there can be.
+	// maxDirectory bounds the bytes that are read of an archive to list its files, and so their number.
 	maxDirectory = 8 << 20
 	// maxText bounds each file beside the log, in bytes.
 	maxText = proof.MaxFile
-	// maxRatio is by how much an archive may grow when it is unpacked. Records shrink to a tenth or so, but strangers can send
-	// what shrinks further; deflate does no more than this, so an archive beyond uses the same bytes several times.
+	// maxRatio is by how much an archive may grow when it is unpacked. Records shrink to a tenth or so, but unauthenticated
+	// peers can send what shrinks further; deflate does no more than this, so an archive beyond uses the same bytes several times.
 	maxRatio = 1032
 )
 
 // Open opens a bundle: an archive, or the folder that it was unpacked into. The files of its log are those of the file system
-// returned, which lasts until the closer is closed. An archive that holds anything else than a bundle does, or grows out of
-// proportion when it is unpacked, is an error; so is anything else in a folder's log.
+// returned, which lasts until the closer is closed. It returns an error for an archive with any file that bundles do not have,
+// or that grows out of proportion when it is unpacked, and for a folder with such a file in its log.
 func Open(name string) (fs.FS, Meta, io.Closer, error) {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -70,7 +69,7 @@ func openArchive(name string) (fs.FS, Meta, io.Closer, error) {
 	return log, meta, f, nil
 }
 
-// openFolder opens a folder, out of which no link in it leads.
+// openFolder opens a folder; links that lead out of it are errors.
 func openFolder(name string) (fs.FS, Meta, io.Closer, error) {
 	root, err := os.OpenRoot(name)
 	if err != nil {
@@ -99,7 +98,7 @@ func readFolder(folder fs.FS) (fs.FS, Meta, error) {
 	return parts(folder)
 }
 
-// parts returns the log of a bundle, and what the bundle says of it.
+// parts returns the log of a bundle, and what the bundle has besides.
 func parts(bundle fs.FS) (fs.FS, Meta, error) {
 	log, err := fs.Sub(bundle, path.Clean(logFolder))
 	if err != nil {
@@ -125,7 +124,7 @@ func read(r io.ReaderAt, size int64) (fs.FS, Meta, error) {
 
 var errNoSegments = errors.New("it holds no log")
 
-// budgetReader gives an error when more is read than is left. A negative number is no bound.
+// budgetReader returns an error when more is read than is left. A negative number is no bound.
 type budgetReader struct {
 	r    io.ReaderAt
 	left int64
@@ -171,7 +170,7 @@ func checkFiles(z *zip.Reader, size int64) error {
 	return nil
 }
 
-// known says whether bundles hold a file of the name. A folder may be there when the archive was packed anew.
+// known reports whether bundles have a file of the name. A folder may be there if the archive was packed again.
 func known(name string) bool {
 	switch name {
 	case readmeName, keyName, checkpointName, consistencyName, verifierName, logFolder, blobFolder:
@@ -217,7 +216,7 @@ func readMeta(bundle fs.FS) (m Meta, err error) {
 	return m, nil
 }
 
-// checkSigned says whether the last of the keys has signed, which is the one that the bundle's README takes.
+// checkSigned returns an error unless the last of the keys has signed, which is the one that the bundle's README uses.
 func (m *Meta) checkSigned() error {
 	_, signed, err := proof.OpenNote(m.Checkpoint, m.Keys...)
 	if err != nil {

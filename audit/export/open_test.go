@@ -36,7 +36,7 @@ func whole(t testing.TB) []byte {
 	return b.Bytes()
 }
 
-// repack writes the archive again, with changed files. A change that gives "" leaves the file out. More files are a name, a
+// repack writes the archive again, with changed files. A change that returns "" leaves the file out. More files are a name, a
 // line feed and a text each.
 func repack(t testing.TB, archive []byte, change func(name, text string) string, more ...string) []byte {
 	t.Helper()
@@ -107,7 +107,7 @@ func entry(t testing.TB, archive []byte, name string) string {
 	return string(text)
 }
 
-// linked gives an archive whose key is a symbolic link as soon as it is unpacked.
+// linked returns an archive whose key is a symbolic link once it is unpacked.
 func linked(t testing.TB, archive []byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -144,7 +144,7 @@ func tryOpen(archive []byte) error {
 	return err
 }
 
-// growths gives two files of proofs: from the checkpoint of a whole bundle, which is the newest, and from another.
+// growths returns two files of proofs: from the checkpoint of a whole bundle, which is the newest, and from another.
 func growths(t testing.TB, archive []byte) (own, foreign string) {
 	t.Helper()
 	_, meta, err := read(bytes.NewReader(archive), int64(len(archive)))
@@ -180,7 +180,7 @@ func TestForeignArchives(t *testing.T) {
 	for what, good := range map[string][]byte{
 		"as it was":        archive,
 		"with its proof":   repack(t, archive, same, consistencyName+"\n"+own),
-		"packed anew":      repack(t, archive, same, logFolder),
+		"packed again":     repack(t, archive, same, logFolder),
 		"without a README": repack(t, archive, without(readmeName)),
 	} {
 		if err := tryOpen(good); err != nil {
@@ -236,7 +236,7 @@ func crowded(t testing.TB) []byte {
 	return b.Bytes()
 }
 
-// TestBomb claims that one file is as long as many archives.
+// TestBomb has an archive whose list claims that one file is as long as many archives.
 func TestBomb(t *testing.T) {
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)

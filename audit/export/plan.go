@@ -10,15 +10,15 @@ import (
 	"tollgate/audit/proof"
 )
 
-// Summary is what a bundle holds.
+// Summary is the content of a bundle.
 type Summary struct {
 	From, To    time.Time // the period: records at From or later and before To
 	First, Last uint64    // records in the bundle
 	Counts                // of the records of the period in the bundle
 
 	Plans      []string         // names of the texts of plans that records in the bundle name, sorted
-	NoText     []string         // ids of plans that they name, and whose texts the log does not have, or only damaged
-	Uncovered  int              // records of the period that no checkpoint covers yet, and so are left out
+	NoText     []string         // ids of plans that they name, whose texts the log does not have, or are damaged
+	Uncovered  int              // records of the period behind the last checkpoint, which are left out
 	Pruned     uint64           // the bundle begins where the log does, behind so many records that were pruned
 	Keys       proof.Keyring    // that signed up to the last record
 	Checkpoint *proof.Statement // the last record
@@ -27,11 +27,11 @@ type Summary struct {
 
 // Counts are of the records of a period.
 type Counts struct {
-	Begin, End                                    uint64 // the first and the last one; 0 when there are none
-	Intents, Outcomes, Refusals, Events, OfItself int    // by kind; OfItself are those that the log tells of itself
+	Begin, End                                    uint64 // the first and the last one; 0 if there are none
+	Intents, Outcomes, Refusals, Events, OfItself int    // by kind; OfItself are those of the log itself
 }
 
-// Total is how many records there are.
+// Total returns how many records there are.
 func (c *Counts) Total() int { return c.Intents + c.Outcomes + c.Refusals + c.Events + c.OfItself }
 
 func (c *Counts) see(l proof.Line) {
@@ -65,14 +65,13 @@ func (c *Counts) add(more Counts) {
 	c.OfItself += more.OfItself
 }
 
-// planner finds, while it is shown a log, which of its records a bundle needs. All records are looked at, since times step
-// back when a clock is set.
+// planner finds the records of a log that a bundle needs. It reads all of them, since times step back when a clock is set.
 type planner struct {
 	from, to string // as records spell times
 	summary  Summary
 	open     Counts // of the records that no checkpoint covers so far
 	keys     proof.Keyring
-	rekeyed  bool // a key record stands behind the last checkpoint
+	rekeyed  bool // a key record is behind the last checkpoint
 
 	oldest, newest string // times of the first and the last record
 }
@@ -84,7 +83,7 @@ func (p *planner) see(l proof.Line) error {
 	p.oldest, p.newest = cmp.Or(p.oldest, l.Time), l.Time
 	sealed := l.Kind == logfile.KindCheckpoint
 	begun := p.summary.Begin > 0 || p.open.Begin > 0
-	// A checkpoint that an older key signs too says less without the key record before it: a bundle begins with another one.
+	// A checkpoint that an older key signs too proves less without the key record before it: a bundle begins with another one.
 	if p.summary.First == 0 || sealed && !begun && !p.rekeyed {
 		p.summary.First = l.Seq
 	}
@@ -99,7 +98,7 @@ func (p *planner) see(l proof.Line) error {
 	return nil
 }
 
-// plan finds what the bundle of a period holds.
+// plan finds the content of the bundle of a period.
 func plan(log *proof.Log, from, to time.Time) (*Summary, error) {
 	p := planner{from: spell(from), to: spell(to)}
 	for line, err := range log.Lines(1) {

@@ -18,7 +18,7 @@ import (
 	"tollgate/internal/testlog"
 )
 
-// planned makes a log whose records name two plans, and an event that names one alone, and returns the names of their texts.
+// planned writes a log whose records name two plans, and an event that names one alone, and returns the names of their texts.
 func planned(t *testing.T) (dir string, names []string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -107,7 +107,7 @@ func verifyPlans(t *testing.T, place string, bundle bool, want string) {
 	}
 }
 
-// TestExportWithoutText: a log that lost the text of a plan, or whose text is damaged, can be handed over all the same, and its bundle says so.
+// TestExportWithoutText: a log that lost the text of a plan, or whose text is damaged, can be exported all the same, and its bundle says so.
 func TestExportWithoutText(t *testing.T) {
 	dir, names := planned(t)
 	file := filepath.Join(dir, blobs.Folder, names[1])
@@ -126,7 +126,7 @@ func TestExportWithoutText(t *testing.T) {
 	}
 }
 
-// TestOddTexts: whatever stands in the place of a text or of their folder, both verifiers end, and agree whether the log is whole.
+// TestOddTexts: with anything in the place of a text or of their folder, both verifiers end, and agree whether the log is whole.
 func TestOddTexts(t *testing.T) {
 	dir, names := planned(t)
 	folder := filepath.Join(dir, blobs.Folder)

@@ -780,7 +780,7 @@ class Verifier:
                 self.fault("records %d to %d are not there, and no signed prune record says why" % (first, last))
                 self.seq = at
 
-    # What a bundle holds beside its log: nobody should take another checkpoint or key from it than the log's.
+    # What a bundle has besides its log: its checkpoint and keys must be those of the log.
 
     def check_beside(self):
         for name in self.files.beside:
@@ -924,14 +924,14 @@ def read_copies(path):
     lines = text.split("\n")
     if not lines[-1]:  # the last line may lack its line feed
         lines.pop()
-    lines = [line for line in lines if not torn(line)]
+    lines = [line for line in lines if not partial(line)]
     if not lines:
         raise Fault("%s has no whole line" % path)
     return [parse_copy(json.loads(line, object_pairs_hook=unique)) for line in lines]
 
 
-def torn(line):
-    """Tells of what a crash or a full disk left of a line: its beginning, perhaps with zeros behind it."""
+def partial(line):
+    """Returns whether a crash or a full disk cut the line: it is the beginning of one, perhaps with zeros behind it."""
     whole = line.rstrip("\0")
     return bool(line) and (not whole or whole.startswith("{") and not whole.endswith("}"))
 

@@ -37,7 +37,7 @@ func TestBothVerifiersAgree(t *testing.T) {
 }
 
 // unsignedChanges are single bytes changed behind the last checkpoint, where it depends on the byte if a record is still one.
-// What stands in the records of calls beyond their ids is not for a verifier to judge, so they are short.
+// Verifiers do not check what records of calls have besides their ids, so they are short.
 func (l *logs) unsignedChanges() (samples []sample) {
 	dir := l.edit(l.make(func(log *testlog.Log) {
 		log.Rotate()
@@ -75,7 +75,7 @@ func (l *logs) verify(s sample) (*verify.Report, error) {
 	return verify.Verify(context.Background(), files, o)
 }
 
-// open gives a sample's files, and whether it is a bundle.
+// open returns a sample's files, and whether it is a bundle.
 func (l *logs) open(s sample) (fs.FS, bool) {
 	if strings.HasSuffix(s.Log, ".zip") {
 		r, err := zip.OpenReader(s.Log)
@@ -104,7 +104,7 @@ func (l *logs) open(s sample) (fs.FS, bool) {
 	return files, bundle
 }
 
-// TestBothVerifiersAgreeOnStates makes random logs, whose checkpoints may state what is not so, whole and as bundles.
+// TestBothVerifiersAgreeOnStates makes random logs, whose checkpoints may have forged states, whole and as bundles.
 func TestBothVerifiersAgreeOnStates(t *testing.T) {
 	l, rng := newLogs(t), rand.New(rand.NewPCG(7, 31))
 	var samples []sample

@@ -68,8 +68,8 @@ type flip struct {
 	At   int
 }
 
-// verifyAll gives the faults that verify.py finds in each sample. One process does them all, and takes a signature that
-// it has verified once for verified.
+// verifyAll returns the faults that verify.py finds in each sample. One process verifies them all, and each signature
+// once.
 const verifyAll = `
 import functools, io, json, sys, verify
 verify.ed25519_verify = functools.lru_cache(None)(verify.ed25519_verify)
@@ -153,7 +153,7 @@ func (l *logs) dir() string {
 	return filepath.Join(l.t.TempDir(), fmt.Sprint(l.n), "log")
 }
 
-// make writes a log with what write does, and gives its directory.
+// make writes a log by write, and returns its directory.
 func (l *logs) make(write func(*testlog.Log)) string {
 	dir := l.dir()
 	log := testlog.New(dir, l.key)
@@ -177,7 +177,7 @@ func (l *logs) full() string {
 	})
 }
 
-// written gives a log that package audit has written, over a crash and a change of keys; a copy of it from before the crash, when
+// written returns a log that package audit wrote, over a crash and a change of keys; a copy of it from before the crash, when
 // it was open; and its two keys.
 func (l *logs) written() (log, open, before, after string) {
 	cfg := audit.Options{Config: audit.Config{Dir: l.dir(), Name: "tollgate/test"}, Version: "test", Preallocate: 128 << 10}
@@ -403,7 +403,7 @@ func (l *logs) whole() []sample {
 		{Name: "second key given", Log: full, Keys: []string{other}},
 		{Name: "key lost", Log: lost},
 		{Name: "key lost, both given, and checkpoints", Log: lost, Keys: []string{key, other}, Copies: []string{l.write("copies", kept)}},
-		{Name: "checkpoints among torn lines, the last without its line feed", Log: lost,
+		{Name: "checkpoints among partial lines, the last without its line feed", Log: lost,
 			Copies: []string{l.write("copies", kept[:50]+"\n"+kept[:9]+"\x00\x00\n\x00\n"+strings.TrimSuffix(kept, "\n"))}},
 		{Name: "key lost, the new one given", Log: lost, Keys: []string{other}},
 		{Name: "calls with account and deprecated, and without", Log: grown},
@@ -459,7 +459,7 @@ func (l *logs) tampered() []sample {
 		elsewhere = log.Last
 	})
 	lost := l.make(func(log *testlog.Log) { log.Rekey(l.other, true) })
-	stranger, err := checkpoint.NewKey("tollgate/other")
+	unrelated, err := checkpoint.NewKey("tollgate/other")
 	l.ok(err)
 	hashed := l.prune(full, 0)
 	rotated := l.splitAt(l.make(func(log *testlog.Log) { log.Rekey(l.other, false) }), 4)
@@ -556,7 +556,7 @@ func (l *logs) tampered() []sample {
 		{Name: "hash changed", Log: filepath.Dir(hashed), Flip: &flip{"00000000000000000001.hashes", 40}, want: "records 1 to 8, 00000000000000000001.hashes byte 0: these are not the records that record 9 signs"},
 		{Name: "line of 65537 bytes", Log: l.long(full, 65537), Allow: true, want: "a line is longer than 65536 bytes"},
 		{Name: "key of another name", Log: end(func(log *testlog.Log) {
-			log.Add(&logfile.Record{Kind: logfile.KindKey, Key: stranger.Public().String(), PreviousKey: key})
+			log.Add(&logfile.Record{Kind: logfile.KindKey, Key: unrelated.Public().String(), PreviousKey: key})
 		}), want: "the key is of tollgate/other, the log of tollgate/test"},
 		{Name: "refusal of a call with an intent", Log: end(func(log *testlog.Log) {
 			log.Add(&logfile.Record{Kind: logfile.KindIntent, Call: "a"})
@@ -673,7 +673,7 @@ func TestChangedBytes(t *testing.T) {
 	}
 }
 
-// signatures gives what verify.py says of each line of public key, message and signature.
+// signatures returns the verdicts of verify.py on lines of public key, message and signature.
 const signatures = `
 import sys, verify
 for line in sys.stdin:
@@ -692,7 +692,7 @@ func TestEd25519Vectors(t *testing.T) {
 	}
 }
 
-// points gives what verify.py makes of 32 bytes each.
+// points returns what verify.py decodes from 32 bytes each.
 const points = `
 import sys, verify
 for line in sys.stdin:
@@ -713,7 +713,7 @@ func TestEd25519Points(t *testing.T) {
 	}
 }
 
-// What crypto/ed25519 takes and what it refuses.
+// What crypto/ed25519 accepts and what it refuses.
 func TestEd25519LikeGo(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 32))
 	var input bytes.Buffer
@@ -818,7 +818,7 @@ func TestCommandLine(t *testing.T) {
 	}
 }
 
-// TestFolderInALog has a log with segments of its own and a whole log in a folder log in it: the verdict is of what was named.
+// TestFolderInALog has a log with segments of its own and a whole log in a folder log in it: the verdict is that of the folder that was named.
 func TestFolderInALog(t *testing.T) {
 	l := newLogs(t)
 	whole := l.full()
@@ -903,7 +903,7 @@ verify.TAIL_RECORDS = 2  # or making the records would take too long
 sys.exit(verify.main(sys.argv[1:2] + sys.argv[3:]))
 `
 
-// TestTail has unsigned records in a log whose lock is held: no more, no older and no later ones pass than a gateway can leave.
+// TestTail has unsigned records in a log whose lock is held: only as many, as old and as late ones pass as a gateway can leave.
 func TestTail(t *testing.T) {
 	l := newLogs(t)
 	tail := func(n int, apart time.Duration) string {
@@ -915,8 +915,8 @@ func TestTail(t *testing.T) {
 		log.Flush()
 		return dir
 	}
-	short, torn := tail(3, time.Second), tail(0, 0)
-	f, err := os.OpenFile(filepath.Join(torn, logfile.SegmentName(1)), os.O_APPEND|os.O_WRONLY, 0)
+	short, partial := tail(3, time.Second), tail(0, 0)
+	f, err := os.OpenFile(filepath.Join(partial, logfile.SegmentName(1)), os.O_APPEND|os.O_WRONLY, 0)
 	l.ok(err)
 	_, err = f.WriteString(`{"seq":4`)
 	l.ok(errors.Join(err, f.Close()))
@@ -935,7 +935,7 @@ func TestTail(t *testing.T) {
 		{short, 9999, []string{"--allow-unsigned"}, 0, "whole"},
 		{short, 2, []string{"--checkpoint-records", "1"}, 0, "not signed yet"},
 		{tail(4, time.Second), 2, []string{"--checkpoint-records", "1"}, 1, "the last 4 records are not signed, more than"},
-		{torn, 2, nil, 0, "\nwhole\n"},
+		{partial, 2, nil, 0, "\nwhole\n"},
 	} {
 		now := fmt.Sprint(testlog.Start.Unix() + int64(c.now))
 		cmd := exec.Command("python3", append([]string{"-B", "-c", inUse, c.dir, now}, c.args...)...)
@@ -969,7 +969,7 @@ assert not used & newer, used & newer
 	}
 }
 
-// TestNotVerified: what verify.py does not foresee is no verdict.
+// TestNotVerified: after an unexpected error of verify.py there is no verdict.
 func TestNotVerified(t *testing.T) {
 	dir := newLogs(t).full()
 	program := "import json, runpy, sys; json.loads = None; sys.argv = ['verify.py', " + fmt.Sprintf("%q", dir) + "]; runpy.run_path('verify.py', run_name='__main__')"

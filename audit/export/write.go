@@ -43,8 +43,8 @@ var readme = sync.OnceValue(func() *template.Template {
 	}).Parse(readmeText))
 })
 
-// Write writes the bundle of the records of a period: from a time on, and before another. Records that no checkpoint covers
-// yet are left out; the error wraps [proof.ErrNotCovered] when there are only such. After an error what was written is of no
+// Write writes the bundle of the records of a period: from a time on, and before another. It leaves out records
+// behind the last checkpoint; the error wraps [proof.ErrNotCovered] if there are only such. After an error what was written is of no
 // use.
 func Write(w io.Writer, log *proof.Log, from, to time.Time) (*Summary, error) {
 	s, err := plan(log, from, to)
@@ -61,7 +61,7 @@ func Write(w io.Writer, log *proof.Log, from, to time.Time) (*Summary, error) {
 	return s, out.zip.Close()
 }
 
-// archive writes the files of a bundle. All have one time, so that nothing depends on when it was written.
+// archive writes the files of a bundle. All have one time, so that the bytes do not depend on when it was written.
 type archive struct {
 	zip   *zip.Writer
 	at    time.Time
@@ -82,7 +82,7 @@ func (w *archive) text(name, text string) error {
 	return err
 }
 
-// about writes all but the log.
+// about writes all files but the log.
 func (w *archive) about(s *Summary, log *proof.Log) error {
 	var text strings.Builder
 	err := readme().Execute(&text, struct {
@@ -100,7 +100,7 @@ func (w *archive) about(s *Summary, log *proof.Log) error {
 	return errors.Join(err, w.text(verifierName, verifier))
 }
 
-// grown tells that the log has a later checkpoint than the bundle.
+// grown reports whether the log has a later checkpoint than the bundle.
 func (s *Summary) grown() bool { return s.Newest.Size > s.Checkpoint.Size }
 
 func (w *archive) consistency(s *Summary, log *proof.Log) error {
@@ -115,8 +115,8 @@ func (w *archive) consistency(s *Summary, log *proof.Log) error {
 	return w.text(consistencyName, string(file))
 }
 
-// lines writes the log, in files that begin where its segments do, and checks that the last checkpoint covers what it
-// writes.
+// lines writes the log, in files that begin where its segments do, and checks them against the last
+// checkpoint.
 func (w *archive) lines(s *Summary, log *proof.Log) error {
 	tree, err := treeBefore(s, log)
 	if err != nil {
@@ -153,7 +153,7 @@ func (w *archive) lines(s *Summary, log *proof.Log) error {
 	return fmt.Errorf("the log ends before record %d", s.Last)
 }
 
-// plans writes the texts of the plans that lines name. The records are worth having without them too.
+// plans writes the texts of the plans that lines name. It leaves out those that the log does not have.
 func (w *archive) plans(s *Summary, log *proof.Log) error {
 	for _, id := range slices.Sorted(maps.Keys(w.named)) {
 		texts, err := log.Plans(id)
@@ -173,7 +173,7 @@ func (w *archive) plans(s *Summary, log *proof.Log) error {
 	return nil
 }
 
-// treeBefore gives the tree over the records before the bundle's first.
+// treeBefore returns the tree over the records before the bundle's first.
 func treeBefore(s *Summary, log *proof.Log) (*checkpoint.Tree, error) {
 	if s.First == 1 {
 		return new(checkpoint.Tree), nil

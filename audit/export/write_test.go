@@ -31,7 +31,7 @@ func openLog(t testing.TB, dir string) *proof.Log {
 	return l
 }
 
-// exported is a bundle in a file, and what it was made of.
+// exported is a bundle in a file, with the log that it was made from.
 type exported struct {
 	file    string
 	summary *export.Summary
@@ -99,7 +99,7 @@ func (e exported) check(t testing.TB) export.Meta {
 	return meta
 }
 
-// root is that of the records before the last, beginning with the peaks in the first.
+// root returns the root of the records before the last, beginning with the peaks in the first.
 func (e exported) root(t testing.TB) checkpoint.Hash {
 	t.Helper()
 	tree := new(checkpoint.Tree)
@@ -304,7 +304,7 @@ func TestReadmeByHand(t *testing.T) {
 	}
 }
 
-// commands gives what is to be run by hand: the blocks that are set in below the third point.
+// commands returns the commands to be run by hand: the indented blocks below the third point.
 func commands(t testing.TB, readme string) []string {
 	t.Helper()
 	_, byHand, _ := strings.Cut(readme, "\n3. ")
@@ -362,7 +362,7 @@ func TestNoBundle(t *testing.T) {
 	}
 	e.check(t)
 	if text := string(contents(t, filepath.Join(unzip(t, e.file), "README.txt"))); !strings.Contains(text, "left out     2 later records") {
-		t.Errorf("README.txt does not tell what was left out:\n%s", text)
+		t.Errorf("README.txt does not say what was left out:\n%s", text)
 	}
 	log.Rotate()
 	log.Call()

@@ -9,8 +9,8 @@ import (
 // backwardChunk is how much is read at a time from the end of a file towards its beginning.
 const backwardChunk = 4 * MaxLine
 
-// LastCheckpoint returns the last complete line of a segment that is a checkpoint record, and its head. Nothing is read that stands
-// before it, and nothing behind it is judged. Its text is nil when there is none.
+// LastCheckpoint returns the last complete line of a segment that is a checkpoint record, and its head. It reads nothing in front of that
+// line, and does not check what is behind it. The line's text is nil if there is none.
 func (r *Reader) LastCheckpoint() (l Line, h Head, err error) {
 	info, err := r.file.Stat()
 	if err != nil {
@@ -28,7 +28,7 @@ func (r *Reader) LastCheckpoint() (l Line, h Head, err error) {
 
 // lastLine returns the last complete line that is wanted, and where it begins.
 func (r *Reader) lastLine(size int64, wanted func(line []byte) bool) (line []byte, offset int64, err error) {
-	var rest []byte // the beginning of what was looked at, whose line begins further up
+	var rest []byte // the beginning of what was read, whose line begins further up
 	for to := size; to > 0; {
 		from := max(to-backwardChunk, 0)
 		b := make([]byte, to-from, to-from+int64(len(rest)))

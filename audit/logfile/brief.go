@@ -8,8 +8,8 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Brief is Record for an index, which reads every line and takes a fifth of the time so: of the members it parses those that
-// [Record.brief] names only, and whether the others are spelled as JSON is left to those who read the line as a whole.
+// Brief is Record for an index, which reads every line, in a fifth of the time: it parses only the members that [Record.brief] needs, and
+// does not check that the others are JSON.
 func (l *Line) Brief() (*Record, error) {
 	r := new(Record)
 	if !r.brief(string(l.Text)) {
@@ -18,8 +18,8 @@ func (l *Line) Brief() (*Record, error) {
 	return r, l.check(r.Seq)
 }
 
-// brief parses what calls are found by. It is false for a line that is not spelled as [Record.Append] spells it: without blanks, each of
-// these members once and none of them empty or with an escape.
+// brief parses the members by which calls are found. It returns false for a line that [Record.Append] would spell otherwise: without blanks,
+// each of these members once and none of them empty or with an escape.
 func (r *Record) brief(line string) bool {
 	if !utf8.ValidString(line) || len(line) < 2 || line[0] != '{' {
 		return false
@@ -56,7 +56,7 @@ func cutValue(text string) (value, rest string, ok bool) {
 	return text[:end], text[end:], true
 }
 
-// stringEnd returns where the JSON string at the beginning of a text ends; 0: nowhere.
+// stringEnd returns the end of the JSON string at the beginning of a text; 0 if there is none.
 func stringEnd(text string) int {
 	for i := 1; i < len(text); i++ {
 		switch text[i] {
@@ -69,7 +69,7 @@ func stringEnd(text string) int {
 	return 0
 }
 
-// nestedEnd returns where the object or array at the beginning of a text ends; 0: nowhere.
+// nestedEnd returns the end of the object or array at the beginning of a text; 0 if there is none.
 func nestedEnd(text string) int {
 	for i, depth := 0, 0; i < len(text); i++ {
 		switch text[i] {
@@ -90,7 +90,7 @@ func nestedEnd(text string) int {
 	return 0
 }
 
-// member sets a member, if it is one of those of a brief record. It is false for one that has to be parsed as all JSON is.
+// member sets a member, if it is one of a brief record. It returns false for one that needs a JSON parser.
 func (r *Record) member(name, value string) bool {
 	var err error
 	switch name {
@@ -106,6 +106,10 @@ func (r *Record) member(name, value string) bool {
 		}
 		r.Status, err = strconv.Atoi(value)
 		return err == nil && value[0] >= '1'
+	case "cut":
+		ok := value == "true" && !r.Cut
+		r.Cut = ok
+		return ok
 	case "deprecated":
 		ok := value == "true" && !r.Deprecated
 		r.Deprecated = ok
@@ -114,6 +118,10 @@ func (r *Record) member(name, value string) bool {
 		var text string
 		return setText(&text, value) && r.Time.IsZero() && r.Time.UnmarshalText([]byte(text)) == nil && !r.Time.IsZero()
 	case "fields":
+		if fields, ok := briefFields(value); ok && r.Fields == nil {
+			r.Fields = fields
+			return true
+		}
 		return r.Fields == nil && json.Unmarshal([]byte(value), &r.Fields) == nil && r.Fields != nil
 	case "kind":
 		return setText((*string)(&r.Kind), value)
@@ -128,7 +136,7 @@ func (r *Record) member(name, value string) bool {
 	return !strings.Contains(name, `\`)
 }
 
-// spending returns what the record says of spending, to be set.
+// spending returns r.Spending, which it makes if it is nil.
 func (r *Record) spending() *Spending {
 	if r.Spending == nil {
 		r.Spending = new(Spending)
@@ -139,6 +147,10 @@ func (r *Record) spending() *Spending {
 // textOf returns the member of a brief record that is a text; nil for all others.
 func (r *Record) textOf(name string) *string {
 	switch name {
+	case "claimed_caller":
+		return &r.ClaimedCaller
+	case "reason":
+		return &r.Reason
 	case "call":
 		return &r.Call
 	case "caller":

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// briefOf returns of a record what a brief one has.
+// briefOf returns a record with the members of a brief one.
 func briefOf(r *Record) Record {
 	return Record{
 		Seq: r.Seq, Time: r.Time, Kind: r.Kind, Call: r.Call, Caller: r.Caller, Site: r.Site, Currency: r.Currency, Operation: r.Operation,
 		Effect: r.Effect, Credential: r.Credential, Class: r.Class, Account: r.Account, Plan: r.Plan, Outcome: r.Outcome, RequestID: r.RequestID,
-		ErrorCode: r.ErrorCode, Status: r.Status, Deprecated: r.Deprecated, Fields: r.Fields,
+		ErrorCode: r.ErrorCode, Status: r.Status, Deprecated: r.Deprecated, Cut: r.Cut, ClaimedCaller: r.ClaimedCaller, Reason: r.Reason, Fields: r.Fields,
 	}
 }
 
@@ -24,18 +24,19 @@ func briefLines() (lines [][]byte) {
 		{
 			Seq: 2, Commit: 2, Time: at, Kind: KindIntent, Call: "c", Caller: "shop", Operation: "PayOrders", Effect: "spend", Site: "cn", Currency: "CNY",
 			Credential: "main", Class: "partner", Account: "a", Plan: "p", Deprecated: true, Query: `a={"b":1}&c=\`,
-			Fields: []Field{{Name: "x[]", Kind: "amount", Values: []string{"1", `"}`}, Omitted: 2}},
+			Fields: []Field{{Name: "x[]", Kind: "amount", Values: []string{"1", `"}`}, Omitted: 2}, {Name: "y", Kind: "order", Values: []string{"CS1", "CS2"}, Omitted: 1, Unsummed: 3, AllBytes: 9, AllHash: "ab"}},
 			TLSIn:  &TLS{Version: "1.3", Peer: `CN="]}`, Offer: &Offer{Suites: []string{"a", "b"}}},
 		},
 		{Seq: 3, Commit: 3, Time: at, Kind: KindOutcome, Call: "c", Outcome: Failed, Status: 403, RequestID: "r", ErrorCode: "CBC.1", ErrorMessage: "<\u4e2d>"},
-		{Seq: 4, Commit: 3, Time: at, Kind: KindRefusals, Counts: []Count{{Reason: "seq", Count: 1}}},
+		{Seq: 4, Commit: 3, Time: at, Kind: KindRefusal, Call: "d", ClaimedCaller: "shop", Reason: "no_grant", Cut: true},
+		{Seq: 5, Commit: 3, Time: at, Kind: KindRefusals, Counts: []Count{{Reason: "seq", Count: 1}}},
 	} {
 		lines = append(lines, r.Append(nil))
 	}
 	return lines
 }
 
-// TestBrief: of what a gateway writes all lines are read in the short way, and as the long one reads them.
+// TestBrief: brief parses all lines that a gateway writes, with the values that Record has.
 func TestBrief(t *testing.T) {
 	for _, line := range briefLines() {
 		var brief, whole Record
@@ -47,13 +48,14 @@ func TestBrief(t *testing.T) {
 	}
 }
 
-// TestBriefLeaves: what is not spelled so is parsed as all JSON is, which may refuse it.
+// TestBriefLeaves: other spellings are left to the JSON parser, which may refuse them.
 func TestBriefLeaves(t *testing.T) {
 	for _, line := range []string{
 		"", "{", "}", "{}x", `{"seq":1}}`, `{"seq":1,"seq":2}`, `{"seq":01}`, `{"seq":+1}`, `{"seq":1.0}`, `{"seq":"1"}`, `{ "seq":1}`, `{"seq":1 }`, `{"seq":1,}`,
 		`{"seq":1,"caller":"a","caller":"b"}`, `{"caller":"","caller":"b"}`, `{"caller":"\u0061"}`, `{"c\u0061ller":"a"}`, `{"caller":null}`, `{"caller":1}`,
 		`{"caller":"a`, `{"caller":"a\"`, `{"x":[1,2}`, `{"x":{"a":"}`, `{"x"}`, `{"x":}`, `{:1}`, `{"status":-1}`, `{"status":1e2}`, `{"deprecated":false}`,
-		`{"deprecated":true,"deprecated":true}`, `{"time":"yesterday"}`, `{"fields":[]x}`, `{"fields":{}}`, `{"fields":null}`, `{"fields":[],"fields":[]}`, "{\"caller\":\"\xff\"}",
+		`{"deprecated":true,"deprecated":true}`, `{"time":"yesterday"}`, `{"fields":[]x}`, `{"fields":{}}`, `{"fields":null}`, `{"fields":[],"fields":[]}`, `{"fields":[{"name":"a","name":"b"}]}`, `{"fields":[{"values":["a"],"values":["b"]}]}`,
+		`{"fields":[{"name":"a"}],"fields":[{"name":"b"}]}`, `{"fields":[{"name":"a"}{"name":"b"}]}`, `{"fields":["a"]}`, `{"fields":[{"values":["a""b"]}]}`, `{"fields":[{"omitted":01}]}`, "{\"caller\":\"\xff\"}",
 	} {
 		if r := new(Record); r.brief(line) {
 			t.Errorf("read: %s as %+v", line, r)
@@ -61,7 +63,7 @@ func TestBriefLeaves(t *testing.T) {
 	}
 }
 
-// FuzzBrief: what both ways read they read alike, and neither panics.
+// FuzzBrief: lines that both parsers read have the same values, and neither panics.
 func FuzzBrief(f *testing.F) {
 	for _, line := range briefLines() {
 		f.Add(line)

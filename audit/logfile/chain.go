@@ -7,7 +7,7 @@ import (
 	"tollgate/audit/checkpoint"
 )
 
-// Chain follows the tree and the keys from line to line, and refuses the first line that says otherwise of both.
+// Chain follows the tree and the keys from line to line, and returns an error for the first line that contradicts them.
 type Chain struct {
 	Tree *checkpoint.Tree // over all records so far; nil when it is not known
 	Keys
@@ -23,14 +23,14 @@ func ChainAt(first uint64) Chain {
 	return Chain{}
 }
 
-// SegmentLink is what has to be the same at the end of a segment and at the beginning of the next one.
+// SegmentLink has to be the same at the end of a segment and at the beginning of the next one.
 type SegmentLink struct {
 	Known       bool
 	root        checkpoint.Hash
 	key, before checkpoint.PublicKey
 }
 
-// Link returns what has to be the same in the next segment.
+// Link returns the link to the next segment.
 func (c *Chain) Link() SegmentLink {
 	if c.Tree == nil {
 		return SegmentLink{}
@@ -38,7 +38,7 @@ func (c *Chain) Link() SegmentLink {
 	return SegmentLink{true, c.Tree.Root(), c.Key, c.Before}
 }
 
-// Begin takes the first record of a segment, before it is added: by a checkpoint, the tree can be known again. Segments of
+// Begin is called with the first record of a segment before that is added: a checkpoint makes the tree known again. Segments of
 // versions before checkpoints begin with any record.
 func (c *Chain) Begin(h *Head) error {
 	switch {
@@ -50,7 +50,7 @@ func (c *Chain) Begin(h *Head) error {
 	return nil
 }
 
-// resume takes the tree from a checkpoint. That it is as stated is checked when the line is added.
+// resume sets the tree from a checkpoint, which is checked when the line is added.
 func (c *Chain) resume(h *Head) error {
 	s, err := h.Stated(nil)
 	if err != nil {
@@ -63,7 +63,7 @@ func (c *Chain) resume(h *Head) error {
 	return nil
 }
 
-// Add takes the next record, given with its line without the line feed. Without a tree, nothing is checked.
+// Add adds the next record, with its line without the line feed. Without a tree, it checks nothing.
 func (c *Chain) Add(h *Head, line []byte) error {
 	if c.Tree == nil {
 		return nil
@@ -116,7 +116,7 @@ func (c *Chain) rekey(h *Head) error {
 	return nil
 }
 
-// Stated reads what a checkpoint record, which stands in a line, states.
+// Stated returns what a checkpoint record states. line is that of the record.
 func (h *Head) Stated(line []byte) (*Stated, error) {
 	return ParseStated(h.Checkpoint, h.Key, h.Peaks, h.State(), line)
 }

@@ -2,10 +2,10 @@ package logfile
 
 import "strings"
 
-// Stages of [Record.Stage]: how far a connection or a call had come when it was refused, or failed. The steps of a call stand in
-// package gateway.
+// Stages of [Record.Stage]: how far a connection or a call had come when it was refused, or failed. Package gateway has the steps of a
+// call.
 const (
-	StageConnection = "connection" // accepted, and not served: there was no room for it, for example
+	StageConnection = "connection" // accepted, and not served: for one, because there were too many
 	StageHandshake  = "handshake"  // of TLS with a peer that connected
 	StageAdmit      = "admit"      // the request as such: framing, host, target
 	StageIdentify   = "identify"   // who calls
@@ -53,7 +53,7 @@ const (
 	TLSRevoked       = "certificate_revoked"        //
 	TLSStatusUnknown = "certificate_status_unknown" // whether it is revoked cannot be found out
 	TLSCertificate   = "certificate"                // the peer's is missing or not valid for another reason, or ours cannot serve the peer
-	TLSNotTLS        = "not_tls"                    // something else than TLS was spoken
+	TLSNotTLS        = "not_tls"                    // something else than TLS
 	TLSProtocol      = "protocol"                   // anything else that TLS does not allow
 	TLSClosed        = "closed_by_peer"
 	TLSReset         = "reset_by_peer"

@@ -5,7 +5,7 @@
 //
 // A log is a directory (mode 0700) of files (mode 0600):
 //
-//	lock                          held by flock(2) while a process writes the log; holds its process id
+//	lock                          locked by flock(2) while a process writes the log; has its process id
 //	00000000000000000001.jsonl    a segment, named by the seq of its first record, 20 digits
 //	00000000000000004711.jsonl    the last segment is the live one
 //	next                          for a moment: the file that becomes the next segment; holds no record
@@ -29,7 +29,7 @@
 // seq rises by one from line to line and from segment to segment, beginning with 1. It alone is the order: time, in
 // UTC with nine digits of a second, steps back when the clock is set. commit is the seq of the first record that was
 // written and synced together with this one. What a terminal would not print is escaped. A record that would make a line
-// too long has texts and lists shortened and says so by "cut":true.
+// too long has texts and lists truncated, and has "cut":true.
 //
 // docs/audit-format.md lists the members, and the rules of verifying and of recovery for another reader.
 //

@@ -11,16 +11,16 @@ import (
 	"tollgate/internal/digest"
 )
 
-// MaxLine is the longest line, in bytes, its line feed included. A record that would be longer is shortened and marked.
+// MaxLine is the longest line, in bytes, its line feed included. A record that would be longer is truncated and marked.
 const MaxLine = 64 << 10
 
-// maxHead is more than the members that the log sets itself, and the line feed, can take.
+// maxHead is more than the length of the members that the log sets itself, and the line feed.
 const MaxHead = 128
 
 // MaxText bounds one text of a record that is not cut, in bytes of its encoded form, which canonical paths and queries have already.
 const MaxText = 16 << 10
 
-// limits say how much of a record is written. All lengths of text are of the encoded form.
+// limits bound how much of a record is written. All lengths of text are of the encoded form.
 type limits struct {
 	text   int // bytes of one text
 	fields int // fields
@@ -46,7 +46,7 @@ var cuts = [...]limits{
 	{text: 128, fields: 16, values: 55, offers: 16, counts: 17, peaks: 64, signed: 1, hidden: 4, entries: 8, shadows: 1, frozen: 1, keys: 2, charges: 1},
 }
 
-// Append appends the record as one line of JSON, without a line feed, and gives the extended buffer. The result is
+// Append appends the record as one line of JSON, without a line feed, and returns the extended buffer. The line is
 // shorter than [MaxLine]. The record is not changed.
 func (r *Record) Append(dst []byte) []byte {
 	dst = AppendHead(dst, r.Seq, r.Commit, r.Time)
@@ -78,7 +78,7 @@ func (r *Record) AppendBody(dst []byte) (_ []byte, cut bool) {
 	return dst, cut
 }
 
-// encoder appends members to b. Past end it writes no more text, since the attempt is lost.
+// encoder appends members to b. Past end it writes no more text, since the attempt has failed.
 type encoder struct {
 	b []byte
 	limits
@@ -196,7 +196,7 @@ func (e *encoder) result(r *Record) {
 	}
 }
 
-// log writes what the log says of itself.
+// log writes the members of records that are of the log itself.
 func (e *encoder) log(r *Record) {
 	e.str(`,"key":`, r.Key)
 	e.str(`,"previous_key":`, r.PreviousKey)
@@ -277,8 +277,8 @@ func (e *encoder) field(f *Field, most int) (n int) {
 	return n
 }
 
-// asked writes a text that a caller chose; where it has to be shortened, with length and, if it may have one, hash. They say nothing
-// that the text would not say if there were room for it, but that what is left out can be searched from a hash.
+// asked writes a text that a caller chose; where it is truncated, with its length and, if it may have one, its hash. From a hash, what is
+// left out can be searched.
 func (e *encoder) asked(name, text string, bytes int64, hash string, hashed bool) {
 	before := e.cut
 	e.cut = false
@@ -372,7 +372,7 @@ func (e *encoder) closeObject(start int) {
 	e.b = append(e.b, '}')
 }
 
-// bound gives how many of n entries are written when at most limit may be.
+// bound returns how many of n entries are written if at most limit may be.
 func (e *encoder) bound(n, limit int) int {
 	if n <= limit {
 		return n
@@ -448,7 +448,7 @@ func (e *encoder) text(s string) {
 	e.cut = e.cut || cut
 }
 
-// appendString appends s as a JSON string of at most max bytes between the quotes, and says whether it was cut. What a
+// appendString appends s as a JSON string of at most max bytes between the quotes, and reports whether it was cut. What a
 // terminal would not print is escaped, so that no record can hide or forge text on a reviewer's screen.
 func appendString(dst []byte, s string, max int) ([]byte, bool) {
 	dst = append(dst, '"')
@@ -489,7 +489,7 @@ func plainPrefix(s string) int {
 	return i
 }
 
-// Eight bytes are looked at as one number, the first of them lowest.
+// Eight bytes are one number, the first of them lowest.
 const (
 	ones  = 0x0101010101010101
 	highs = 0x8080808080808080

@@ -69,8 +69,8 @@ func TestSize(t *testing.T) {
 	}
 }
 
-// TestAppendForgetsNothing fills every member of a record and reads it back.
-func TestAppendForgetsNothing(t *testing.T) {
+// TestAppendIsComplete fills every member of a record and reads it back.
+func TestAppendIsComplete(t *testing.T) {
 	for _, text := range []string{"x", `"\/<>&` + "\n\r\t\x00\x1f\x7f", "金额 ¥99.99 é 😀", "\u0085\u2028\u202e\u200b\U000E0001"} {
 		want := full(text, 2)
 		line := want.Append(nil)
@@ -117,7 +117,7 @@ func TestFreezesFit(t *testing.T) {
 	}
 }
 
-// FuzzFreeze: a freeze that is taken is read back from the log as it was.
+// FuzzFreeze: a freeze that is accepted is read back from the log unchanged.
 func FuzzFreeze(f *testing.F) {
 	f.Add("f-00000001", "caller", "shop", "a key leaked", "uid 0")
 	f.Add("f-00000001", "customer", "c\"1", "tab\there", "")
@@ -141,7 +141,7 @@ func FuzzFreeze(f *testing.F) {
 	})
 }
 
-// TestAppendIsBounded: whatever a record holds, its line fits, is JSON, and says that it was cut.
+// TestAppendIsBounded: the line of any record fits, is JSON, and has the mark that it was cut.
 func TestAppendIsBounded(t *testing.T) {
 	long := strings.Repeat("\x01", 100<<10)
 	for name, r := range map[string]*Record{
@@ -193,7 +193,7 @@ func TestAppendTimeStaysWithinRFC3339(t *testing.T) {
 	}
 }
 
-// typical is an intent as the gateway writes it.
+// typical returns an intent as the gateway writes it.
 func typical() *Record {
 	return &Record{
 		Seq: 123456, Commit: 123450, Time: time.Date(2026, 10, 3, 4, 5, 6, 7080900, time.UTC), Kind: KindIntent,

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// EventCode says what an event record states.
+// EventCode is the kind of an event record.
 type EventCode string
 
 // The codes of events; docs/audit-format.md says what Subject and Data of each are. Readers pass on codes that they do not know.
@@ -19,18 +19,18 @@ const (
 	EventConfigLoaded      EventCode = "config_loaded"      // the gateway was started with a configuration
 	EventConfigReloaded    EventCode = "config_reloaded"    // another one, or what it refers to, was put in force
 	EventConfigRefused     EventCode = "config_refused"     // the configuration on disk was not put in force
-	EventLossAccepted      EventCode = "loss_accepted"      // somebody accepted that the log has lost what a place outside it knows
-	EventFrozen            EventCode = "frozen"             // an operator has stopped calls
-	EventUnfrozen          EventCode = "unfrozen"           // and lets them go on, or the time of the freeze is over
+	EventLossAccepted      EventCode = "loss_accepted"      // an operator accepted that the log has lost what a witness has
+	EventFrozen            EventCode = "frozen"             // an operator stopped calls
+	EventUnfrozen          EventCode = "unfrozen"           // an operator lets them go on, or the time of the freeze is over
 	EventFreezes           EventCode = "freezes"            // the freezes in force, stated once more
 	EventFleetLost         EventCode = "fleet_lost"         // limits, signatures or freezes are not shared with the other members
 	EventFleetBack         EventCode = "fleet_back"         // they are again
-	EventResolved          EventCode = "resolved"           // it is known now what became of a call that was unknown
+	EventResolved          EventCode = "resolved"           // a call's outcome that was unknown is known
 	EventUnresolved        EventCode = "unresolved"         // a call is unknown still: stated once more, with what it holds
 	EventRepeated          EventCode = "repeated"           // a caller repeats a call on purpose
 	EventRepeatAllowed     EventCode = "repeat_allowed"     // an operator lets a call be repeated once
 	EventCapCounted        EventCode = "cap_counted"        // a cap is new: what calls on record take of it
-	EventKeyLossAccepted   EventCode = "key_loss_accepted"  // an operator gives up what acts held by keys hashed under another hash key
+	EventKeyLossAccepted   EventCode = "key_loss_accepted"  // an operator released the keys of acts that are hashed under another hash key
 )
 
 // EventCodes lists every code.
@@ -61,7 +61,7 @@ const (
 	maxDataValue = 1 << 10 // bytes of its encoded form
 )
 
-// data writes the entries of an object of texts, sorted by name. Names that [dataName] does not take are left out: two of them
+// data writes the entries of an object of texts, sorted by name, but those whose name is no [dataName]: two such names
 // might be written alike.
 func (e *encoder) data(data map[string]string) {
 	if len(data) == 0 {

@@ -56,7 +56,7 @@ func TestDataIsBounded(t *testing.T) {
 	}
 }
 
-// FuzzData: whatever the names and values of an event's data are, its line is read back as it was meant, or says that it was cut.
+// FuzzData: the line of an event with any data is read back with the same data, or has the mark that it was cut.
 func FuzzData(f *testing.F) {
 	f.Add("access_key", "AK", "until", "later")
 	f.Add("\xff", "1", "\xfe", "2")

@@ -2,7 +2,7 @@ package logfile
 
 import "fmt"
 
-// FaultError says that a file of the log is not as package audit wrote it.
+// FaultError is the error of a file of the log that is not as package audit wrote it.
 type FaultError struct {
 	segment string
 	offset  int64

@@ -19,7 +19,7 @@ type File struct {
 	entry fs.DirEntry
 }
 
-// Size returns the length of the file, or 0 when it is gone.
+// Size returns the length of the file, or 0 if it is gone.
 func (f File) Size() int64 {
 	info, err := f.entry.Info()
 	if err != nil {
@@ -29,8 +29,8 @@ func (f File) Size() int64 {
 }
 
 // List returns the files of the log in fsys, in order. Where a segment and its hashes are both there, it returns the segment.
-// It ignores names that are not of a log, and refuses links, pipes and directories that have one: a pipe would never end, and
-// what a link leads to is not in this directory.
+// It ignores names that are not of a log, and returns an error for links, pipes and directories that have one: a pipe would never
+// end, and the target of a link is not in this directory.
 func List(fsys fs.FS) ([]File, error) {
 	entries, err := fs.ReadDir(fsys, ".")
 	if err != nil {
@@ -59,7 +59,7 @@ func Segments(files []File) []File {
 }
 
 // Lines returns an iterator over the lines of segments, from the line of record seq on, which stands at a position in one of
-// them. All but the last segment have to be whole and to be followed by the next. An error is the last thing that it yields.
+// them. All but the last segment have to be whole and to be followed by the next. It stops after an error.
 func Lines(fsys fs.FS, segments []File, seq uint64, at Position) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
 		i := slices.IndexFunc(segments, func(f File) bool { return f.First == at.Segment })
@@ -99,8 +99,8 @@ func linesOf(fsys fs.FS, segments []File, seq uint64, offset int64, yield func(L
 	return true, r.FollowedBy(segments[1])
 }
 
-// prunedFrom follows the hashes of pruned segments from record seq on and returns the first record that they do not cover,
-// but end at most. Where hashes and segment are both there the segment counts, which end stands for.
+// prunedFrom follows the hashes of pruned segments from record seq on and returns the first record that has none, or
+// end. If both hashes and a segment are there, the segment counts, which begins at end.
 func prunedFrom(fsys fs.FS, seq, end uint64) (uint64, error) {
 	for seq < end {
 		name := HashesName(seq)
@@ -121,13 +121,13 @@ func prunedFrom(fsys fs.FS, seq, end uint64) (uint64, error) {
 
 // checkPruned returns an error unless the records from seq up to end, which has a segment, were pruned.
 func checkPruned(fsys fs.FS, seq, end uint64) error {
-	covered, err := prunedFrom(fsys, seq, end)
-	if err != nil || covered == end {
+	pruned, err := prunedFrom(fsys, seq, end)
+	if err != nil || pruned == end {
 		return err
 	}
-	if covered > end {
+	if pruned > end {
 		return fmt.Errorf("audit hashes reach into the segment %s", SegmentName(end))
 	}
 	return fmt.Errorf("audit segment %s follows record %d: the records %d to %d are missing, there is neither a segment nor what "+
-		"pruning leaves of one (%s)", SegmentName(end), covered-1, covered, end-1, HashesName(covered))
+		"pruning leaves of one (%s)", SegmentName(end), pruned-1, pruned, end-1, HashesName(pruned))
 }

@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// Position is where the line of a record stands in a log. It holds as long as the segment is there: lines never move.
+// Position is the place of a record's line in a log. It is valid as long as the segment is there: lines never move.
 type Position struct {
 	Segment uint64 // seq of the segment's first record, which names its file
 	Offset  int64  // of the line's first byte
@@ -18,22 +18,22 @@ func (p Position) String() string {
 	return fmt.Sprintf("%s, byte %d", SegmentName(p.Segment), p.Offset)
 }
 
-// Follower reads a log that may be written to meanwhile, from segment to segment; each Read goes on where the one before ended.
-// It needs no lock and writes nothing, and is not for concurrent use.
+// Follower reads a log, which may be written to meanwhile, from segment to segment; each Read goes on where the one before ended.
+// It needs no lock and writes nothing, and is not safe for concurrent use.
 //
-// What it reads was written completely, but perhaps not synced yet: a crash of the machine, not of the process, can take the
-// last records away again, and others then get their numbers. A program that stores what it derives from them has to look, on
-// the next start, whether the last line is still the same.
+// What it reads was written completely, but perhaps not synced yet: a crash of the machine, not of the process, can lose the
+// last records, and others then have their numbers. A program that stores what it derives from them has to check, at
+// its next start, that the last line is still the same.
 type Follower struct {
 	Brief bool // Read reads records by [Line.Brief]
 
 	dir  string
 	fsys fs.FS
-	from uint64   // records before it are passed over
+	from uint64   // records before it are skipped
 	last Position // of the record before it, if that is known
-	r    *Reader  // of the segment that is open; nil when none is
+	r    *Reader  // of the open segment, or nil
 
-	strict bool // data behind zeros are refused
+	strict bool // data behind zeros are an error
 }
 
 // NewFollower returns a Follower that begins with record from. It opens nothing yet.
@@ -49,7 +49,7 @@ func NewFollowerBehind(dir string, seq uint64, at Position) *Follower {
 	return f
 }
 
-// Next returns the seq of the record that comes next.
+// Next returns the seq of the next record.
 func (f *Follower) Next() uint64 {
 	if f.r == nil {
 		return f.from
@@ -58,7 +58,7 @@ func (f *Follower) Next() uint64 {
 	return max(seq, f.from)
 }
 
-// Close ends it. Read must not be called any more.
+// Close closes the open segment. Read must not be called after it.
 func (f *Follower) Close() error {
 	if f.r == nil {
 		return nil
@@ -66,7 +66,7 @@ func (f *Follower) Close() error {
 	return f.r.Close()
 }
 
-// leave closes the open segment. What it would have held next comes from another one.
+// leave closes the open segment. The next record comes from another one.
 func (f *Follower) leave() error {
 	f.from = f.Next()
 	err := f.Close()
@@ -74,8 +74,8 @@ func (f *Follower) leave() error {
 	return err
 }
 
-// Read calls fn for each further record that is there, with its line, and returns when there are no more. After an error of fn
-// the same record comes next.
+// Read calls fn for each further record, with its line, and returns at the end of the log. After an error of fn the next Read begins with
+// the same record.
 func (f *Follower) Read(fn func(r *Record, line []byte, at Position) error) error {
 	return f.Lines(func(l *Line) error {
 		read := l.Record
@@ -90,7 +90,7 @@ func (f *Follower) Read(fn func(r *Record, line []byte, at Position) error) erro
 	})
 }
 
-// Lines is Read for who looks at the lines first, and does not read the records of all of them.
+// Lines is Read without parsing the lines, for callers that need few of the records.
 func (f *Follower) Lines(fn func(l *Line) error) error {
 	for {
 		if err := f.stepBack(); err != nil {
@@ -111,14 +111,14 @@ func (f *Follower) Lines(fn func(l *Line) error) error {
 	}
 }
 
-// stepBack leaves a segment that has gone before it had a record: the process died when it had named it, and the next
-// start goes on in the one before.
+// stepBack leaves a segment that was removed before it had a record: the process died when it had named it, and the next
+// start went on in the one before.
 func (f *Follower) stepBack() error {
 	if f.r == nil || f.r.end > 0 {
 		return nil
 	}
 	if _, err := fs.Stat(f.fsys, f.r.Name); !errors.Is(err, fs.ErrNotExist) {
-		return nil // what else is wrong shows when it is read
+		return nil // reading it returns any other error
 	}
 	if end, err := prunedFrom(f.fsys, f.r.First, f.r.First+1); err != nil || end > f.r.First {
 		return err
@@ -126,7 +126,7 @@ func (f *Follower) stepBack() error {
 	return f.leave()
 }
 
-// later returns the segment behind the one that is open, or 0; when none is open, the one to begin with.
+// later returns the segment behind the open one, or 0; if none is open, the one to begin with.
 func (f *Follower) later() (uint64, error) {
 	segments, err := listSegments(f.dir, f.fsys)
 	if err != nil {
@@ -152,7 +152,7 @@ func (f *Follower) later() (uint64, error) {
 	return 0, f.check()
 }
 
-// check looks whether the live segment, which nothing may replace or cut, is still the file that is open.
+// check returns an error unless the live segment, which must not be replaced or cut, is still the open file.
 func (f *Follower) check() error {
 	there, err := fs.Stat(f.fsys, f.r.Name)
 	if err != nil {
@@ -171,17 +171,17 @@ func (f *Follower) check() error {
 	return nil
 }
 
-// records reads what is there of the open segment. Records before from are counted only: the first one that is read shows
-// whether that is right.
+// records reads the open segment to its end. Records before from are only counted, which the first one that is parsed
+// verifies.
 func (f *Follower) records(fn func(*Line) error) error {
-	var first [1]byte // seldom is there anything new: a byte shows it
+	var first [1]byte // usually there is nothing new, which one byte shows
 	if n, err := f.r.readAt(first[:], f.r.end); n == 0 || first[0] == 0 && !f.strict {
 		if err == io.EOF {
 			err = nil
 		}
 		return err
 	}
-	var l Line // one for all: most are looked at and no more
+	var l Line // one for all: most are not retained
 	for line, err := range f.r.Lines() {
 		if err != nil {
 			return err
@@ -238,7 +238,7 @@ func (f *Follower) end(first uint64) error {
 	return f.leave()
 }
 
-// pruned looks whether a segment that was listed has been pruned since; the next look finds the one behind it.
+// pruned returns err unless the segment was pruned since it was listed. The next listing has the one behind it.
 func (f *Follower) pruned(first uint64, gone error) error {
 	next, err := prunedFrom(f.fsys, first, first+1)
 	if err == nil && next == first {
@@ -248,7 +248,7 @@ func (f *Follower) pruned(first uint64, gone error) error {
 	return err
 }
 
-// LineReader reads single lines of a log back. It keeps the segment open that it read last, and is not for concurrent
+// LineReader reads single lines of a log. It leaves the segment open that it read last, and is not safe for concurrent
 // use.
 type LineReader struct {
 	Files fs.FS // the log's directory
@@ -257,7 +257,7 @@ type LineReader struct {
 }
 
 // Line returns the line that begins at a position, without its line feed, valid until the next call. The error wraps
-// [fs.ErrNotExist] when the segment is not there, as after pruning.
+// [fs.ErrNotExist] if the segment is not there, as after pruning.
 func (l *LineReader) Line(at Position) ([]byte, error) {
 	if l.r == nil || l.r.First != at.Segment {
 		if err := l.Close(); err != nil {
@@ -272,7 +272,7 @@ func (l *LineReader) Line(at Position) ([]byte, error) {
 	return l.r.Line(at.Offset)
 }
 
-// Close closes what is open.
+// Close closes the open segment.
 func (l *LineReader) Close() error {
 	if l.r == nil {
 		return nil

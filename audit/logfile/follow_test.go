@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// readAt reads one line back.
+// readAt returns one line.
 func readAt(dir string, at Position) ([]byte, error) {
 	l := LineReader{Files: os.DirFS(dir)}
 	defer l.Close()
@@ -41,7 +41,7 @@ func (f *follower) write(first uint64, text string) {
 	}
 }
 
-// expect looks which records are given, and for a part of the error.
+// expect checks which records are read, and for a part of the error.
 func (f *follower) expect(problem string, seqs ...uint64) {
 	f.Helper()
 	var got []uint64
@@ -106,7 +106,7 @@ func TestFollowerBegins(t *testing.T) {
 		f.expect("", []uint64{2, 3, 4}[seq-1:]...)
 		f.expect("")
 	}
-	// A log that is shorter than was thought is waited for.
+	// A log that is shorter than expected is waited for.
 	f := newFollower(t, 4, map[uint64]string{1: lines[0]})
 	f.expect("")
 	f.write(1, lines[0]+lines[1])
@@ -123,7 +123,7 @@ func TestFollowerOfPrunedLog(t *testing.T) {
 	f := newFollower(t, 1, segments)
 	prune(t, f.dir, 1, 1)
 	f.expect("", 2, 3)
-	// What is pruned before it was read is passed over.
+	// Segments that are pruned before they were read are skipped.
 	f.write(4, lines[3])
 	prune(t, f.dir, 3, 1)
 	f.expect("", 4)
@@ -160,7 +160,7 @@ func TestFollowerOfUnbegunSegment(t *testing.T) {
 		f.write(1, lines[0]+lines[1]+lines[2])
 		f.write(4, lines[3])
 		f.expect("", 4)
-		// It is gone, and another one begun, between two looks.
+		// It is gone, and another one begun, between two listings.
 		f = newFollower(t, 2, map[uint64]string{1: lines[0] + lines[1], 3: unbegun})
 		f.expect("", 2)
 		remove(t, f.dir, 3)

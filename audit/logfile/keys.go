@@ -8,17 +8,16 @@ import (
 	"tollgate/audit/checkpoint"
 )
 
-// Keys follows which key signs a log's checkpoints, and which one has to sign besides it. The zero value is that of a log in
-// front of its first record.
+// Keys follows which key signs a log's checkpoints, and which one has to sign besides it. The zero value is for the beginning of a log.
 type Keys struct {
 	Key    checkpoint.PublicKey // that signs; zero when none is known
 	Before checkpoint.PublicKey // that has to sign the next checkpoint in front of Key; zero when none has to
-	// Hidden says that there are records before that were not read: a key that is not known may have signed them.
+	// Hidden reports whether there are records before that were not read: an unknown key may have signed them.
 	Hidden bool
 	change uint64 // seq of the key record that no checkpoint followed yet; 0 when there is none
 }
 
-// Due returns the keys that have to sign the next checkpoint, in the order of their signatures; none when no key is known.
+// Due returns the keys that have to sign the next checkpoint, in the order of their signatures; none if no key is known.
 func (k *Keys) Due() []checkpoint.PublicKey {
 	switch {
 	case k.Key.IsZero():
@@ -29,7 +28,7 @@ func (k *Keys) Due() []checkpoint.PublicKey {
 	return []checkpoint.PublicKey{k.Before, k.Key}
 }
 
-// Checkpoint takes a checkpoint that key has signed, alone or, where that was due, behind the key before it.
+// Checkpoint adds a checkpoint that key signed, alone or, where that was due, behind the key before it.
 func (k *Keys) Checkpoint(key checkpoint.PublicKey) {
 	k.Key, k.Before, k.change = key, checkpoint.PublicKey{}, 0
 }
@@ -63,7 +62,7 @@ func ParseKey(text string) (checkpoint.PublicKey, error) {
 	return key, err
 }
 
-// Take takes a key record. When that is not one that may stand here, Take returns an error and changes nothing.
+// Take adds a key record. If it is not allowed here, Take returns an error and changes nothing.
 func (k *Keys) Take(c KeyChange) error {
 	previous := k.Key
 	if previous.IsZero() && k.Hidden {
@@ -78,7 +77,7 @@ func (k *Keys) Take(c KeyChange) error {
 		return errors.New("a log's first key record cannot say that a key was lost")
 	case !previous.IsZero() && c.Key.Name() != previous.Name():
 		return fmt.Errorf("the key is of the log %q, and this one is %q", c.Key.Name(), previous.Name())
-	case !k.Before.IsZero() && !c.Lost: // else a key could come in that none before it has signed for
+	case !k.Before.IsZero() && !c.Lost: // else a key could sign that none before it has signed for
 		return fmt.Errorf("no checkpoint stands between two key records, this one and record %d", k.change)
 	}
 	k.Key, k.Before, k.change = c.Key, previous, c.Seq
@@ -95,7 +94,7 @@ type Stated struct {
 	Key   checkpoint.PublicKey // that the record names
 	Tree  *checkpoint.Tree     // from the peaks; nil when they are not those of the root
 	State State
-	Exact bool // the line is, byte for byte, what follows from note, key, peaks and state
+	Exact bool // the line is the one that note, key, peaks and state have, byte for byte
 }
 
 // ParseStated reads the members of a checkpoint record, which stands in a line.
@@ -119,9 +118,9 @@ func ParseStated(note, key string, peaks []string, state State, line []byte) (*S
 	return s, nil
 }
 
-// CheckpointRecord returns the record that states a checkpoint in the log: note is c signed, key the one that signs, peaks
-// those of the tree of c.Size leaves, state what it states of the records before. Its line, as [Record.Append] writes it, follows from
-// them byte by byte, so a verifier of a log compares the whole line.
+// CheckpointRecord returns the record of a checkpoint: note is c signed, key the one that signs, peaks those of the tree of c.Size
+// leaves, state that of the records before. They determine every byte of its line as [Record.Append] writes it, so that a verifier of a
+// log compares the whole line.
 func CheckpointRecord(note string, c checkpoint.Checkpoint, key checkpoint.PublicKey, peaks []checkpoint.Hash, state State) *Record {
 	return &Record{
 		Seq: c.Size + 1, Commit: c.Size + 1, Time: c.Time, Kind: KindCheckpoint,

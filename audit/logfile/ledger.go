@@ -12,10 +12,10 @@ import (
 // State is what a checkpoint states of the records before it, so that a start need not read them. It is empty in a log's first
 // checkpoint, and in those of versions that stated nothing.
 type State struct {
-	Open       *Place      `json:"open,omitempty"`       // the oldest intent without outcome; nil when each has one
+	Open       *Place      `json:"open,omitempty"`       // the oldest intent without outcome; nil if each has one
 	Signatures []Signature `json:"signatures,omitempty"` // of intents to write or spend since the checkpoint before
 	Previous   *Place      `json:"previous,omitempty"`   // the checkpoint before
-	Frozen     *Place      `json:"frozen,omitempty"`     // the last record that states freezes in force; nil when that states none, or there is no such record
+	Frozen     *Place      `json:"frozen,omitempty"`     // the last record that states freezes in force; nil if that states none, or there is no such record
 }
 
 // OfBefore is the state in the record of a checkpoint.
@@ -42,9 +42,9 @@ const (
 	MaxOpen = 1 << 17
 	// maxSignature bounds the text of a signature's hash, in bytes. Those of the gateway have 64.
 	maxSignature = 128
-	// signatureFrame is what a signature takes in a line beside its text.
+	// signatureFrame is the length of a signature in a line without its text.
 	signatureFrame = 64
-	// signatureRoom is how much of a checkpoint's line signatures may take: less than note, key and peaks leave.
+	// signatureRoom bounds the length of the signatures in a checkpoint's line: less than note, key and peaks leave.
 	signatureRoom = 48 << 10
 )
 
@@ -53,7 +53,7 @@ func SignatureOf(r *Record) (Signature, bool) {
 	return Signature{r.SignatureHash, r.SignatureDate}, r.Kind == KindIntent && counts(r.SignatureHash, r.Effect)
 }
 
-// Signature returns the signature that counts in the same way.
+// Signature returns the same for the record that h is of.
 func (h *Head) Signature() (Signature, bool) {
 	return Signature{h.SignatureHash, h.SignatureDate}, h.Kind == KindIntent && counts(h.SignatureHash, h.Effect)
 }
@@ -62,7 +62,7 @@ func counts(hash, effect string) bool {
 	return hash != "" && len(hash) <= maxSignature && effect != "read"
 }
 
-// room is how much of a line a signature may take.
+// room returns the greatest length of a signature in a line.
 func (s *Signature) room() int {
 	if plainPrefix(s.Hash) == len(s.Hash) {
 		return signatureFrame + len(s.Hash)
@@ -70,10 +70,10 @@ func (s *Signature) room() int {
 	return signatureFrame + 6*len(s.Hash) // \u00ff for one byte
 }
 
-// Room counts what the signatures take that a checkpoint will state.
+// Room is the length of the signatures that the next checkpoint will state.
 type Room int
 
-// Add counts a further one, and reports whether the checkpoint has to come before the next: another might not fit.
+// Add adds a signature, and reports whether the checkpoint has to come before the next one, which might not fit.
 func (r *Room) Add(s Signature) (full bool) {
 	*r += Room(s.room())
 	return *r > signatureRoom-signatureFrame-6*maxSignature
@@ -84,10 +84,10 @@ type Entry struct {
 	Kind      Kind
 	Seq       uint64
 	Call      string
-	Signature Signature // its Hash is empty when the intent has none that counts
+	Signature Signature // its Hash is empty if the intent has none that counts
 	States    bool      // it states the freezes in force: see [Record.StatesFreezes]
 	Freezes   int       // how many these are
-	Offset    int       // of its line in the lines that are added
+	Offset    int       // of its line in the added lines
 }
 
 // Ledger follows what a checkpoint has to state. The zero value is for a log's beginning.
@@ -113,8 +113,8 @@ type spot struct {
 	at  int64
 }
 
-// LedgerFrom returns a ledger that begins with record seq of a log. What stands before that is not known, but for whether a
-// checkpoint there has stated something.
+// LedgerFrom returns a ledger that begins with record seq of a log. Of the records before that only is known whether a checkpoint there has
+// stated something.
 func LedgerFrom(seq uint64, stating bool) *Ledger {
 	return &Ledger{begun: seq, unread: seq > 1, stating: stating}
 }
@@ -127,14 +127,14 @@ func (l *Ledger) Add(entries []Entry, lines []byte) {
 	l.end += int64(len(lines))
 }
 
-// AddHead adds one line of n bytes, its line feed included. It refuses a checkpoint that states what is not so.
+// AddHead adds one line of n bytes, its line feed included. It returns an error for a checkpoint that states something else.
 func (l *Ledger) AddHead(h *Head, line []byte) error {
 	if h.Kind == KindCheckpoint {
 		if err := l.check(h); err != nil {
 			return err
 		}
 		l.stating = l.stating || !h.State().Empty()
-		l.believe(h)
+		l.adopt(h)
 		l.Checkpoint(h.Seq, checkpoint.LeafHash(line))
 		if h.Open != nil {
 			l.next = min(l.next, h.Open.Seq)
@@ -149,14 +149,14 @@ func (l *Ledger) AddHead(h *Head, line []byte) error {
 	return nil
 }
 
-// believe takes from a checkpoint where freezes were stated in front of what was added. What was added was compared.
-func (l *Ledger) believe(h *Head) {
+// adopt sets, from a checkpoint, which record in front of the added ones states the freezes in force. The added ones were compared.
+func (l *Ledger) adopt(h *Head) {
 	if h.Frozen != nil {
 		l.frozen, l.frozenHash = spot{h.Frozen.Seq, l.end - h.Frozen.Back}, h.Frozen.Hash
 	}
 }
 
-// add adds an entry, with whose line the lines begin.
+// add adds an entry. The lines begin with its line.
 func (l *Ledger) add(e *Entry, lines []byte) {
 	if e.States {
 		l.freezes(e, lines)
@@ -193,7 +193,7 @@ func (l *Ledger) intent(e *Entry) {
 	}
 }
 
-// Checkpoint says that the line that is added next is a checkpoint, with that leaf.
+// Checkpoint announces that the next added line is a checkpoint, with that leaf.
 func (l *Ledger) Checkpoint(seq uint64, leaf checkpoint.Hash) {
 	l.read, l.next = l.next, seq
 	if oldest, ok := l.oldest(); ok {
@@ -206,15 +206,15 @@ func (l *Ledger) Checkpoint(seq uint64, leaf checkpoint.Hash) {
 	l.signatures, l.room, l.full = l.signatures[:0], 0, false
 }
 
-// Open is how many intents have no outcome.
+// Open returns how many intents have no outcome.
 func (l *Ledger) Open() int { return len(l.open) }
 
-// ReadFrom is the first record that a start reads once the last checkpoint is durable: the checkpoint before that, the intent
-// that had been open longest there, or the freezes in force there. It is 0 when that is not known.
+// ReadFrom returns the first record that a start reads once the last checkpoint is durable: the checkpoint before that, the intent
+// that had been open longest there, or the freezes in force there. It returns 0 if that is not known.
 func (l *Ledger) ReadFrom() uint64 { return l.read }
 
-// State returns what a checkpoint has to state that comes next, valid until it is added. It is empty where there was no checkpoint
-// before, and where that one's version let more signatures come since than fit.
+// State returns what the next checkpoint has to state, valid until that is added. It is empty if there was no checkpoint before, and if
+// more signatures came since than fit, which versions before allowed.
 func (l *Ledger) State() State {
 	if l.previous.seq == 0 || l.full {
 		return State{}
@@ -269,7 +269,7 @@ func (l *Ledger) check(h *Head) error {
 
 func same(a, b *Place) bool { return a == b || a != nil && b != nil && *a == *b }
 
-// Equal reports whether two signatures are the same one.
+// Equal reports whether two signatures are the same.
 func (s Signature) Equal(other Signature) bool {
 	return s.Hash == other.Hash && s.Date.Equal(other.Date)
 }

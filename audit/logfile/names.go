@@ -9,7 +9,7 @@ import (
 )
 
 // ParseFileName returns the number of the first record of a segment, or of the hashes of one, by the file's name. It returns
-// false for names that are of no part of a log.
+// false for names of other files.
 func ParseFileName(name string) (first uint64, hashes, ok bool) {
 	digits, hashes := strings.CutSuffix(name, hashesSuffix)
 	if hashes {
@@ -24,7 +24,7 @@ const (
 	segmentDigits = 20 // of the largest uint64
 )
 
-// SegmentName is the file name of the segment that begins with a record.
+// SegmentName returns the file name of the segment that begins with a record.
 func SegmentName(first uint64) string {
 	return fmt.Sprintf("%0*d%s", segmentDigits, first, SegmentSuffix)
 }
@@ -56,10 +56,10 @@ const (
 	HashLength   = 32 // of a leaf hash, in bytes
 )
 
-// HashesName is the name of what pruning leaves of that segment.
+// HashesName returns the name of the file that pruning leaves of that segment.
 func HashesName(first uint64) string {
 	return strings.TrimSuffix(SegmentName(first), SegmentSuffix) + hashesSuffix
 }
 
-// IndexName is the name of an index of the log that stands in its folder.
+// IndexName is the name of an index of the log in its folder.
 const IndexName = "index.sqlite"

@@ -10,7 +10,7 @@ import (
 	"tollgate/freeze"
 )
 
-// ParseLine reads one line of a log, given without its line feed, into r, as strictly as [Read] does: one JSON object,
+// ParseLine reads one line of a log, without its line feed, into r, as strictly as [Read] does: one JSON object,
 // names by exact case and once each, valid UTF-8. Members that r does not know are ignored.
 func ParseLine(line []byte, r *Record) error {
 	*r = Record{}
@@ -51,8 +51,8 @@ type Head struct {
 	Freezes []freeze.Freeze `json:"freezes"`
 }
 
-// decode reads a line strictly: names by exact case and once each, valid UTF-8, nothing around the object. What a person,
-// jq and this program read in a line is then the same.
+// decode reads a line strictly: names by exact case and once each, valid UTF-8, nothing around the object. A person,
+// jq and this program then read the same in a line.
 func decode(line []byte, into any) error {
 	if len(line) < 2 || line[0] != '{' || line[len(line)-1] != '}' {
 		return errors.New("a record is one JSON object without anything around it")
@@ -76,7 +76,7 @@ func parseHead(line []byte) (h Head, err error) {
 	return h, err
 }
 
-// CheckHead returns what is wrong with the numbers and the kind of a record.
+// CheckHead returns an error if the numbers or the kind of a record are wrong.
 func CheckHead(seq, commit uint64, kind Kind) error {
 	if seq == 0 || commit == 0 || commit > seq || !kind.Known() {
 		return errors.New("seq, commit or kind is missing or wrong")

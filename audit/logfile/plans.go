@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// plansBefore is what stands before the ids of plans in lines: the member of records of calls, and those of an event's data. Within a text
+// plansBefore are the texts in front of the ids of plans in lines: the member of records of calls, and those of an event's data. Within a text
 // the quotes would be escaped.
 var plansBefore = [...][]byte{[]byte(`"plan":"`), []byte(`"plan_before":"`)}
 
 // PlansNamed returns the ids of plans in a line, as [Record.Plan] and the entries "plan" and "plan_before" of [Record.Data] have them. It
-// looks at the bytes alone, which is fast, and may yield one twice.
+// does not parse the line, which is fast, and may yield an id twice.
 func PlansNamed(line []byte) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, before := range plansBefore {

@@ -9,8 +9,8 @@ import (
 
 // Read calls fn for each record of the log in dir, in order, with the record's line without its line feed; line is valid
 // until fn returns. The log may be open for writing: Read returns at the end of the live segment and ignores an incomplete
-// last line. Of a log that was pruned it reads the records that are left. It needs no lock and writes nothing.
-// It returns an error of fn as it is; faults in the log name the file and the byte.
+// last line. It reads the records that pruning left. It needs no lock and writes nothing.
+// It returns an error of fn unchanged; errors of faults in the log name the file and the byte.
 func Read(dir string, fn func(r *Record, line []byte) error) error {
 	first, err := First(dir)
 	if err != nil {
@@ -22,7 +22,7 @@ func Read(dir string, fn func(r *Record, line []byte) error) error {
 	if err := f.Read(func(r *Record, line []byte, _ Position) error { return fn(r, line) }); err != nil {
 		return err
 	}
-	return checkPruned(f.fsys, 1, first) // last, so that what is there can be seen
+	return checkPruned(f.fsys, 1, first) // last, so that fn is called for all records
 }
 
 // First returns the number of the first record that the log in dir still has.

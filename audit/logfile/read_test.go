@@ -41,7 +41,7 @@ func TestRead(t *testing.T) {
 		"whole":                {map[uint64]string{1: text}, 4, ""},
 		"live":                 {map[uint64]string{1: text + zeros(5000)}, 4, ""},
 		"live, incomplete":     {map[uint64]string{1: text + "{\"seq\"" + zeros(5000)}, 4, ""},
-		"live, torn":           {map[uint64]string{1: text + zeros(5) + "x"}, 4, "zeros stand within the records"},
+		"live, zeros inside":   {map[uint64]string{1: text + zeros(5) + "x"}, 4, "zeros stand within the records"},
 		"hole":                 {map[uint64]string{1: lines[0] + zeros(len(lines[1])) + lines[2] + zeros(9)}, 1, "zeros stand within the records"},
 		"line ends of DOS":     {map[uint64]string{1: strings.ReplaceAll(text, "\n", "\r\n")}, 0, "without anything around it"},
 		"member twice":         {map[uint64]string{1: strings.Replace(text, "{", `{"seq":1,`, 1)}, 0, "duplicate"},
@@ -79,7 +79,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// prune does to a closed segment what pruning does; the hashes themselves are of no interest here.
+// prune does to a closed segment what pruning does, with hashes that are not checked here.
 func prune(t testing.TB, dir string, first uint64, records int) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(dir, HashesName(first)), make([]byte, records*HashLength), 0o600); err != nil {
@@ -128,7 +128,7 @@ func TestReadOfPrunedLog(t *testing.T) {
 	}
 }
 
-// A segment that is pruned while the ones before it are read is passed over.
+// A segment that is pruned while the ones before it are read is skipped.
 func TestReadWhilePruning(t *testing.T) {
 	lines := strings.SplitAfter(sample(), "\n")
 	dir := t.TempDir()
@@ -149,7 +149,7 @@ func TestReadWhilePruning(t *testing.T) {
 	}
 }
 
-func TestReadGivesErrorsBack(t *testing.T) {
+func TestReadReturnsErrors(t *testing.T) {
 	if err := Read(filepath.Join(t.TempDir(), "none"), nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing directory: %v", err)
 	}

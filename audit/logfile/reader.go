@@ -13,8 +13,8 @@ import (
 // ChunkSize is how much of a file is best read at a time by [Reader.Next], in bytes.
 const ChunkSize = 4 * MaxLine
 
-// Reader reads one file of a log: from its beginning to its end, chunk by chunk or line by line, or single lines. It is not for
-// concurrent use, but different files can be read at the same time.
+// Reader reads one file of a log: from its beginning to its end, chunk by chunk or line by line, or single lines. It is not safe for
+// concurrent use.
 type Reader struct {
 	Name  string
 	First uint64 // seq of the file's first record
@@ -23,14 +23,14 @@ type Reader struct {
 	file   fs.File
 	begun  bool   // something was read
 	offset int64  // behind the last chunk
-	carry  []byte // what was read behind it
-	tail   Tail   // the same, once it is longer than a line can be
-	long   bool   // it is
+	carry  []byte // read, but behind that
+	tail   Tail   // of what is behind it, once that is longer than a line can be
+	long   bool   // tail is used
 
 	seq    uint64 // of the next line of Lines
 	end    int64  // where that begins
 	strict bool   // Lines refuses data behind zeros
-	again  int64  // where it found such and read once more; -1 before
+	again  int64  // where it found such data and read once more; -1 before
 	buf    []byte // of Lines, Line and Hashes
 }
 
@@ -38,14 +38,14 @@ type Reader struct {
 type Chunk struct {
 	Offset int64  // of the first byte
 	Data   []byte // lines with their line feeds
-	Long   *Tail  // set for a line that is longer than any: what there is of it. Data is empty then
+	Long   *Tail  // set for a line that is too long, instead of Data
 }
 
-// Tail is what stands behind the last line feed, or the last whole hash, of a file.
+// Tail is what is behind the last line feed, or the last whole hash, of a file.
 type Tail struct {
 	Offset  int64
 	Size    int64
-	Partial int64 // how much of it stands before the first zero byte
+	Partial int64 // bytes in front of the first zero byte
 	Zeros   bool  // there is a zero byte
 	After   bool  // other bytes follow behind that
 }
@@ -80,8 +80,8 @@ func Open(fsys fs.FS, name string) (*Reader, error) {
 // Close closes the file.
 func (r *Reader) Close() error { return r.file.Close() }
 
-// Next reads on and returns what is whole of it, in buf, which must have room for more than [MaxLine]; [ChunkSize] is best. It
-// returns io.EOF at the end of the file; Tail then returns what is left there.
+// Next returns the next whole lines or hashes, in buf, which must be longer than [MaxLine]; [ChunkSize] is best. It returns io.EOF at the
+// end of the file; Tail then returns what is left there.
 func (r *Reader) Next(buf []byte) (Chunk, error) {
 	for {
 		n := copy(buf, r.carry)
@@ -100,7 +100,7 @@ func (r *Reader) Next(buf []byte) (Chunk, error) {
 	}
 }
 
-// cut returns the whole lines or hashes of b and keeps the rest, of which room bytes are too many for a line.
+// cut returns the whole lines or hashes of b and retains the rest, of which room bytes are too many for a line.
 func (r *Reader) cut(b []byte, room int) Chunk {
 	c := Chunk{Offset: r.offset}
 	whole := bytes.LastIndexByte(b, '\n') + 1
@@ -126,10 +126,10 @@ func (r *Reader) cut(b []byte, room int) Chunk {
 	return c
 }
 
-// Torn reports whether zero bytes stand in front of others in what Next returned, or in the Tail when that was io.EOF, and
-// where the first such line begins. Where a writer is at work, reading once more from there on shows what it has written
-// meanwhile; what is still there the second time is damage.
-func (r *Reader) Torn(c Chunk, err error) (at int64, torn bool) {
+// ZerosInside reports whether zero bytes are in front of others in what Next returned, or in the Tail if that was io.EOF, and
+// where the first such line begins. A writer may be at work there: read once more from there on. Zeros that are still there are
+// damage.
+func (r *Reader) ZerosInside(c Chunk, err error) (at int64, inside bool) {
 	switch {
 	case r.hashes:
 		return 0, false
@@ -142,7 +142,7 @@ func (r *Reader) Torn(c Chunk, err error) (at int64, torn bool) {
 	return c.Offset + int64(whole), whole < len(c.Data)
 }
 
-// beforeZero returns the lines in front of the first one that a zero byte stands in.
+// beforeZero returns the lines in front of the first one with a zero byte.
 func beforeZero(lines []byte) []byte {
 	zero := bytes.IndexByte(lines, 0)
 	if zero < 0 {
@@ -196,7 +196,7 @@ func (l *Line) Head() (Head, error) {
 	return h, l.check(h.Seq)
 }
 
-// Record does as Head for all of the record.
+// Record is Head for the whole record.
 func (l *Line) Record() (*Record, error) {
 	r := new(Record)
 	if err := decode(l.Text, r); err != nil {
@@ -228,7 +228,7 @@ func (r *Reader) End() (seq uint64, offset int64) { return r.seq, r.end }
 const linesBuffer = 2 * MaxLine
 
 // Lines returns an iterator over the lines that have not been read, up to the end of the file or the first zero byte. A line at
-// which the loop is left comes again the next time. An error is the last thing that it yields.
+// which the loop is left is the first of the next Lines. It stops after an error.
 func (r *Reader) Lines() iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
 		if err := r.lines(yield); err != nil {
@@ -266,23 +266,23 @@ func (r *Reader) lines(yield func(Line, error) bool) error {
 
 // stop reports whether no line can follow those that were read.
 func (r *Reader) stop(c Chunk, eof error) (done bool, err error) {
-	_, torn := r.Torn(c, eof)
+	_, inside := r.ZerosInside(c, eof)
 	t := r.Tail()
 	if c.Long != nil {
 		t = *c.Long
-	} else if torn && eof == nil {
+	} else if inside && eof == nil {
 		t = Tail{Zeros: true, Partial: int64(bytes.IndexByte(c.Data[r.end-c.Offset:], 0))}
 	}
 	switch {
 	case t.Partial >= MaxLine:
 		return true, r.tooLong()
-	case torn && r.strict && r.again == r.end:
-		return true, FaultAt(r.Name, r.end, "zeros stand within the records: damage, or what a crash tore and the next start cuts")
-	case torn && r.strict:
+	case inside && r.strict && r.again == r.end:
+		return true, FaultAt(r.Name, r.end, "zeros stand within the records: damage, or what a crash left and the next start cuts")
+	case inside && r.strict:
 		r.again = r.end
 		return false, r.Rewind(r.end)
 	}
-	return torn || eof != nil || t.Zeros && !r.strict, nil
+	return inside || eof != nil || t.Zeros && !r.strict, nil
 }
 
 func (r *Reader) tooLong() error {
@@ -296,7 +296,7 @@ func (r *Reader) buffer() []byte {
 	return r.buf
 }
 
-// CheckWhole returns an error when anything stands behind the last line of Lines, which must not be when a segment follows.
+// CheckWhole returns an error if anything is behind the last line of Lines, as it must not be if a segment follows.
 func (r *Reader) CheckWhole() error {
 	info, err := r.file.Stat()
 	if err == nil && info.Size() != r.end {
@@ -305,7 +305,7 @@ func (r *Reader) CheckWhole() error {
 	return err
 }
 
-// FollowedBy returns an error unless the file is whole, all of it was read, and next goes on behind it.
+// FollowedBy returns an error unless the file is whole, was read to its end, and next goes on behind it.
 func (r *Reader) FollowedBy(next File) error {
 	err := r.CheckWhole()
 	if err == nil && next.First != r.seq {
@@ -314,7 +314,7 @@ func (r *Reader) FollowedBy(next File) error {
 	return err
 }
 
-// usualLine is how much is read of a line at first.
+// usualLine is how many bytes of a line are read at first.
 const usualLine = 4 << 10
 
 // Line returns the line that begins at an offset, without its line feed, valid until anything else is read.
@@ -354,7 +354,7 @@ func (r *Reader) Last() (Head, error) {
 	}
 }
 
-// Hashes returns an iterator over the hashes of a file that holds such. An error is the last thing that it yields.
+// Hashes returns an iterator over the hashes of a file of hashes. It stops after an error.
 func (r *Reader) Hashes() iter.Seq2[checkpoint.Hash, error] {
 	return func(yield func(checkpoint.Hash, error) bool) {
 		for {

@@ -34,9 +34,9 @@ func FuzzReader(f *testing.F) {
 		for {
 			c, err := r.Next(buf)
 			rest := text[at:]
-			want, torn := wantTorn(rest, c, err)
-			if got, ok := r.Torn(c, err); ok != torn || torn && got != at+want {
-				t.Fatalf("at %d of %q: torn %v at %d", at, text, ok, got)
+			want, inside := wantZeros(rest, c, err)
+			if got, ok := r.ZerosInside(c, err); ok != inside || inside && got != at+want {
+				t.Fatalf("at %d of %q: zeros inside %v at %d", at, text, ok, got)
 			}
 			if err == io.EOF {
 				if bytes.IndexByte(rest, '\n') >= 0 {
@@ -66,9 +66,9 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
-// wantTorn returns how far behind rest's beginning a line begins that zeros stand in, in front of other bytes, and whether one
-// does.
-func wantTorn(rest []byte, c Chunk, err error) (at int64, torn bool) {
+// wantZeros returns where, from the beginning of rest, the first line begins that has zeros in front of other bytes, and whether there is
+// one.
+func wantZeros(rest []byte, c Chunk, err error) (at int64, inside bool) {
 	switch {
 	case err == io.EOF:
 		return 0, wantTail(rest, 0).After
@@ -132,7 +132,7 @@ func TestLinesOfAnyLength(t *testing.T) {
 	}
 }
 
-// A line at which the loop was left comes again, and then what was written since.
+// A line at which the loop was left is read again, and then what was written since.
 func TestLinesGoOn(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, 1, "a\nb\n"+zeros(9))

@@ -12,11 +12,11 @@ type Kind string
 const (
 	KindStart    Kind = "start"    // the log was opened for writing; calls without an outcome before it are closed
 	KindIntent   Kind = "intent"   // a call was allowed and is about to be sent
-	KindOutcome  Kind = "outcome"  // what became of an intent
+	KindOutcome  Kind = "outcome"  // the result of an intent
 	KindRefusal  Kind = "refusal"  // a call, or a handshake, that was refused
 	KindRefusals Kind = "refusals" // a summary of refusals that got no record of their own
-	KindStop     Kind = "stop"     // the log was closed in good order
-	KindEvent    Kind = "event"    // what is neither of a call nor of the log itself: see EventCode
+	KindStop     Kind = "stop"     // the log was closed orderly
+	KindEvent    Kind = "event"    // neither of a call nor of the log itself: see EventCode
 
 	KindCheckpoint Kind = "checkpoint" // a signed statement of all records before it
 	KindKey        Kind = "key"        // from here on another key signs checkpoints
@@ -44,8 +44,11 @@ const (
 	Failed    = "failed"    // the provider said that it did not
 	Partial   = "partial"   // the provider did a part of it
 	NotSent   = "not_sent"  // certainly no byte of the request was written, or an alert about our certificate refused it: see upstream.Error
-	Unknown   = "unknown"   // it may have acted: no answer, or one that does not tell
+	Unknown   = "unknown"   // it may have acted: no answer, or one that does not say
 )
+
+// Outcomes lists the values of [Record.Outcome].
+func Outcomes() []string { return []string{Succeeded, Failed, Partial, NotSent, Unknown} }
 
 // Limited is what limits did to a call.
 type Limited struct {
@@ -62,8 +65,8 @@ type Limited struct {
 type Record struct {
 	// Seq is the record's place in the log, from 1 without gaps. It alone is the order. Set by the log.
 	Seq uint64 `json:"seq"`
-	// Commit is the Seq of the first record that was written together with this one. Recovery tells by it which lines
-	// can have been torn by a crash. Set by the log.
+	// Commit is the Seq of the first record that was written together with this one. Recovery uses it to find the lines
+	// that a crash can have cut. Set by the log.
 	Commit uint64 `json:"commit"`
 	// Time is when the record was added to the log, in UTC. It may step back when the clock is set. Set by the log.
 	Time time.Time `json:"time"`
@@ -78,8 +81,8 @@ type Record struct {
 	Identity      string `json:"identity,omitempty"`       // the access key id, or the certificate's SAN or subject CN
 	Source        string `json:"source,omitempty"`         // IP address of the peer
 	SourcePort    uint16 `json:"source_port,omitempty"`
-	// Deprecated says that the catalog called the operation deprecated when it was called, Cut that members were shortened or left out to
-	// keep the line within [MaxLine]. Here they take no room.
+	// Deprecated reports whether the operation was deprecated when it was called, Cut whether members were truncated or left out to keep the
+	// line within [MaxLine]. Here they enlarge no record.
 	Deprecated bool `json:"deprecated,omitempty"`
 	Cut        bool `json:"cut,omitempty"`
 
@@ -91,25 +94,25 @@ type Record struct {
 	Method    string `json:"method,omitempty"`
 	Path      string `json:"path,omitempty"`
 	Query     string `json:"query,omitempty"` // canonical query, as sent
-	// QueryBytes is the query's length where its text is left out, in whole or in part, or shortened, PathBytes the path's. Lower-case
-	// hex SHA-256 of what Path and Query would hold stands beside the length where they are shortened. For that [Record.Append] sets all
+	// QueryBytes is the query's length where its text is left out, in whole or in part, or truncated, PathBytes the path's. Where Path and
+	// Query are truncated, the hashes are lower-case hex SHA-256 of the whole. For that [Record.Append] sets all
 	// four, but no hash for a declared endpoint (an operation without a site): whether its texts hold secrets is not known.
 	QueryBytes int64  `json:"query_bytes,omitempty"`
 	QueryHash  string `json:"query_hash,omitempty"`
 	PathBytes  int64  `json:"path_bytes,omitempty"`
 	PathHash   string `json:"path_hash,omitempty"`
-	// QueryWithheld is what of the query is left out of Query on purpose, since it may be secret.
+	// QueryWithheld has the parts that are left out of Query on purpose, since they may be secret.
 	QueryWithheld []Withheld `json:"query_withheld,omitempty"`
 
 	Credential string `json:"credential,omitempty"` // the credential's name in the config
 	Class      string `json:"class,omitempty"`      // the credential's class
-	AccessKey  string `json:"access_key,omitempty"` // the credential's AK; the SK is written nowhere
-	Account    string `json:"account,omitempty"`    // whose credential it is, and so who pays: its domain_id in the config
+	AccessKey  string `json:"access_key,omitempty"` // the credential's AK; never the SK
+	Account    string `json:"account,omitempty"`    // of the credential, which pays: its domain_id in the config
 
 	// Plan is the id of the plan that decided the call, or was in force: the first [PlanDigits] of the SHA-256 of its text.
 	Plan     string `json:"plan,omitempty"`
 	Decision string `json:"decision,omitempty"` // Allowed or Refused
-	Reason   string `json:"reason,omitempty"`   // short code of why
+	Reason   string `json:"reason,omitempty"`   // a short code
 	Detail   string `json:"detail,omitempty"`   // the same for a person; no program reads it
 	// Stage says at which stage a connection or a call was refused, or failed: see [Stages].
 	Stage string `json:"stage,omitempty"`
@@ -119,7 +122,7 @@ type Record struct {
 
 	Event   EventCode `json:"event,omitempty"`   // of an event; Identity is of the one who caused it, if anyone did
 	Subject string    `json:"subject,omitempty"` // what an event is about, such as the name of a credential
-	// Data holds what else programs may want to know of an event. At most 32 entries are written, with names of lower-case
+	// Data has further members of an event for programs. At most 32 entries are written, with names of lower-case
 	// letters, digits and underscores and values of 1 KiB.
 	Data map[string]string `json:"data,omitempty"`
 	// Freezes are all that are in force behind a start, or behind an event of a freeze: see [Record.StatesFreezes].
@@ -176,7 +179,7 @@ type Record struct {
 
 	First    uint64 `json:"first,omitempty"`    // of a prune record: the first record that is removed
 	Last     uint64 `json:"last,omitempty"`     // and the last
-	Unsigned uint64 `json:"unsigned,omitempty"` // of a start record: how many records no checkpoint covered when the log was opened
+	Unsigned uint64 `json:"unsigned,omitempty"` // of a start record: how many records were behind the last checkpoint when the log was opened
 
 	parts *Parts // see Share
 
@@ -190,12 +193,12 @@ type Spending struct {
 	Keys []ActKeys `json:"act_keys,omitempty"` // what identifies it
 	// Price is what the act costs at the most, as far as it was known before it was sent.
 	Price *Price      `json:"price,omitempty"`
-	Caps  []CapCharge `json:"caps,omitempty"` // what it takes of caps
+	Caps  []CapCharge `json:"caps,omitempty"` // how much of caps it uses
 	// Repeats is the call that this one repeats on purpose.
 	Repeats string `json:"repeats,omitempty"`
 	// For is the call for which the gateway itself made this one.
 	For string `json:"for,omitempty"`
-	// Released are the positions of the keys that an outcome "partial" sets free, counted through all of the intent's from 0.
+	// Released are the positions of the keys that an outcome "partial" releases, counted through all of the intent's from 0.
 	Released []int `json:"act_released,omitempty"`
 	// HeldBy is the call that holds a key of one that is refused, or would be in shadow mode.
 	HeldBy string `json:"held_by,omitempty"`
@@ -217,7 +220,7 @@ type Price struct {
 	Call     string `json:"call,omitempty"` // the gateway's own call that read it
 }
 
-// CapCharge is what a call takes of a count of a cap.
+// CapCharge is what a call adds to a count of a cap.
 type CapCharge struct {
 	Cap        string `json:"cap"`
 	Definition string `json:"definition"`        // fingerprint of what it counts by, its period, zone and currencies
@@ -228,7 +231,7 @@ type CapCharge struct {
 	Unpriced   bool   `json:"unpriced,omitempty"` // Amount is assumed
 }
 
-// Place is where a record stands in front of another.
+// Place is the place of a record in front of another.
 type Place struct {
 	Seq  uint64 `json:"seq"`
 	Back int64  `json:"back"`           // bytes of lines from the beginning of its line to that of the other's
@@ -258,17 +261,17 @@ type Field struct {
 	Kind string `json:"kind,omitempty"`
 	// Values are texts exactly as received; numbers keep their spelling.
 	Values []string `json:"values,omitempty"`
-	// Omitted says how many values there were beyond these.
+	// Omitted is how many values there were beyond these.
 	Omitted int `json:"omitted,omitempty"`
-	// Unsummed says how many of all values of an amount, omitted ones included, are no decimal number, and so in no sum.
+	// Unsummed is how many of all values of an amount, omitted ones included, are no decimal number, and so in no sum.
 	Unsummed int `json:"unsummed,omitempty"`
-	// AllBytes and AllHash are of all values together, where some are omitted or shortened: their length in bytes, and the
+	// AllBytes and AllHash are of all values together, where some are omitted or truncated: their length in bytes, and the
 	// lower-case hex SHA-256 of what package digest makes of the list. [Record.Append] sets them for what it omits itself.
 	AllBytes int64  `json:"all_bytes,omitempty"`
 	AllHash  string `json:"all_hash,omitempty"`
 }
 
-// TLS is the evidence of one connection. A refused handshake has only what is known of it, and Offer. PeerNotAfter and Offer
+// TLS is the evidence of one connection. That of a refused handshake has what is known, and Offer. PeerNotAfter and Offer
 // are in the first record of a connection only.
 type TLS struct {
 	Version         string    `json:"version,omitempty"`
@@ -303,5 +306,5 @@ type Count struct {
 	Count      uint64 `json:"count"`
 }
 
-// Other stands in a summary for sources beyond its bound, and for reasons beyond theirs.
+// Other stands in a summary for the sources and the reasons beyond its bounds.
 const Other = "other"

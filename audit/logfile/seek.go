@@ -8,9 +8,9 @@ import (
 	"strconv"
 )
 
-// Find returns the line of record seq, without its line feed, valid until anything else is read; nil when the segment does not have
-// it. It reads little, however long the segment is: records stand in the order of their numbers, so it halves what is left. What it
-// reads is judged by its number alone.
+// Find returns the line of record seq, without its line feed, valid until anything else is read; nil if the segment does not have
+// it. It is a binary search, since records are in the order of their
+// numbers, and checks only the numbers of the lines that it reads.
 func (r *Reader) Find(seq uint64) ([]byte, error) {
 	info, err := r.file.Stat()
 	if err != nil {
@@ -27,14 +27,14 @@ func (r *Reader) Find(seq uint64) ([]byte, error) {
 		next := bytes.IndexByte(probe[:n], '\n') + 1
 		if found, ok := seqOf(probe[next:n]); next > 0 && ok && found <= seq {
 			low = middle + int64(next)
-		} else { // behind the middle begin later lines only, or none: the live segment ends in zeros
+		} else { // only later lines begin behind the middle, or none: the live segment ends in zeros
 			high = middle + 1
 		}
 	}
 	return r.findFrom(low, seq)
 }
 
-// findFrom reads lines up to the one of a record.
+// findFrom reads lines up to that of a record.
 func (r *Reader) findFrom(at int64, seq uint64) ([]byte, error) {
 	for {
 		line, err := r.Line(at)
@@ -55,10 +55,10 @@ func (r *Reader) findFrom(at int64, seq uint64) ([]byte, error) {
 	}
 }
 
-// seqPrefix is as long as the first member of any line.
+// seqPrefix is the greatest length of a line's first member.
 const seqPrefix = len(`{"seq":18446744073709551615,`)
 
-// seqOf reads the first member of a line, of which the rest may be missing.
+// seqOf reads the first member of a line, which may be incomplete.
 func seqOf(line []byte) (uint64, bool) {
 	rest, ok := bytes.CutPrefix(line, []byte(`{"seq":`))
 	digits, _, comma := bytes.Cut(rest[:min(len(rest), seqPrefix)], []byte(","))

@@ -10,7 +10,7 @@ import (
 	"testing/fstest"
 )
 
-// finder opens a segment of the given bytes.
+// finder opens a segment of some bytes.
 func finder(t *testing.T, text []byte) *Reader {
 	t.Helper()
 	r, err := Open(fstest.MapFS{SegmentName(1): {Data: text}}, SegmentName(1))
@@ -20,7 +20,7 @@ func finder(t *testing.T, text []byte) *Reader {
 	return r
 }
 
-// counting counts the bytes that are asked for.
+// counting counts the bytes that are read.
 type counting struct {
 	fs.File
 	read int
@@ -34,7 +34,7 @@ func (c *counting) ReadAt(p []byte, offset int64) (int, error) {
 	return n, err
 }
 
-// TestFind finds each line of segments with short and long lines, also when zeros or a torn line stand behind them.
+// TestFind finds each line of segments with short and long lines, also with zeros or a partial line behind them.
 func TestFind(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	const first, count = 9_990, 300
@@ -49,7 +49,7 @@ func TestFind(t *testing.T) {
 		text, want = append(append(text, line...), '\n'), append(want, line)
 	}
 	for name, tail := range map[string]string{
-		"whole": "", "preallocated": strings.Repeat("\x00", 4<<20), "torn": fmt.Sprintf(`{"seq":%d,"com`, first+count), "short torn": `{"s`,
+		"whole": "", "preallocated": strings.Repeat("\x00", 4<<20), "partial": fmt.Sprintf(`{"seq":%d,"com`, first+count), "short partial": `{"s`,
 	} {
 		r := finder(t, append(text[:len(text):len(text)], tail...))
 		for i, line := range want {
@@ -84,7 +84,7 @@ func TestFindReadsLittle(t *testing.T) {
 	}
 }
 
-// FuzzFind holds the search against the bytes that it searches, and, where lines are in order, against all lines.
+// FuzzFind compares the search with the searched bytes and, if lines are in order, with all lines.
 func FuzzFind(f *testing.F) {
 	f.Add([]byte("{\"seq\":1,\"a\":1}\n{\"seq\":2,\"a\":1}\n"), uint64(2), 3)
 	f.Fuzz(func(t *testing.T, text []byte, seq uint64, repeat int) {

@@ -5,7 +5,7 @@ import "strconv"
 // MaxActKeys is how many keys an act may have.
 const MaxActKeys = 256
 
-// spending writes what a call that spends holds.
+// spending writes the members of [Spending].
 func (e *encoder) spending(s *Spending) {
 	if s == nil {
 		return

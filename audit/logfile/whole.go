@@ -3,10 +3,10 @@ package logfile
 import "slices"
 
 const (
-	// maxAsked bounds what a caller chooses of a record that is not cut.
+	// maxAsked bounds the members that a caller chooses, in a record that is not cut.
 	maxAsked = 48 << 10
-	// minSpending is what is kept for Spending beside it: enough for [MaxActKeys] keys, their price and some caps. What is left of a line is
-	// more than all else that an intent holds: names of the configuration, and a TLS connection with what the peer offered.
+	// minSpending is reserved for Spending beside them: enough for [MaxActKeys] keys, their price and some caps. The rest of a line is enough
+	// for all other members of an intent: names of the configuration, and a TLS connection with what the peer offered.
 	minSpending = 8 << 10
 )
 
@@ -41,7 +41,7 @@ func (r *Record) Overlong() string {
 	return ""
 }
 
-// surelyFits is a cheap look at what is far below the bounds, as nearly all calls are.
+// surelyFits is a cheap check for records far below the bounds, as nearly all are.
 func (r *Record) surelyFits() bool {
 	if r.Spending != nil {
 		return false

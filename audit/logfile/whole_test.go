@@ -16,7 +16,7 @@ func hashOf(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// reread returns a record as a reader of its line has it.
+// reread returns a record that is read from its line.
 func reread(t testing.TB, r *Record) (got Record) {
 	t.Helper()
 	if err := json.Unmarshal(r.Append(nil), &got); err != nil {
@@ -25,7 +25,7 @@ func reread(t testing.TB, r *Record) (got Record) {
 	return got
 }
 
-// TestCutsLeaveLengthAndHash: what does not fit can be recognised, at each degree of cutting.
+// TestCutsLeaveLengthAndHash: a text that does not fit can be recognised, at each degree of cutting.
 func TestCutsLeaveLengthAndHash(t *testing.T) {
 	long := strings.Repeat("%E9", 8<<10)
 	many := make([]string, 5000)
@@ -60,7 +60,7 @@ func TestCutsLeaveLengthAndHash(t *testing.T) {
 	}
 }
 
-// TestCutsKeepEarlierHashes: the list that the log gets may not be all of it.
+// TestCutsKeepEarlierHashes: a list may have been cut before the log cuts it.
 func TestCutsKeepEarlierHashes(t *testing.T) {
 	r := Record{Fields: []Field{{Values: make([]string, 5000), Omitted: 1, AllBytes: 7, AllHash: "ab"}, {Values: make([]string, 5000), Omitted: 1}}}
 	got := reread(t, &r)
@@ -72,8 +72,8 @@ func TestCutsKeepEarlierHashes(t *testing.T) {
 	}
 }
 
-// TestDeclaredEndpointsHaveNoPlainHash: what a cut leaves of their texts has no hash from which the rest could be searched. Of the catalog's
-// operations the query is what is not withheld of it, and its hash is of that.
+// TestDeclaredEndpointsHaveNoPlainHash: their truncated texts have no hash from which the rest could be searched. The hash of an operation's
+// query is of what is not withheld.
 func TestDeclaredEndpointsHaveNoPlainHash(t *testing.T) {
 	long := strings.Repeat("a", 20<<10)
 	withheld := []Withheld{{Name: "pin", Bytes: 4}}
@@ -95,14 +95,14 @@ func TestDeclaredEndpointsHaveNoPlainHash(t *testing.T) {
 	}
 }
 
-// TestWholeRecordsHaveNoHashes: they would cost and say nothing.
+// TestWholeRecordsHaveNoHashes: they would cost time for nothing.
 func TestWholeRecordsHaveNoHashes(t *testing.T) {
 	if line := string(typical().Append(nil)); strings.Contains(line, "_hash") && strings.Count(line, "_hash") != strings.Count(line, "body_hash")+strings.Count(line, "signature_hash") {
 		t.Error(line)
 	}
 }
 
-// rest is an intent in which all that a caller does not choose takes the most that it can.
+// rest returns an intent in which all members that a caller does not choose are as long as can be.
 func rest() *Record {
 	name, at := strings.Repeat("金", 64), time.Date(2026, 10, 3, 4, 5, 6, 7080900, time.UTC)
 	list := func(named, n int) []string { // a peer that offers the same over and over is no honest one, and its calls may be refused
@@ -177,7 +177,7 @@ func TestOverlongAllocatesNothing(t *testing.T) {
 	}
 }
 
-// FuzzOverlong: what passes stands in the record whole, whatever else stands there.
+// FuzzOverlong: a record that is not overlong is not cut.
 func FuzzOverlong(f *testing.F) {
 	f.Add("/v2/x", "a=b", "c-17", uint16(3), uint16(2), "", uint16(1), uint16(256), uint16(3))
 	f.Add("/"+strings.Repeat("a", 16<<10), strings.Repeat("%E9", 5000), strings.Repeat("\x01", 1024), uint16(16), uint16(1), "\u202e", uint16(2700), uint16(0), uint16(0))
@@ -204,7 +204,7 @@ func FuzzOverlong(f *testing.F) {
 	})
 }
 
-// claim is what a call holds of n keys and charges.
+// claim returns what a call holds with so many keys and charges.
 func claim(keys, charges int) *Spending {
 	s := &Spending{
 		Act: "unsubscribe-order", Repeats: strings.Repeat("c", 36), For: strings.Repeat("c", 36),
@@ -223,7 +223,7 @@ func claim(keys, charges int) *Spending {
 	return s
 }
 
-// TestKeysAlwaysFit: the most keys that an act may have stand whole in an intent that holds the most of all else.
+// TestKeysAlwaysFit: the most keys that an act may have fit in an intent with the most of all else.
 func TestKeysAlwaysFit(t *testing.T) {
 	r := rest()
 	r.Method, r.Path, r.Query, r.QueryWithheld = "POST", strings.Repeat("a", MaxText), strings.Repeat("a", MaxText), nil

@@ -5,8 +5,8 @@
 // # The key
 //
 // A file with 64 hexadecimal digits, which stand for 32 random bytes, and a line feed, for the gateway only (mode 0600). It is made at a
-// start that finds none. Nothing but these hashes depends on it: without it they can be neither checked nor searched, and of what calls hold
-// (package journal) it is not known what it is.
+// start that finds none. Only these hashes depend on it: without it they can be neither checked nor searched, and what calls
+// hold (package journal) cannot be recognised.
 //
 // # The hash
 //
@@ -40,7 +40,7 @@ const (
 	maxFile = 1 << 10
 )
 
-// Key makes keyed hashes. It can be used concurrently, and prints without what is secret.
+// Key computes keyed hashes. It is safe for concurrent use, and prints without its secret.
 type Key struct {
 	id   string
 	pool sync.Pool // of *scratch
@@ -52,7 +52,7 @@ type scratch struct {
 	sum, text []byte
 }
 
-// New makes a key that ends with the process.
+// New returns a new key, which is in memory only.
 func New() *Key {
 	key, _ := make32()
 	return key
@@ -73,7 +73,7 @@ func newKey(secret []byte) *Key {
 	return k
 }
 
-// ID names the key. It says nothing of it.
+// ID returns the key's id, from which the key cannot be derived.
 func (k *Key) ID() string { return k.id }
 
 // Format implements [fmt.Formatter]: the key is never printed.
@@ -94,7 +94,7 @@ func (k *Key) Short(text []byte) (half [size / 2]byte) {
 	return half
 }
 
-// Read is Text of all that r has.
+// Read returns the keyed hash of all that r reads.
 func (k *Key) Read(r io.Reader) (string, error) {
 	h := sha256.New()
 	if _, err := io.Copy(h, r); err != nil {
@@ -103,7 +103,7 @@ func (k *Key) Read(r io.Reader) (string, error) {
 	return k.sum(h.Sum(nil)), nil
 }
 
-// Of returns the keyed hash of the text whose SHA-256 is given in hexadecimal digits; "" of what is no such hash.
+// Of returns the keyed hash of the text with a SHA-256, in hexadecimal digits; "" for what is no such hash.
 func (k *Key) Of(hash string) string {
 	if len(hash) != 2*sha256.Size {
 		return ""
@@ -136,7 +136,7 @@ func (s *scratch) keyed(data []byte) []byte {
 }
 
 // Load reads a key file, by the rule of package private for files that the gateway made. The error wraps [fs.ErrNotExist] when
-// there is none, and never shows the content.
+// there is none, and does not contain the key.
 func Load(file string, report private.Report) (*Key, error) {
 	text, err := private.ReadOwn(file, maxFile, report)
 	if err != nil {
@@ -150,7 +150,7 @@ func Load(file string, report private.Report) (*Key, error) {
 	return newKey(secret), nil
 }
 
-// LoadOrMake is Load, but makes the key, durably, where there is none, and reports whether it did.
+// LoadOrMake is Load, but makes the key, durably, if there is none, and reports whether it did.
 func LoadOrMake(file string, report private.Report) (key *Key, made bool, err error) {
 	key, err = Load(file, report)
 	if !errors.Is(err, fs.ErrNotExist) {

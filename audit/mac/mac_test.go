@@ -16,7 +16,7 @@ import (
 	"tollgate/internal/private"
 )
 
-// TestText holds the hash against what the package comment says, by the standard library alone.
+// TestText compares the hash with the package comment's, computed with the standard library alone.
 func TestText(t *testing.T) {
 	secret := []byte(strings.Repeat("k", size))
 	key := newKey(secret)
@@ -104,7 +104,7 @@ func TestLoadOrMake(t *testing.T) {
 	}
 }
 
-// TestBadFiles: what is no key is neither used nor replaced, and no error shows it.
+// TestBadFiles: what is no key is neither used nor replaced, and is in no error.
 func TestBadFiles(t *testing.T) {
 	digits := strings.Repeat("0a", size)
 	for name, text := range map[string]string{

@@ -15,8 +15,8 @@ import (
 	"tollgate/internal/durable"
 )
 
-// File is a file to which lines are appended durably. It is made, readable by its owner only, when there is none; its
-// folder must exist. It is opened anew each time, so that it may be moved away, and its volume be mounted later.
+// File is a file to which lines are appended durably. It is created, readable by its owner only, if it does not exist; its
+// folder must exist. It is opened for each append, so that it may be moved away, and its volume be mounted later.
 func File(path string) Place {
 	return Place{
 		Name:   path,
@@ -34,17 +34,17 @@ func Writer(name string, w io.Writer) Place {
 }
 
 func appendTo(path string, lines []byte) (err error) {
-	// Without O_NONBLOCK, opening a pipe that nobody reads would hang.
+	// Without O_NONBLOCK, opening a pipe without a reader would hang.
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE|unix.O_NONBLOCK, 0o600)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	torn, err := isTorn(f)
+	partial, err := endsInLine(f)
 	if err != nil {
 		return err
 	}
-	if torn {
+	if partial {
 		lines = append([]byte{'\n'}, lines...)
 	}
 	if _, err := f.Write(lines); err != nil {
@@ -59,8 +59,8 @@ func appendTo(path string, lines []byte) (err error) {
 	return nil
 }
 
-// isTorn tells whether the file ends within a line, which a crash or a full disk left.
-func isTorn(f *os.File) (bool, error) {
+// endsInLine reports whether the file ends in a partial line, which a crash or a full disk leaves.
+func endsInLine(f *os.File) (bool, error) {
 	size, err := regularSize(f, "append")
 	if err != nil || size == 0 {
 		return false, err
@@ -72,7 +72,7 @@ func isTorn(f *os.File) (bool, error) {
 	return last[0] != '\n', nil
 }
 
-// regularSize returns the size of a regular file, and refuses what is none.
+// regularSize returns the size of a regular file, and an error for others.
 func regularSize(f *os.File, op string) (int64, error) {
 	info, err := f.Stat()
 	if err != nil {

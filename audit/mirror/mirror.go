@@ -3,9 +3,9 @@
 //
 //	{"log":NAME,"size":RECORDS,"root":BASE64,"time":RFC3339,"checkpoint":NOTE}
 //
-// with the members of the checkpoint for people and search tools, and the signed note, which alone proves something.
+// with the members of the checkpoint for people and search tools, and the signed note, which alone is proof.
 //
-// A place that fails or hangs stops nothing: its checkpoints wait in memory and are tried again.
+// A place that fails or hangs does not hold up the log: its checkpoints wait in memory and are tried again.
 package mirror
 
 import (
@@ -19,36 +19,36 @@ import (
 )
 
 const (
-	// maxWaiting bounds the checkpoints that wait for one place. The oldest are given up first: what a checkpoint proves of
-	// the records, a later one proves as well.
+	// maxWaiting bounds the checkpoints that wait for one place. The oldest are dropped first: a later checkpoint
+	// proves all that an earlier one proves.
 	maxWaiting = 256
 	minRetry   = time.Second
 	maxRetry   = time.Minute
-	// stalledAfter is how long a place may take for one write until it counts as failing.
+	// stalledAfter is how long a write may take before the place counts as failing.
 	stalledAfter = 10 * time.Second
 )
 
 // Place is where checkpoints are written.
 type Place struct {
 	Name string // for people and metrics
-	// Append takes whole lines. It may block. After an error the same lines come again.
+	// Append appends whole lines. It may block. After an error it is called again with the same lines.
 	Append func(lines []byte) error
-	// newest returns the last checkpoint of the log of that name; nil where nothing can be read back.
+	// newest returns the last checkpoint of the log of that name; it is nil for a place that cannot be read back.
 	newest func(ctx context.Context, log string) (checkpoint.Checkpoint, error)
 }
 
-// Status is how the copies at one place stand.
+// Status is the state of the copies at one place.
 type Status struct {
 	Place    string
 	Err      error  // why the newest checkpoint is not there; nil when it is, or has just come
-	Failures uint64 // writes that failed, and checkpoints that were given up, since the start
+	Failures uint64 // writes that failed, and checkpoints that were dropped, since the start
 }
 
 // Mirror writes checkpoints to places. Its methods may be called concurrently.
 type Mirror struct{ writers []*placeWriter }
 
-// Start begins to write to the places. failed, unless nil, is told of each write that fails, at intervals that grow to a
-// minute; it is called by one goroutine for each place.
+// Start begins to write to the places. Unless failed is nil, it is called for each write that fails, at intervals that grow to a
+// minute, by one goroutine for each place.
 //
 // The caller must call Close.
 func Start(places []Place, failed func(place string, err error)) *Mirror {
@@ -61,14 +61,14 @@ func Start(places []Place, failed func(place string, err error)) *Mirror {
 	return m
 }
 
-// Publish has a checkpoint written to all places. It never waits for them.
+// Publish queues a checkpoint for all places. It does not block.
 func (m *Mirror) Publish(note string) {
 	for _, w := range m.writers {
 		w.add(note)
 	}
 }
 
-// Status gives the state of each place, in their order.
+// Status returns the state of each place, in their order.
 func (m *Mirror) Status() []Status {
 	all := make([]Status, len(m.writers))
 	for i, w := range m.writers {
@@ -77,8 +77,8 @@ func (m *Mirror) Status() []Status {
 	return all
 }
 
-// Close tries once more to write what waits, and ends. Nothing may be published after it. When ctx ends first, a place that
-// hangs is left to itself.
+// Close tries once more to write what is queued, and stops. Publish must not be called after it. If ctx ends first, Close does not wait for
+// a place that hangs.
 func (m *Mirror) Close(ctx context.Context) error {
 	for _, w := range m.writers {
 		close(w.closing)
@@ -100,14 +100,14 @@ func (m *Mirror) Close(ctx context.Context) error {
 type placeWriter struct {
 	place   Place
 	failed  func(string, error)
-	wake    chan struct{} // holds one token when there is work
+	wake    chan struct{} // has one token when there is work
 	closing chan struct{}
 	done    chan struct{}
 
 	mu       sync.Mutex
 	waiting  []string // the first busy of them are being written
 	busy     int
-	since    time.Time // when that was begun
+	since    time.Time // when that write began
 	err      error     // of the last write
 	failures uint64
 }
@@ -133,10 +133,10 @@ func (w *placeWriter) run() {
 			retry = min(2*retry, maxRetry)
 		}
 	}
-	_ = w.write() // left tells of it
+	_ = w.write() // left returns what failed
 }
 
-// wait is true when there may be work, and false when Close was called.
+// wait returns true when there may be work, and false when Close was called.
 func (w *placeWriter) wait() bool {
 	select {
 	case <-w.wake:
@@ -146,7 +146,7 @@ func (w *placeWriter) wait() bool {
 	}
 }
 
-// pause is false when Close was called meanwhile.
+// pause returns false if Close was called meanwhile.
 func (w *placeWriter) pause(d time.Duration) bool {
 	select {
 	case <-time.After(d):
@@ -156,7 +156,7 @@ func (w *placeWriter) pause(d time.Duration) bool {
 	}
 }
 
-// write writes all that waits at once.
+// write writes all that is queued at once.
 func (w *placeWriter) write() error {
 	notes := w.take()
 	if len(notes) == 0 {
@@ -201,7 +201,7 @@ func (w *placeWriter) status() Status {
 	return s
 }
 
-// left says what was not written when the writer ended.
+// left returns an error if something was not written when the writer ended.
 func (w *placeWriter) left() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

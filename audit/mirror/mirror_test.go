@@ -21,7 +21,7 @@ import (
 
 var key, _ = checkpoint.NewKey("tollgate/<a&b>")
 
-// note is a checkpoint of the given size.
+// note returns a checkpoint of a size.
 func note(tb testing.TB, size uint64) string {
 	tb.Helper()
 	c := checkpoint.Checkpoint{Origin: key.Name(), Size: size, Time: time.Date(2026, 10, 3, 4, 5, 6, 7080900, time.UTC)}
@@ -32,7 +32,7 @@ func note(tb testing.TB, size uint64) string {
 	return signed
 }
 
-// sizes reads what a place holds, and checks every line. Incomplete ones are skipped.
+// sizes returns the sizes of a place's checkpoints, and checks every line. It skips partial ones.
 func sizes(t *testing.T, text string) string {
 	t.Helper()
 	var got []string
@@ -42,7 +42,7 @@ func sizes(t *testing.T, text string) string {
 			Size                        uint64
 		}
 		if json.Unmarshal([]byte(each), &l) != nil {
-			got = append(got, "torn")
+			got = append(got, "partial")
 			continue
 		}
 		c, err := checkpoint.Open(l.Checkpoint, key.Public())
@@ -81,8 +81,8 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// TestTornLine: whatever a crash left of the last line, the next one stands by itself.
-func TestTornLine(t *testing.T) {
+// TestPartialLine: the next line stands by itself, wherever a crash cut the last one.
+func TestPartialLine(t *testing.T) {
 	whole, err := lines([]string{note(t, 1)})
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +97,7 @@ func TestTornLine(t *testing.T) {
 			t.Fatal(err)
 		}
 		text, _ := os.ReadFile(file)
-		want := "torn 2"
+		want := "partial 2"
 		switch n {
 		case 0:
 			want = "2"
@@ -126,7 +126,7 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
-// flaky is a place that fails or hangs when told to.
+// flaky is a place that fails or hangs on demand.
 type flaky struct {
 	mu    sync.Mutex
 	text  bytes.Buffer
@@ -150,13 +150,13 @@ func (f *flaky) place() Place {
 	}}
 }
 
-// TestRetry: a place that comes back gets what waited for it, without another checkpoint, and another place never waits.
+// TestRetry: a place that comes back has the queued lines written, without another checkpoint, and other places do not wait.
 func TestRetry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f, told := &flaky{err: errors.New("no space")}, 0
+		f, reports := &flaky{err: errors.New("no space")}, 0
 		var other bytes.Buffer
 		c := Start([]Place{f.place(), Writer("other", &other)}, func(place string, err error) {
-			if told++; place != "flaky" || !errors.Is(err, f.err) {
+			if reports++; place != "flaky" || !errors.Is(err, f.err) {
 				t.Errorf("%s: %v", place, err)
 			}
 		})
@@ -165,8 +165,8 @@ func TestRetry(t *testing.T) {
 		c.Publish(note(t, 2))
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if s := c.Status()[0]; !errors.Is(s.Err, f.err) || s.Failures != uint64(told) || told < 60 || told > 70 {
-			t.Errorf("after an hour: %+v, told %d times", s, told)
+		if s := c.Status()[0]; !errors.Is(s.Err, f.err) || s.Failures != uint64(reports) || reports < 60 || reports > 70 {
+			t.Errorf("after an hour: %+v, reported %d times", s, reports)
 		}
 		if got := sizes(t, other.String()); got != "1 2" || c.Status()[1].Err != nil {
 			t.Errorf("the other place has %s, %v", got, c.Status()[1])
@@ -179,13 +179,13 @@ func TestRetry(t *testing.T) {
 		if got := sizes(t, f.text.String()); got != "1 2" || c.Status()[0].Err != nil {
 			t.Errorf("then %s, %+v", got, c.Status()[0])
 		}
-		if err := c.Close(t.Context()); err != nil || f.calls != told+1 {
-			t.Errorf("%v, %d calls, told %d times", err, f.calls, told)
+		if err := c.Close(t.Context()); err != nil || f.calls != reports+1 {
+			t.Errorf("%v, %d calls, reported %d times", err, f.calls, reports)
 		}
 	})
 }
 
-// TestManyWaiting: the oldest are given up, and counted.
+// TestManyWaiting: the oldest are dropped, and counted.
 func TestManyWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &flaky{hang: make(chan struct{})}
@@ -216,7 +216,7 @@ func TestManyWaiting(t *testing.T) {
 	})
 }
 
-// TestCloseAtOnce: of what was not even begun it says so.
+// TestCloseAtOnce: the error names what was never tried.
 func TestCloseAtOnce(t *testing.T) {
 	w := &placeWriter{place: Place{Name: "slow"}, waiting: []string{note(t, 1)}, closing: make(chan struct{}), done: make(chan struct{})}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -14,18 +14,18 @@ import (
 	"tollgate/audit/checkpoint"
 )
 
-// readPatience is how long a place may take to give back what is there: a mount whose server is gone can hang for ever.
+// readPatience is how long reading a place may take: a mount whose server is gone can hang for ever.
 const readPatience = 2 * time.Second
 
 // Kept is the newest checkpoint of a log at one place.
 type Kept struct {
 	Place      string
-	Checkpoint checkpoint.Checkpoint // zero when there is none; nothing in it is proven
+	Checkpoint checkpoint.Checkpoint // zero when there is none; its signatures are not verified
 	Err        error                 // why the place could not be read; a file that is not there is no error
 }
 
-// Newest reads, from each place that can be read back, the last whole line of the log of the given name. A place that does not
-// answer within 2 seconds is left to itself, and has an error.
+// Newest reads, from each place that can be read back, the last whole line of the log of a name. It does not wait for a place that takes
+// longer than 2 seconds, and returns an error for it.
 func Newest(ctx context.Context, places []Place, log string) []Kept {
 	ctx, cancel := context.WithTimeout(ctx, readPatience)
 	defer cancel()
@@ -35,7 +35,7 @@ func Newest(ctx context.Context, places []Place, log string) []Kept {
 		if p.newest == nil {
 			continue
 		}
-		answer := make(chan Kept, 1) // so that a place that answers too late has nothing to wait for
+		answer := make(chan Kept, 1) // buffered, so that a late goroutine ends
 		answers[p.Name], names = answer, append(names, p.Name)
 		go func() {
 			c, err := p.newest(ctx, log)
@@ -49,7 +49,7 @@ func Newest(ctx context.Context, places []Place, log string) []Kept {
 	return all
 }
 
-// wait prefers an answer that is there to the end of the time.
+// wait prefers an answer that has come to the end of the time.
 func wait(ctx context.Context, place string, answer <-chan Kept) Kept {
 	select {
 	case k := <-answer:
@@ -94,10 +94,10 @@ func newestIn(ctx context.Context, path, log string) (none checkpoint.Checkpoint
 	}
 }
 
-// parseLine returns the checkpoint of a line; a line that holds none, such as a torn one, says nothing.
+// parseLine returns the checkpoint of a line. It ignores a line that has none, such as a partial one.
 func parseLine(line []byte) (c checkpoint.Checkpoint, ok bool) {
-	note, torn, err := checkpoint.ParseWitness(line)
-	if err != nil || torn || note == "" {
+	note, partial, err := checkpoint.ParseWitness(line)
+	if err != nil || partial || note == "" {
 		return c, false
 	}
 	c, err = checkpoint.Parse(note)
@@ -106,7 +106,7 @@ func parseLine(line []byte) (c checkpoint.Checkpoint, ok bool) {
 
 const (
 	backwardStep = 64 << 10
-	// maxCopyLine is longer than any line of copies: of a longer one only the end is kept, which says nothing.
+	// maxCopyLine is longer than any line of copies: of a longer one only the end is held, which is ignored.
 	maxCopyLine = 4 * checkpoint.MaxNote
 )
 

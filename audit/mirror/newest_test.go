@@ -51,20 +51,20 @@ func TestNewest(t *testing.T) {
 		text string
 		want uint64
 	}{
-		"empty":                      {"", 0},
-		"one":                        {ours, 7},
-		"the last one":               {line("ours", 9) + ours, 7},
-		"behind another log's":       {theirs + ours, 7},
-		"before another log's":       {ours + theirs, 7},
-		"far before another log's":   {ours + strings.Repeat(theirs, 1000), 7},
-		"another log's only":         {theirs, 0},
-		"torn":                       {ours + line("ours", 9)[:200], 7},
-		"torn, zeros":                {ours + line("ours", 9)[:200] + "\x00\x00\x00", 7},
-		"only the line feed is torn": {strings.TrimSuffix(ours, "\n"), 7},
-		"torn, then whole":           {line("ours", 5)[:200] + "\n" + ours + "\n\n", 7},
-		"garbage":                    {ours + "garbage\n{}\n[]\n\xff\n", 7},
-		"a long line of garbage":     {ours + strings.Repeat("x", 3*backwardStep+5) + "\n", 7},
-		"a note that does not read":  {ours + `{"log":"ours","checkpoint":"ours\n9\n"}` + "\n", 7},
+		"empty":                     {"", 0},
+		"one":                       {ours, 7},
+		"the last one":              {line("ours", 9) + ours, 7},
+		"behind another log's":      {theirs + ours, 7},
+		"before another log's":      {ours + theirs, 7},
+		"far before another log's":  {ours + strings.Repeat(theirs, 1000), 7},
+		"another log's only":        {theirs, 0},
+		"partial":                   {ours + line("ours", 9)[:200], 7},
+		"partial, zeros":            {ours + line("ours", 9)[:200] + "\x00\x00\x00", 7},
+		"only the line feed is cut": {strings.TrimSuffix(ours, "\n"), 7},
+		"partial, then whole":       {line("ours", 5)[:200] + "\n" + ours + "\n\n", 7},
+		"garbage":                   {ours + "garbage\n{}\n[]\n\xff\n", 7},
+		"a long line of garbage":    {ours + strings.Repeat("x", 3*backwardStep+5) + "\n", 7},
+		"a note that does not read": {ours + `{"log":"ours","checkpoint":"ours\n9\n"}` + "\n", 7},
 	} {
 		got := Newest(t.Context(), []Place{File(fileOf(t, c.text))}, "ours")
 		if len(got) != 1 || got[0].Err != nil || got[0].Checkpoint.Size != c.want {
@@ -134,7 +134,7 @@ func (e *endless) ReadAt(p []byte, _ int64) (int, error) {
 	return len(p), nil
 }
 
-// TestEndWithinALine: a file of zeros, such as a sparse one, is not read on when nobody waits for it.
+// TestEndWithinALine: a file of zeros, such as a sparse one, is read no further when nothing waits for it.
 func TestEndWithinALine(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	e := &endless{end: cancel}
@@ -158,7 +158,7 @@ func FuzzBackward(f *testing.F) {
 		for i := len(want) - 1; i >= 0; i-- {
 			line, err := b.line()
 			if err != nil && strings.Join(want[:i+1], "") == "" {
-				return // empty lines at the beginning say nothing
+				return // empty lines at the beginning are ignored
 			}
 			if err != nil || string(line) != want[i] && len(want[i]) <= maxCopyLine {
 				t.Fatalf("line %d: %q, %v, want %q", i, line, err, want[i])

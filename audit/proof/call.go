@@ -13,7 +13,7 @@ import (
 // maxRecords bounds the records of one call. A call has two.
 const maxRecords = 16
 
-// Call proves that records of one call were in a log when a checkpoint was signed. It does not prove that the log held no
+// Call proves that records of one call were in a log when a checkpoint was signed. It does not prove that the log had no
 // other record of the call.
 type Call struct {
 	Type    string   `json:"type"`
@@ -29,14 +29,14 @@ type Record struct {
 	Path []checkpoint.Hash `json:"path"`
 }
 
-// Encode gives the proof as a file.
+// Encode returns the proof as a file.
 func (p *Call) Encode() ([]byte, error) { return encode(p) }
 
-// Parsed gives the records of a proof that [Parse] gave.
+// Parsed returns the records of a proof that [Parse] returned.
 func (p *Call) Parsed() []*logfile.Record {
 	records := make([]*logfile.Record, len(p.Records))
 	for i, r := range p.Records {
-		records[i], _ = decode([]byte(r.Line)) // Parse has done the same
+		records[i], _ = decode([]byte(r.Line)) // Parse has decoded it
 	}
 	return records
 }
@@ -63,7 +63,7 @@ func (p *Call) check() error {
 	return nil
 }
 
-// check gives the record's seq.
+// check checks the record and returns its seq.
 func (r Record) check(call string, c checkpoint.Checkpoint) (uint64, error) {
 	if len(r.Line) >= logfile.MaxLine {
 		return 0, fmt.Errorf("it is longer than %d bytes", logfile.MaxLine)
@@ -85,7 +85,7 @@ func (r Record) check(call string, c checkpoint.Checkpoint) (uint64, error) {
 	return decoded.Seq, nil
 }
 
-// ProveCall makes the proof of a call. An error that wraps [ErrNotCovered] will pass.
+// ProveCall returns the proof of a call. An error that wraps [ErrNotCovered] is temporary.
 func (l *Log) ProveCall(id string) (*Call, error) {
 	f, err := l.find(id)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 // Consistency proves that a log whose state was Old has only grown until New: no record of Old was changed, removed, added
-// or put elsewhere.
+// or moved.
 type Consistency struct {
 	Type string            `json:"type"`
 	Old  Signed            `json:"old"`
@@ -17,7 +17,7 @@ type Consistency struct {
 	Path []checkpoint.Hash `json:"path"` // RFC 6962 section 2.1.2
 }
 
-// Encode gives the proof as a file.
+// Encode returns the proof as a file.
 func (p *Consistency) Encode() ([]byte, error) { return encode(p) }
 
 func (p *Consistency) check() error {
@@ -41,7 +41,7 @@ func (p *Consistency) check() error {
 	return nil
 }
 
-// ProveGrowth makes the proof from one checkpoint of the log to a later one. It reads only what stands behind the old one.
+// ProveGrowth returns the proof from one checkpoint of the log to a later one. It reads only the records behind the old one.
 func (l *Log) ProveGrowth(old, grown *Statement) (*Consistency, error) {
 	return l.consistency(old.signed(), old.Size, grown, func(prove func(tlog.HashReader) error) error {
 		return l.grow(old.Size, old.Peaks, grown.Size, prove, nil)

@@ -15,7 +15,7 @@ import (
 // MaxFile bounds a proof, in bytes.
 const MaxFile = 4 << 20
 
-// The types of proofs. The number rises when what a proof means changes.
+// The types of proofs. The number rises when the meaning of a proof changes.
 const (
 	typeCall        = "tollgate call proof 1"
 	typeConsistency = "tollgate consistency proof 1"
@@ -23,12 +23,13 @@ const (
 
 // Proof is a [Call] or a [Consistency].
 type Proof interface {
-	// Encode gives the proof as a file.
+	// Encode returns the proof as a file.
 	Encode() ([]byte, error)
 	check() error
 }
 
-// Parse reads a proof and checks it: what it states is true of the log whose keys signed, whoever they are of.
+// Parse reads a proof and checks it. What the proof states is true of the log whose keys signed it; whose keys they are is for the caller
+// to check.
 func Parse(file []byte) (Proof, error) {
 	if len(file) > MaxFile {
 		return nil, fmt.Errorf("a proof is not longer than %d bytes", MaxFile)
@@ -57,7 +58,7 @@ func Parse(file []byte) (Proof, error) {
 	return p, nil
 }
 
-// parse reads a file that is spelt as encode spells it: nothing in it is left unread, and nothing can be changed.
+// parse reads a file that is spelt as encode spells it, so that every byte of it counts.
 func parse(file []byte, p Proof) error {
 	if err := json.Unmarshal(file, p, json.RejectUnknownMembers(true)); err != nil {
 		return fmt.Errorf("the file is no proof: %w", err)
@@ -94,7 +95,7 @@ func (s *Statement) signed() Signed {
 	return Signed{s.Note, texts}
 }
 
-// Open checks the signatures and gives what they state, and by whose keys.
+// Open verifies the signatures and returns what they state, and the keys.
 func (s Signed) Open() (checkpoint.Checkpoint, []checkpoint.PublicKey, error) {
 	keys := make([]checkpoint.PublicKey, len(s.Keys))
 	for i, text := range s.Keys {

@@ -15,7 +15,7 @@ import (
 	"tollgate/internal/testlog"
 )
 
-// samples gives a proof of each type.
+// samples returns a proof of each type.
 func samples(t testing.TB) map[string][]byte {
 	t.Helper()
 	w := write(t, 12, rand.New(rand.NewPCG(11, 12)))
@@ -57,7 +57,7 @@ func refuse(t *testing.T, file []byte, what string, at int) {
 	}
 }
 
-// respelt gives a changed proof in the right spelling, so that only its meaning can be at fault.
+// respelt returns a changed proof in the right spelling, so that only its meaning can be wrong.
 func respelt(t *testing.T, file []byte, change func(*Call, *Consistency)) []byte {
 	t.Helper()
 	p, err := Parse(file)
@@ -141,7 +141,7 @@ func TestChangedMeaning(t *testing.T) {
 		}
 	}
 	forgedWhole := respelt(t, file, func(p *Call, _ *Consistency) { p.Note, p.Keys = forged, []string{foreign.Public().String()} })
-	whole, err := Parse(forgedWhole) // all of it fits: only a key kept elsewhere can show it
+	whole, err := Parse(forgedWhole) // consistent in itself: only a key from elsewhere shows the forgery
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestChangedMeaning(t *testing.T) {
 	}
 }
 
-// madeUp is a proof over a log that no gateway writes, with all that it takes to be true.
+// madeUp returns a valid proof over a log that no gateway writes.
 func madeUp(t *testing.T, key *checkpoint.Key, lines ...string) *Call {
 	t.Helper()
 	tree, _ := newNodes(0, nil)
@@ -179,7 +179,7 @@ func recordLine(seq int, note string) string {
 	return fmt.Sprintf(`{"seq":%d,"call":"%s","note":"%s"}`, seq, id, note)
 }
 
-// TestBounds has proofs that are true but for a bound.
+// TestBounds has proofs that are valid but for a bound.
 func TestBounds(t *testing.T) {
 	a, _ := checkpoint.NewKey("tollgate/a")
 	b, _ := checkpoint.NewKey("tollgate/b")
@@ -236,7 +236,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// TestReadCutLines: a crash may cut a line of the file; the next one stands behind it in a line of its own.
+// TestReadCutLines: a crash may cut a line of the file; the next one is behind it in a line of its own.
 func TestReadCutLines(t *testing.T) {
 	const copied = "{\"checkpoint\":\"a\"}\n"
 	for _, c := range []struct{ file, want string }{
@@ -251,7 +251,7 @@ func TestReadCutLines(t *testing.T) {
 			got += fmt.Sprint(old.Line) + old.Note
 		}
 		if got != c.want {
-			t.Errorf("%q gives %q, want %q", c.file, got, c.want)
+			t.Errorf("%q: got %q, want %q", c.file, got, c.want)
 		}
 	}
 }

@@ -12,11 +12,11 @@ import (
 	"tollgate/audit/logfile"
 )
 
-// ErrNotCovered says that no checkpoint covers a record yet.
+// ErrNotCovered is wrapped by errors of a record that is behind the last checkpoint.
 var ErrNotCovered = errors.New("no checkpoint covers it yet: the gateway signs one within 10 seconds of a record, unless configured " +
 	"otherwise, or at its next start; try again then")
 
-// callRecords is where the records of a call stand.
+// callRecords has the places of the records of a call.
 type callRecords struct {
 	id      string
 	needle  []byte
@@ -24,11 +24,11 @@ type callRecords struct {
 	seqs    []uint64
 	ended   bool             // no further record of the call can follow
 	intent  bool             // the call's first record is among them
-	base    *checkpoint.Tree // of the last checkpoint before the first record, whatever its signatures; empty when there is none
+	base    *checkpoint.Tree // of the last checkpoint before the first record, whose signatures are not verified; empty if there is none
 	cover   *Statement       // first checkpoint behind the last one
 }
 
-// find looks where the call's id says that it was begun, and, when the call did not begin there, everywhere.
+// find searches the segments around the time in the call's id, and, if the call did not begin there, all.
 func (l *Log) find(id string) (*callRecords, error) {
 	begin := l.segmentBefore(id)
 	f, err := l.findFrom(begin, id)
@@ -48,10 +48,10 @@ func (l *Log) find(id string) (*callRecords, error) {
 	return f, nil
 }
 
-// clockMargin is by how much the clock may have been set between segments for the first look to find a call.
+// clockMargin is by how much the clock may be set between segments so that the first search still finds a call.
 const clockMargin = time.Hour
 
-// segmentBefore gives the first record of the segment where the records of a call may begin, by the time in its id.
+// segmentBefore returns the first record of the segment where the records of a call may begin, by the time in its id.
 func (l *Log) segmentBefore(id string) uint64 {
 	before := l.First()
 	u, err := uuid.Parse(id)

@@ -16,15 +16,14 @@ import (
 	"tollgate/audit/logfile"
 )
 
-// Old is a checkpoint that was kept elsewhere.
+// Old is a witness: a checkpoint that was kept elsewhere.
 type Old struct {
 	Note string
 	Line int // of the file that it was read from
 }
 
-// ReadOld reads checkpoints that were kept: one signed note, or lines of JSON, of which those count that have a member
-// "checkpoint"; lines that a crash cut off are passed over. A file without any is an error, and so is a line of more than
-// [logfile.MaxLine] bytes.
+// ReadOld reads witnesses: one signed note, or lines of JSON with a member "checkpoint". It skips other lines, and partial ones, which a
+// crash leaves. A file without any checkpoint is an error, and so is a line of more than [logfile.MaxLine] bytes.
 func ReadOld(r io.Reader) iter.Seq2[Old, error] {
 	in := bufio.NewReaderSize(r, logfile.MaxLine)
 	return func(yield func(Old, error) bool) {
@@ -57,7 +56,7 @@ func ReadOld(r io.Reader) iter.Seq2[Old, error] {
 	}
 }
 
-// oldLine gives the note in the next line, "" when there is none in it.
+// oldLine returns the note in the next line, or "" if it has none.
 func oldLine(in *bufio.Reader) (string, error) {
 	line, err := in.ReadSlice('\n')
 	if err == bufio.ErrBufferFull {
@@ -76,17 +75,17 @@ func oldLine(in *bufio.Reader) (string, error) {
 // maxOld bounds how many old checkpoints are compared at once, and so the memory for them.
 const maxOld = 1_000_000
 
-// Growth is what comparing a log with checkpoints that were kept elsewhere has shown: it has only grown since each.
+// Growth is the result of comparing a log with witnesses: it has only grown since each.
 type Growth struct {
-	Compared int                   // how many there were
-	Last     checkpoint.Checkpoint // the one read last
+	Compared int                   // the number of witnesses
+	Last     checkpoint.Checkpoint // the one that was read last
 	Newest   *Statement            // of the log
 	Proof    *Consistency          // from the last to the newest
 }
 
-// CheckGrowth compares the log with checkpoints that were kept elsewhere, recomputing everything from its files. With given
-// keys, each old checkpoint and the newest one must be signed by one of them; without, by keys that the log itself names.
-func (l *Log) CheckGrowth(olds iter.Seq2[Old, error], given []checkpoint.PublicKey) (*Growth, error) {
+// CheckGrowth compares the log, recomputed from its files, with witnesses. Each of them and the newest checkpoint must be signed by one of
+// the keys or, if there are none, by keys that the log itself names.
+func (l *Log) CheckGrowth(olds iter.Seq2[Old, error], trusted []checkpoint.PublicKey) (*Growth, error) {
 	uses, err := l.Keys()
 	if err != nil {
 		return nil, err
@@ -95,10 +94,10 @@ func (l *Log) CheckGrowth(olds iter.Seq2[Old, error], given []checkpoint.PublicK
 	if err != nil {
 		return nil, err
 	}
-	if err := Trusted(newest.Keys, given); err != nil {
+	if err := Trusted(newest.Keys, trusted); err != nil {
 		return nil, fmt.Errorf("the log's newest checkpoint, of %d records: %w", newest.Size, err)
 	}
-	c := comparison{known: append(uses.all(), given...), given: given, newest: newest.Checkpoint}
+	c := comparison{known: append(uses.all(), trusted...), trusted: trusted, newest: newest.Checkpoint}
 	for old, err := range olds {
 		if err == nil {
 			err = c.take(old)
@@ -110,9 +109,9 @@ func (l *Log) CheckGrowth(olds iter.Seq2[Old, error], given []checkpoint.PublicK
 	return c.run(l, newest)
 }
 
-// Trusted says whether one of the keys that signed is among those given, unless none are given.
-func Trusted(signed, given []checkpoint.PublicKey) error {
-	if len(given) == 0 || slices.ContainsFunc(signed, func(k checkpoint.PublicKey) bool { return slices.Contains(given, k) }) {
+// Trusted returns an error unless one of the keys that signed is trusted, or no keys are trusted in particular.
+func Trusted(signed, trusted []checkpoint.PublicKey) error {
+	if len(trusted) == 0 || slices.ContainsFunc(signed, func(k checkpoint.PublicKey) bool { return slices.Contains(trusted, k) }) {
 		return nil
 	}
 	return fmt.Errorf("it is signed by %v, which is not the key given; tollgate audit key shows since when a log has which key", signed[len(signed)-1])
@@ -120,8 +119,8 @@ func Trusted(signed, given []checkpoint.PublicKey) error {
 
 // comparison is of one log with many old checkpoints.
 type comparison struct {
-	known, given []checkpoint.PublicKey
-	newest       checkpoint.Checkpoint
+	known, trusted []checkpoint.PublicKey
+	newest         checkpoint.Checkpoint
 
 	olds   []oldRoot
 	last   checkpoint.Checkpoint
@@ -136,16 +135,16 @@ type oldRoot struct {
 
 func (c *comparison) take(old Old) error {
 	if len(c.olds) == maxOld {
-		return fmt.Errorf("there are more than %d checkpoints: give a part of them, such as the last ones (tail)", maxOld)
+		return fmt.Errorf("there are more than %d checkpoints: compare a part of them, such as the last ones (tail)", maxOld)
 	}
 	opened, keys, err := OpenNote(old.Note, c.known...)
 	if err == nil {
-		err = Trusted(keys, c.given)
+		err = Trusted(keys, c.trusted)
 	}
 	switch {
 	case err != nil:
 	case opened.Size == 0:
-		err = errors.New("a checkpoint of no records tells nothing")
+		err = errors.New("a checkpoint of no records proves nothing")
 	case opened.Origin != c.newest.Origin:
 		err = fmt.Errorf("it is of the log %q, not of %q", opened.Origin, c.newest.Origin)
 	case opened.Size > c.newest.Size:

@@ -15,9 +15,8 @@ import (
 	"tollgate/audit/logfile"
 )
 
-// Log reads the files of a log without parsing more of them than a proof needs. It trusts nothing that it finds: what is
-// made from it is checked against the signed checkpoint before it is handed out. The log may be open for writing; a Log
-// sees the files that were there when it was opened.
+// Log reads the files of a log without parsing more of them than a proof needs. Their content is not trusted: a proof is checked against
+// the signed checkpoint before it is returned. The log may be open for writing; a Log reads the files that were there when it was opened.
 type Log struct {
 	fsys  fs.FS
 	files []logfile.File
@@ -38,7 +37,7 @@ func OpenLog(fsys fs.FS) (*Log, error) {
 // Plans returns the texts of a plan that records of the log name, as [blobs.Find] does: more than one where their names begin alike.
 func (l *Log) Plans(id string) ([]blobs.Text, error) { return blobs.Find(l.fsys, id) }
 
-// First returns the first record whose line is there; the ones before it are pruned. It is 0 when no line is there.
+// First returns the first record whose line is there; the ones before it are pruned. It is 0 if no line is there.
 func (l *Log) First() uint64 {
 	if segments := l.Segments(); len(segments) > 0 {
 		return segments[0]
@@ -55,15 +54,15 @@ func (l *Log) Segments() []uint64 {
 	return firsts
 }
 
-// Line is a record as it stands in the log.
+// Line is a record as it is in the log.
 type Line struct {
 	Seq  uint64
 	Time string // RFC 3339 in UTC with nine digits of a second: later times are greater texts
 	Kind logfile.Kind
-	Text []byte // without its line feed, valid until the next line is asked for
+	Text []byte // without its line feed, valid until the next line is read
 }
 
-// parseLine reads the four members that begin every line, by their places.
+// parseLine reads the four members that begin every line.
 func parseLine(text []byte) (Line, bool) {
 	rest, ok := bytes.CutPrefix(text, []byte(`{"seq":`))
 	seq, rest, comma := bytes.Cut(rest, []byte(`,"commit":`))
@@ -79,7 +78,7 @@ func parseLine(text []byte) (Line, bool) {
 }
 
 // Lines returns an iterator over the records from seq on, as far as their lines are there, up to the end of the log or the end
-// of the last complete line. An error is the last thing that it yields.
+// of the last complete line. It stops after an error.
 func (l *Log) Lines(from uint64) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
 		segments := logfile.Segments(l.filesFrom(from))
@@ -105,7 +104,7 @@ func (l *Log) Lines(from uint64) iter.Seq2[Line, error] {
 	}
 }
 
-// filesFrom returns the files from the one that holds a record on.
+// filesFrom returns the files from the one with a record on.
 func (l *Log) filesFrom(seq uint64) []logfile.File {
 	i, exact := slices.BinarySearchFunc(l.files, seq, func(f logfile.File, seq uint64) int { return cmp.Compare(f.First, seq) })
 	if !exact {
@@ -114,12 +113,12 @@ func (l *Log) filesFrom(seq uint64) []logfile.File {
 	return l.files[i:]
 }
 
-// damaged is an error in the files of the log.
+// damaged returns an error of the log's files.
 func damaged(format string, args ...any) error {
 	return fmt.Errorf("the log is damaged: %w; tollgate audit verify shows more", fmt.Errorf(format, args...))
 }
 
-// explain says what an error in reading means.
+// explain returns an error of reading with its meaning.
 func explain(err error) error {
 	if fault := (*logfile.FaultError)(nil); errors.As(err, &fault) {
 		return damaged("%w", err)
@@ -130,7 +129,7 @@ func explain(err error) error {
 	return fmt.Errorf("reading the audit log: %w", err)
 }
 
-// leaves returns an iterator over the leaf hashes of the records behind the first n, from what pruning left and from lines.
+// leaves returns an iterator over the leaf hashes of the records behind the first n, from the hashes that pruning left and from lines.
 func (l *Log) leaves(n uint64) iter.Seq2[checkpoint.Hash, error] {
 	return func(yield func(checkpoint.Hash, error) bool) {
 		files := l.filesFrom(n + 1)

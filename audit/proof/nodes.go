@@ -9,9 +9,9 @@ import (
 	"tollgate/audit/checkpoint"
 )
 
-// nodes is a tree that grows leaf by leaf and keeps the nodes that a proof is made of, and no others: which those are is
-// asked beforehand, with [nodes.want] as [tlog.HashReader], and answered afterwards, with [nodes.ReadHashes]. A proof for
-// leaves behind some size needs no node within the peaks of that size, so a tree may begin with those.
+// nodes is a tree that grows leaf by leaf and retains only the nodes of a proof: [nodes.want], as [tlog.HashReader], notes them beforehand,
+// and [nodes.ReadHashes] returns them afterwards. A proof for leaves behind some size needs no node within the peaks of that size, so a tree
+// may begin with those.
 type nodes struct {
 	size   int64
 	peaks  []checkpoint.Hash // as in checkpoint.Tree
@@ -25,7 +25,7 @@ func newNodes(size uint64, peaks []checkpoint.Hash) (*nodes, error) {
 	return &nodes{size: int64(size), peaks: slices.Clone(peaks), cached: map[int64]*checkpoint.Hash{}}, nil
 }
 
-// want notes what will be asked for. The hashes that it gives are of no use.
+// want notes the nodes that will be read. It returns no usable hashes.
 func (n *nodes) want(indexes []int64) ([]checkpoint.Hash, error) {
 	for _, index := range indexes {
 		n.cached[index] = nil
@@ -33,7 +33,7 @@ func (n *nodes) want(indexes []int64) ([]checkpoint.Hash, error) {
 	return make([]checkpoint.Hash, len(indexes)), nil
 }
 
-// keepPeaks keeps those of the peaks that are wanted. The peak of each bit of size that is set ends where its bit does.
+// keepPeaks retains the wanted ones of the peaks. The peak of each bit of size that is set ends where its bit does.
 func (n *nodes) keepPeaks() {
 	i := len(n.peaks)
 	for level := range 63 {
@@ -66,7 +66,7 @@ func (n *nodes) add(h checkpoint.Hash) {
 	n.size++
 }
 
-// root is that of the leaves so far, of which there is one at least.
+// root returns the root of the leaves so far, at least one.
 func (n *nodes) root() checkpoint.Hash {
 	last := len(n.peaks) - 1
 	root := n.peaks[last]
@@ -76,7 +76,7 @@ func (n *nodes) root() checkpoint.Hash {
 	return root
 }
 
-// ReadHashes gives nodes that were wanted.
+// ReadHashes returns nodes that were wanted.
 func (n *nodes) ReadHashes(indexes []int64) ([]checkpoint.Hash, error) {
 	out := make([]checkpoint.Hash, len(indexes))
 	for i, index := range indexes {
@@ -89,8 +89,8 @@ func (n *nodes) ReadHashes(indexes []int64) ([]checkpoint.Hash, error) {
 	return out, nil
 }
 
-// grow runs a proof twice: to learn which nodes it needs, and, when the leaves behind the first from up to size are read, to
-// make it. The peaks are those of the first from leaves. A visit, if not nil, sees the tree after each leaf.
+// grow runs a proof twice: to learn which nodes it needs, and, after the leaves behind the first from up to size were read, to make it. The
+// peaks are those of the first from leaves. Unless visit is nil, it is called with the tree after each leaf.
 func (l *Log) grow(from uint64, peaks []checkpoint.Hash, size uint64, prove func(tlog.HashReader) error, visit func(*nodes) error) error {
 	tree, err := newNodes(from, peaks)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"tollgate/internal/testlog"
 )
 
-// stored keeps every node of a tree, as tlog numbers them: the reference for trees that keep what is wanted only.
+// stored has every node of a tree, as tlog numbers them: the reference for trees that retain only the wanted ones.
 type stored []checkpoint.Hash
 
 func (s *stored) ReadHashes(indexes []int64) ([]checkpoint.Hash, error) {
@@ -45,7 +45,7 @@ func storedTree(t *testing.T, size int64) *stored {
 }
 
 // TestNodesOfAllSizes makes, for trees of up to 130 leaves and from the peaks of smaller sizes, every proof that can be made from
-// there, and compares it with the one that tlog makes of all nodes.
+// there, and compares it with the one that tlog makes from all nodes.
 func TestNodesOfAllSizes(t *testing.T) {
 	const largest = 130
 	all := storedTree(t, largest)
@@ -199,7 +199,7 @@ func open(t testing.TB, dir string) *Log {
 	return l
 }
 
-// prune leaves of the oldest segment its hashes alone, and tells whether another one is left.
+// prune leaves only the hashes of the oldest segment, and reports whether another one is left.
 func prune(t testing.TB, dir string) bool {
 	t.Helper()
 	segments, _ := filepath.Glob(filepath.Join(dir, "*.jsonl"))
@@ -222,7 +222,7 @@ func prune(t testing.TB, dir string) bool {
 	return true
 }
 
-// encoded gives a proof as its file, having parsed that again.
+// encoded returns a proof as a file, which it has parsed again.
 func encoded(t testing.TB, p Proof, err error) []byte {
 	t.Helper()
 	if err != nil {
@@ -429,7 +429,7 @@ func TestFiles(t *testing.T) {
 	if err := errors.Join(os.WriteFile(strings.TrimSuffix(names[0], "jsonl")+"hashes", make([]byte, 64), 0o600), last()); err != nil {
 		t.Fatal(err)
 	}
-	p, err := open(t, dir).ProveCall(id) // the segment counts, not what pruning has begun to put in its place
+	p, err := open(t, dir).ProveCall(id) // the segment counts, not the hashes that pruning has begun to write
 	encoded(t, p, err)
 	if _, err := open(t, dir).CheckGrowth(ReadOld(strings.NewReader(log.Last)), nil); err != nil {
 		t.Error(err)
@@ -504,7 +504,7 @@ func TestTooManyRecords(t *testing.T) {
 	}
 }
 
-// TestDamage changes every byte of a log's files: growth is shown only when the change is behind what was compared, and a
+// TestDamage changes every byte of a log's files: growth is proved only if the change is behind what was compared, and a
 // proof is never another one.
 func TestDamage(t *testing.T) {
 	dir := t.TempDir()

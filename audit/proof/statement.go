@@ -14,7 +14,7 @@ import (
 	"tollgate/audit/logfile"
 )
 
-// Statement is a checkpoint record of a log whose signatures are those that the log's keys make.
+// Statement is a checkpoint record of a log that is signed by the log's keys.
 type Statement struct {
 	checkpoint.Checkpoint
 
@@ -29,7 +29,7 @@ func decode(line []byte) (*logfile.Record, error) {
 	return r, logfile.ParseLine(line, r)
 }
 
-// OpenNote reads a checkpoint that is signed by some of the keys, and by no other, and gives those in the order of their
+// OpenNote reads a checkpoint that is signed by some of the keys, and by no other, and returns those in the order of their
 // signatures.
 func OpenNote(signed string, known ...checkpoint.PublicKey) (checkpoint.Checkpoint, []checkpoint.PublicKey, error) {
 	c, err := checkpoint.Parse(signed)
@@ -53,7 +53,7 @@ func OpenNote(signed string, known ...checkpoint.PublicKey) (checkpoint.Checkpoi
 	return c, keys, err
 }
 
-// signer gives the beginning of the text of the public key that a signature line names: NAME+HASH+.
+// signer returns the beginning of the text of the public key that a signature line names: NAME+HASH+.
 func signer(line string) (string, error) {
 	text, dash := strings.CutPrefix(line, "— ")
 	name, sig, blank := strings.Cut(text, " ")
@@ -64,11 +64,11 @@ func signer(line string) (string, error) {
 	return name + "+" + hex.EncodeToString(raw[:4]) + "+", nil
 }
 
-// tracker is shown the lines of a log and keeps the last checkpoint, unopened, since opening each costs more than reading.
+// tracker reads the lines of a log and retains the last checkpoint, unopened, since opening each costs more than reading.
 type tracker struct {
 	seq  uint64
 	text []byte
-	due  []checkpoint.PublicKey // keys that had to sign it; none when no line has told them
+	due  []checkpoint.PublicKey // keys that had to sign it; none if no line has named them
 	keys logfile.Keys
 }
 
@@ -98,7 +98,7 @@ func keyChange(l Line) (logfile.KeyChange, error) {
 	return logfile.ParseKeyChange(l.Seq, r.Key, r.PreviousKey, r.KeyLost)
 }
 
-// statement opens the last checkpoint; it gives nil when there was none.
+// statement opens the last checkpoint; it returns nil if there is none.
 func (t *tracker) statement() (*Statement, error) {
 	if t.seq == 0 {
 		return nil, nil
@@ -125,7 +125,7 @@ func (t *tracker) open() (*Statement, error) {
 	return &Statement{Checkpoint: s.Checkpoint, Seq: t.seq, Note: s.Note, Keys: keys, Peaks: s.Tree.Peaks()}, nil
 }
 
-// stated returns what the last checkpoint states, whatever its signatures.
+// stated returns what the last checkpoint states, without verifying its signatures.
 func (t *tracker) stated() (*logfile.Stated, error) {
 	r, err := decode(t.text)
 	if err != nil {
@@ -142,16 +142,15 @@ func (t *tracker) stated() (*logfile.Stated, error) {
 	return s, err
 }
 
-// errNoCheckpoint tells of a log of a version before checkpoints.
+// errNoCheckpoint is the error of a log of a version before checkpoints.
 var errNoCheckpoint = errors.New("the log has no checkpoint yet: the gateway signs one when it starts, and 10 seconds after a record")
 
-// Newest gives the last checkpoint of the log.
+// Newest returns the last checkpoint of the log.
 func (l *Log) Newest() (*Statement, error) { return l.Checkpoint(math.MaxInt64) }
 
-// Checkpoint gives the last checkpoint that stands in record seq or before it.
+// Checkpoint returns the last checkpoint that is record seq or before it.
 func (l *Log) Checkpoint(seq uint64) (s *Statement, err error) {
-	// Each segment but the first begins with a checkpoint, if it begins, and the key record that concerns that one may stand
-	// in the segment before.
+	// Each segment but the first begins with a checkpoint, unless it is empty, and that one's key record may be in the segment before.
 	for back := 1; back <= 3; back++ {
 		if s, err = l.checkpointFrom(l.segmentsBack(seq, back), seq); err == nil {
 			break
@@ -160,7 +159,7 @@ func (l *Log) Checkpoint(seq uint64) (s *Statement, err error) {
 	return s, err
 }
 
-// segmentsBack gives the first record of the nth last segment that begins at or before record seq.
+// segmentsBack returns the first record of the nth last segment that begins at or before record seq.
 func (l *Log) segmentsBack(seq uint64, n int) uint64 {
 	segments := l.Segments()
 	for len(segments) > 1 && segments[len(segments)-1] > seq {
@@ -192,7 +191,7 @@ func (l *Log) checkpointFrom(from, seq uint64) (*Statement, error) {
 	return s, err
 }
 
-// Checkpoints gives all checkpoints of the log whose records are there, in order. An error is the last thing that it gives.
+// Checkpoints returns an iterator over all checkpoints of the log whose records are there, in order. It stops after an error.
 func (l *Log) Checkpoints() iter.Seq2[*Statement, error] {
 	return func(yield func(*Statement, error) bool) {
 		var t tracker
@@ -215,10 +214,10 @@ func (l *Log) Checkpoints() iter.Seq2[*Statement, error] {
 	}
 }
 
-// Keyring is shown the lines of a log and collects its keys. The record of the first one is 0 when it is pruned.
+// Keyring collects the keys of a log. The record of the first one is 0 if it is pruned.
 type Keyring []logfile.KeyChange
 
-// See takes the next line.
+// See adds the next line.
 func (k *Keyring) See(l Line) (err error) {
 	var change logfile.KeyChange
 	switch {
@@ -239,7 +238,7 @@ func (k *Keyring) See(l Line) (err error) {
 	return nil
 }
 
-// all gives every key that the log names.
+// all returns every key that the log names.
 func (k Keyring) all() []checkpoint.PublicKey {
 	var keys []checkpoint.PublicKey
 	for _, use := range k {
@@ -252,7 +251,7 @@ func (k Keyring) all() []checkpoint.PublicKey {
 	return keys
 }
 
-// Keys gives the keys of the log, in the order of their use. It reads all of the log.
+// Keys returns the keys of the log, in the order of their use. It reads the whole log.
 func (l *Log) Keys() (Keyring, error) {
 	var ring Keyring
 	for line, err := range l.Lines(1) {
@@ -269,7 +268,7 @@ func (l *Log) Keys() (Keyring, error) {
 	return ring, nil
 }
 
-// String gives the keys as a text of a line each, with a remark before it that begins with #.
+// String returns the keys, one in a line, each with a comment line before it that begins with #.
 func (k Keyring) String() string {
 	var b strings.Builder
 	for _, use := range k {
@@ -278,8 +277,8 @@ func (k Keyring) String() string {
 	return b.String()
 }
 
-// ParseKeys reads public keys as [Keyring.String] writes them: one in a line; empty lines and those that begin with # are
-// passed over. A text without any is an error.
+// ParseKeys reads public keys as [Keyring.String] writes them: one in a line. It skips empty lines and those that begin with #. A text
+// without any key is an error.
 func ParseKeys(text string) ([]checkpoint.PublicKey, error) {
 	var keys []checkpoint.PublicKey
 	for line := range strings.Lines(text) {

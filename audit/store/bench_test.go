@@ -44,6 +44,7 @@ func BenchmarkRebuild(b *testing.B) {
 	dir := benchLog(b)
 	x := New(dir, filepath.Join(b.TempDir(), "index"))
 	var records uint64
+	before := processTime()
 	for b.Loop() {
 		seq, err := x.Rebuild(b.Context(), nil)
 		if err != nil {
@@ -52,6 +53,7 @@ func BenchmarkRebuild(b *testing.B) {
 		records += seq
 	}
 	b.ReportMetric(float64(records)/b.Elapsed().Seconds(), "records/s")
+	b.ReportMetric(float64(processTime()-before)/float64(records), "cpu-ns/record")
 	path, err := target(x.file)
 	if err != nil {
 		b.Fatal(err)
@@ -65,27 +67,21 @@ func BenchmarkRebuild(b *testing.B) {
 func BenchmarkFollow(b *testing.B) {
 	dir := benchLog(b)
 	var records uint64
+	before := processTime()
 	for b.Loop() {
 		x := New(dir, filepath.Join(b.TempDir(), fmt.Sprint("index-", records)))
 		step(b, x)
 		records += x.State().Seq
 	}
 	b.ReportMetric(float64(records)/b.Elapsed().Seconds(), "records/s")
+	b.ReportMetric(float64(processTime()-before)/float64(records), "cpu-ns/record")
 }
 
 // BenchmarkQuery measures whole queries as the command line makes them: open the index, check that it fits, find, read the
 // lines back. The middle one of the times is reported, since that is what was aimed at.
 func BenchmarkQuery(b *testing.B) {
 	dir := benchLog(b)
-	x := New(dir, filepath.Join(dir, "index"))
-	if !x.Exists() {
-		start := time.Now()
-		seq, err := x.Rebuild(b.Context(), nil)
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Logf("%d records indexed in %v", seq, time.Since(start).Round(time.Millisecond))
-	}
+	x := benchIndex(b, dir)
 	some := examples(b, x)
 	amount, err := decimal.Parse("9999.90")
 	if err != nil {
@@ -138,6 +134,39 @@ func BenchmarkQuery(b *testing.B) {
 	}
 }
 
+// BenchmarkReport measures a report of all days, from sums, and by customer, of whom the log has 1,000 at random: most of their sums are of one call.
+func BenchmarkReport(b *testing.B) {
+	x := benchIndex(b, benchLog(b))
+	for name, by := range map[string][]calls.Dimension{"caller, operation": {calls.ByCaller, calls.ByOperation}, "customer": {calls.ByCustomer}} {
+		b.Run(name, func(b *testing.B) {
+			var all uint64
+			for b.Loop() {
+				r := calls.NewReport(by, nil)
+				if err := x.Report(b.Context(), &calls.Filter{}, name == "customer", r); err != nil {
+					b.Fatal(err)
+				}
+				all = r.Total().Calls
+			}
+			b.ReportMetric(float64(all), "calls")
+		})
+	}
+}
+
+// benchIndex returns an index beside the log, which is made if there is none.
+func benchIndex(b *testing.B, dir string) *Index {
+	x := New(dir, filepath.Join(dir, "index"))
+	if x.Exists() {
+		return x
+	}
+	start := time.Now()
+	seq, err := x.Rebuild(b.Context(), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Logf("%d records indexed in %v", seq, time.Since(start).Round(time.Millisecond))
+	return x
+}
+
 // examples gives a call in the middle of the log.
 func examples(b *testing.B, x *Index) *calls.Call {
 	seq, err := x.Seq(b.Context())
@@ -149,13 +178,13 @@ func examples(b *testing.B, x *Index) *calls.Call {
 		b.Fatal(err)
 	}
 	defer r.close()
-	q, err := r.query(b.Context(), &calls.Filter{})
+	q, err := r.query(b.Context(), &calls.Filter{}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
 	var found *calls.Call
 	q.low = int64(seq / 2)
-	if err := q.walk(b.Context(), forwards, func(c *calls.Call) error { found = c; return errStop }); err != errStop {
+	if err := q.walk(b.Context(), forwards, func(c *calls.Call, _ *row) error { found = c; return errStop }); err != errStop {
 		b.Fatal(err)
 	}
 	return found

@@ -2,37 +2,40 @@
 //
 // # Never the truth
 //
-// The index holds no text of the log, only numbers and hashes of texts, and where the lines stand. What a query gives is
-// read back from the log's own lines, joined by package calls and matched by its filter once more: the index only says
-// which lines are worth reading. So a hash that two texts share costs time and nothing else, and a row whose lines do not
-// make the call that it stands for is an error, never a result. Whatever is wrong with it, the index can be made again
-// from the log ([Index.Rebuild]), and nothing else deletes it, but [Index.Run] one that an older version made.
+// What a query returns is read back from the log's own lines, joined by package calls and matched by its filter once more: the index only
+// says which lines are worth reading. A hash that two texts share costs time and nothing else, and a row that is not that of the call which
+// its lines make is an error, never a result. A row that is missing is not noticed, and sums ([Index.Report]) are not read back: who
+// must be certain reads the log. Whatever is wrong with the index, it can be made again from the log ([Index.Rebuild]), and nothing else deletes it,
+// but [Index.Run] one that an older version made, or whose days are of another zone.
 //
 // # Files
 //
 // The index's name, such as index.sqlite, is a symbolic link to the database of the last build, index.sqlite-…: SQLite
-// finds a database's write-ahead log by its name, and must not find that of another one. A new build gets files of
-// its own and takes the name over, at once and whole. Who had the old one open reads it to the end, or notices and goes on
+// finds a database's write-ahead log by its name, and must not find that of another one. A new build has files of
+// its own and takes the name over, at once and whole. A process that has the old one open reads it to the end, or notices and goes on
 // with the new one. All files have mode 0600.
 //
 // # Tables
 //
-//	calls    a call that has an outcome or refusal: its place among others, which is the number of the record that ended it, its time, the
-//	         positions of its lines, the least and greatest of its amounts, and hashes of what filters compare
-//	seen     for each value of what filters compare, the blocks of 512 records in which it occurs
-//	ids      by span, hashes of what is (nearly) unique to a call: its id, the provider's request id, orders, customers, coupons
-//	amounts  each amount of a call
-//	open     positions of intents without an outcome so far
-//	lost     the same of those that never got one, as in no log that a gateway wrote
-//	spans    for each 4096 records, from when to when its calls are: times seldom step back, but may
-//	marks    how far the log was indexed with each of the last transactions, with the hash of the last line
-//	begin    the first record of the log, when the index was last compared with it
+//	kinds      each combination that occurs of what filters compare with equality and many calls have in common
+//	calls      a call that has an outcome or refusal: its place among others, which is the number of the record that ended it, its kind, its time,
+//	           the running maximum of the times at which calls ended, the positions of its lines, and the least and greatest of its amounts
+//	plans      from where to where in the log calls were decided by each plan
+//	ids        by span, hashes of what is (nearly) unique to a call: its id, the provider's request id, orders, customers, coupons
+//	amounts    each amount of a call
+//	spans      for each 4096 records, from when to when its calls are: times seldom step back, but may
+//	open       positions of intents without an outcome so far
+//	lost       the same of those that never got one, as in no log that a gateway wrote
+//	days       counts and money of the calls of a day, by segment, kind and where the price comes from; customers has the same by customer
+//	events     the code of each event, a hash of its subject, and where it stands
+//	marks      how far the log was indexed with each of the last transactions, with the hash of the last line
+//	begin      the first record of the log when the index was last compared with it, and the zone of days
 //
-// The hash of a text is the beginning of an FNV-1a hash. Amounts are whole ten-thousandths, cut off and bounded.
+// A hash of a text is the beginning of an FNV-1a hash. Amounts are whole ten-thousandths, cut off and bounded; money is decimal text.
 //
 // # Keeping up
 //
-// [Index.Run] follows the log. A transaction takes up what came, at most 4,000 records, and marks how far it got; after a
-// crash the next one goes on from there. Lines that a crash of the machine took from the log show by the marks: the index
-// goes back to the last mark whose line is still there. Rows of records that were pruned are removed.
+// A runner follows the log and has a [Sink] take up what came, of which the database is one: at most 4,000 records in a transaction, which marks
+// how far it got; after a crash the next one goes on from there. Lines that a crash of the machine took from the log show by the
+// marks: the index steps back to the last mark whose line is still there. Rows of records that were pruned are removed.
 package store

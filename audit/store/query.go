@@ -3,242 +3,61 @@ package store
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"math"
-	"os"
 	"slices"
+	"strconv"
 	"strings"
-	"sync"
 
 	"tollgate/audit/calls"
 	"tollgate/audit/logfile"
 )
 
-var _ calls.Source = (*Index)(nil)
-
-// Calls implements [calls.Source]: it gives exactly what [calls.Scan] gives of a whole log. What came to the log after the
-// index was last written is read from the log. An error that wraps [ErrUnusable] says that the index cannot answer;
-// when it comes before the first call was given, a scan can answer instead.
-//
-// Queries hold up nobody: they read the database in short pieces, and never while yield runs. With f.Last they hold so
-// many calls in memory.
-func (x *Index) Calls(ctx context.Context, f *calls.Filter, yield func(*calls.Call) error) error {
-	r, err := x.reader(ctx)
-	if err != nil {
-		return err
-	}
-	defer r.close()
-	q, err := r.query(ctx, f)
-	if err != nil {
-		return r.failed(err)
-	}
-	if f.Last > 0 {
-		return q.last(ctx, yield)
-	}
-	if err := q.walk(ctx, forwards, yield); err != nil {
-		return err
-	}
-	return r.tail(ctx, f, yield)
-}
-
-// Seq gives the number of the last record that is in the index, if it can be used.
-func (x *Index) Seq(ctx context.Context) (uint64, error) {
-	r, err := x.reader(ctx)
-	if err != nil {
-		return 0, err
-	}
-	return r.upTo.seq, r.close()
-}
-
-// reader answers one query.
-type reader struct {
-	*database
-	file  string
-	dir   string
-	lines logfile.LineReader
-	upTo  mark
-	open  []logfile.Position
-	lost  []match
-
-	behind func() calls.Settlements // in records that the index does not have yet
-}
-
-// reader opens the index and says whether it can be used. When the database is replaced before it is known to be open
-// as a whole, the new one is opened.
-func (x *Index) reader(ctx context.Context) (*reader, error) {
-	for {
-		path, err := target(x.file)
-		if err != nil {
-			return nil, unusable(x.file, err)
-		}
-		r, err := x.openReader(ctx, path)
-		if now, gone := target(x.file); gone == nil && now == path {
-			return r, err
-		}
-		if err == nil {
-			_ = r.close() // of what is no more
-		}
-	}
-}
-
-func (x *Index) openReader(ctx context.Context, path string) (*reader, error) {
-	d, err := connect(ctx, path, "ro", reading)
-	if err != nil {
-		return nil, unusable(x.file, err)
-	}
-	r := &reader{database: d, file: x.file, dir: x.dir, lines: logfile.LineReader{Files: os.DirFS(x.dir)}}
-	r.behind = sync.OnceValue(r.settledBehind)
-	if err := r.begin(ctx); err != nil {
-		return nil, errors.Join(r.failed(err), r.close())
-	}
-	return r, nil
-}
-
-func (r *reader) close() error { return errors.Join(r.lines.Close(), r.database.close()) }
-
-func (r *reader) failed(err error) error { return unusable(r.file, err) }
-
-// begin reads, at one moment, how far the index goes, and looks whether it fits the log.
-func (r *reader) begin(ctx context.Context) error {
-	if err := r.check(ctx); err != nil {
-		return err
-	}
-	var known int64
-	var marks []mark
-	err := r.transaction(ctx, "BEGIN", func() (err error) {
-		if known, err = r.number(ctx, "SELECT first FROM begin"); err != nil {
-			return err
-		}
-		if marks, err = r.marks(ctx); err != nil {
-			return err
-		}
-		if r.open, err = r.openCalls(ctx); err != nil {
-			return err
-		}
-		r.lost, err = r.lostCalls(ctx)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	first, err := logfile.First(r.dir)
-	if err != nil {
-		return err
-	}
-	if first != uint64(known) {
-		return fmt.Errorf("%w: it begins with record %d, the log with record %d", errMisfit, known, first)
-	}
-	r.upTo.seq = first - 1
-	if len(marks) == 0 {
-		return nil
-	}
-	if r.upTo = marks[0]; !r.upTo.holds(&r.lines) {
-		return fmt.Errorf("%w: record %d is not the one that was indexed", errMisfit, r.upTo.seq)
-	}
-	return nil
-}
-
-// tail reads what the index does not have yet from the log, and the calls that are open.
-func (r *reader) tail(ctx context.Context, f *calls.Filter, yield func(*calls.Call) error) error {
-	j := calls.NewJoiner(r.behind(), f.Passing(yield))
-	for _, at := range r.open {
-		intent, err := readKind(&r.lines, at, logfile.KindIntent)
-		if err != nil {
-			return r.failed(err)
-		}
-		if err := j.Add(intent); err != nil {
-			return err
-		}
-	}
-	follower := logfile.NewFollowerBehind(r.dir, r.upTo.seq, r.upTo.at)
-	defer follower.Close()
-	err := follower.Read(func(record *logfile.Record, _ []byte, _ logfile.Position) error {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return j.Add(record)
-	})
-	if err != nil {
-		return err
-	}
-	return j.End()
-}
-
 // query is a filter, made ready for the database.
 type query struct {
 	*reader
-	filter     *calls.Filter
-	from       rowSource
-	conditions []condition
-	seen       []int64 // the keys of its columns
-	low, high  int64   // the calls to look at, by ord; both included
+	filter    *calls.Filter
+	from      source
+	parts     []command // of WHERE
+	joinKinds bool
+	low, high int64 // the calls to look at, by ord; both included
+	window    int64 // how many records are looked at at once
 }
 
-// condition is a part of WHERE. Texts are made of constants of this package only; what a filter says are arguments.
-type condition struct {
-	text string
-	args []any
+// source is what calls are read from. Texts are made of constants of this package only; what a filter says are arguments. In a text LOW and
+// HIGH stand for the first and the last call by ord, MOST for how many rows are read.
+type source struct {
+	from    command // tables, in the order in which they are read
+	where   string
+	count   command // FROM and WHERE of a SELECT of the rows that lead to its calls
+	isKinds bool    // it has kinds, as k
 }
 
-// rowSource is what calls are read from: all of them, or those that one condition leads to.
-type rowSource struct {
-	condition
-	bounds string // a condition with two arguments, the first and the last call by ord; or several, with as many each
-	order  string // the columns that give the order, with a %s for the direction behind each
-}
+// Of several sources the one with the fewest calls is read: they are counted up to these limits.
+var countLimits = [...]int64{1000, 20_000, 100_000}
 
-// args are those of the source, and of its bounds.
-func (s *rowSource) args(low, high int64) []any {
-	args := slices.Clone(s.condition.args)
-	for range strings.Count(s.bounds, "?") / 2 {
-		args = append(args, low, high)
-	}
-	return args
-}
+const firstWindow, growth, shrink = 1024, 4, 2
 
-const ordBounds, ordOrder = "calls.ord BETWEEN ? AND ?", "calls.ord %s"
-
-var all = rowSource{condition{"calls NOT INDEXED", nil}, ordBounds, ordOrder}
-
-// Calls by blocks and by spans, in the order of which all of their calls are.
-var (
-	blockBounds = fmt.Sprintf("s.block BETWEEN ? >> %d AND ? >> %[1]d", blockShift)
-	spanBounds  = fmt.Sprintf("p.span BETWEEN ? >> %d AND ? >> %[1]d", spanShift)
-	spanOf      = fmt.Sprintf("i.span = calls.ord >> %d", spanShift)
-	blockOf     = fmt.Sprintf("calls.ord BETWEEN s.block << %d AND (s.block << %[1]d) + %d", blockShift, 1<<blockShift-1)
+const (
+	ordBounds = "calls.ord BETWEEN LOW AND HIGH"
+	inKinds   = "kinds AS k CROSS JOIN calls INDEXED BY by_kind ON calls.kind = k.id"
 )
 
-// selective is a source beside the number of its rows, by what it is counted.
-type selective struct {
-	rowSource
-	count  rowSource
-	weight int64 // how many calls are read for each that is counted
-	only   bool  // if fewer than broad are read: otherwise it costs more than it saves
-	blocks bool  // it is one of blocks, which other columns narrow
-}
+var (
+	all      = source{from: command{"calls NOT INDEXED", nil}, where: ordBounds}
+	unsummed = source{from: command{"calls INDEXED BY unsummed", nil}, where: "calls.summed = 0 AND " + ordBounds}
+)
 
-// broad is how many rows are counted of a source at most.
-const broad = 20_000
-
-func (r *reader) query(ctx context.Context, f *calls.Filter) (*query, error) {
-	q := &query{reader: r, filter: f, from: all, low: 1, high: int64(r.upTo.seq)}
+// query makes a filter ready. Calls are read from a source that is given, or from the best one.
+func (r *reader) query(ctx context.Context, f *calls.Filter, from *source) (*query, error) {
+	q := &query{reader: r, filter: f, from: all, low: 1, high: int64(r.upTo.Seq), window: firstWindow}
 	if err := q.times(ctx); err != nil {
 		return nil, err
 	}
-	var choice []selective
-	for i, c := range columns {
-		if text := c.filter(f); text != "" {
-			choice = append(choice, q.column(i, hash32(text).(int64)))
-		}
-	}
-	for _, c := range ids {
-		if text := c.filter(f); text != "" {
-			choice = append(choice, q.id(hash48(c.kind, text)))
-		}
-	}
-	if f.MinAmount != nil || f.MaxAmount != nil {
-		choice = append(choice, q.amounts())
+	choice := slices.Concat(q.ids(), q.kinds(), q.amounts(), q.plan())
+	if from != nil {
+		q.from = *from
+		return q, nil
 	}
 	return q, q.choose(ctx, choice)
 }
@@ -248,14 +67,8 @@ func (q *query) times(ctx context.Context) error {
 	if q.filter.Since.IsZero() && q.filter.Until.IsZero() {
 		return nil
 	}
-	since, until := int64(math.MinInt64), int64(math.MaxInt64)
-	if !q.filter.Since.IsZero() {
-		since = micros(q.filter.Since)
-	}
-	if !q.filter.Until.IsZero() {
-		until = micros(q.filter.Until)
-	}
-	q.conditions = append(q.conditions, condition{"calls.time BETWEEN ? AND ?", []any{since, until}})
+	since, until := timeBounds(q.filter.Since, q.filter.Until)
+	q.parts = append(q.parts, command{"calls.time BETWEEN ? AND ?", []any{since, until}})
 	least, err := q.number(ctx, "SELECT min(span) FROM spans WHERE high >= ? AND low <= ?", since, until)
 	if err != nil {
 		return err
@@ -268,35 +81,45 @@ func (q *query) times(ctx context.Context) error {
 	return nil
 }
 
-// column reads the blocks in which a value occurs.
-func (q *query) column(i int, hash int64) selective {
-	key := seenKey(i, hash)
-	q.conditions = append(q.conditions, columnCondition(columns[i].name, hash))
-	q.seen = append(q.seen, key)
-	blocks := condition{"(SELECT block FROM seen WHERE key = ?) AS s", []any{key}}
-	calls := condition{blocks.text + " CROSS JOIN calls ON " + blockOf, blocks.args}
-	return selective{
-		rowSource: rowSource{calls, blockBounds + " AND " + ordBounds, "s.block %s, calls.ord %[1]s"},
-		count:     rowSource{blocks, blockBounds, ""}, weight: 1 << blockShift / 2, blocks: true,
+func (q *query) kinds() []source {
+	conditions := kindConditions(q.filter)
+	if len(conditions) == 0 {
+		return nil
 	}
-}
-
-func columnCondition(name string, hash int64) condition {
-	if name == stateColumn {
-		return condition{"calls.state IN (?, ?)", []any{hash, unknown}}
+	q.joinKinds = true
+	q.parts = append(q.parts, conditions...)
+	text, args := inKinds+" WHERE "+ordBounds, []any{}
+	for _, c := range conditions {
+		text, args = text+" AND "+c.text, append(args, c.args...)
 	}
-	return condition{"calls." + name + " = ?", []any{hash}}
+	return []source{{from: command{inKinds, nil}, where: ordBounds, count: command{text, args}, isKinds: true}}
 }
 
-func (q *query) id(hash int64) selective {
-	q.conditions = append(q.conditions, condition{"EXISTS (SELECT 1 FROM ids AS i WHERE " + spanOf + " AND i.key = ? AND i.ord = calls.ord)", []any{hash}})
-	found := condition{"spans AS p CROSS JOIN ids AS i ON i.span = p.span AND i.key = ?", []any{hash}}
-	calls := condition{found.text + " CROSS JOIN calls ON calls.ord = i.ord", found.args}
-	bounds := spanBounds + " AND i.ord BETWEEN ? AND ?"
-	return selective{rowSource: rowSource{calls, bounds, "p.span %s, i.ord %[1]s"}, count: rowSource{found, bounds, ""}, weight: 1}
+var (
+	spanBounds = fmt.Sprintf("p.span BETWEEN LOW >> %d AND HIGH >> %[1]d AND i.ord BETWEEN LOW AND HIGH", spanShift)
+	spanOf     = fmt.Sprintf("calls.ord >> %d", spanShift)
+)
+
+func (q *query) ids() (list []source) {
+	for _, id := range ids {
+		value := id.filter(q.filter)
+		if value == "" {
+			continue
+		}
+		key := []any{hash48(id.kind, value)}
+		const found = "spans AS p CROSS JOIN ids AS i ON i.span = p.span AND i.key = ?"
+		q.parts = append(q.parts, command{"EXISTS (SELECT 1 FROM ids WHERE span = " + spanOf + " AND key = ? AND ord = calls.ord)", key})
+		list = append(list, source{
+			from: command{found + " CROSS JOIN calls ON calls.ord = i.ord", key}, where: spanBounds, count: command{found + " WHERE " + spanBounds, key},
+		})
+	}
+	return list
 }
 
-func (q *query) amounts() selective {
+func (q *query) amounts() []source {
+	if q.filter.MinAmount == nil && q.filter.MaxAmount == nil {
+		return nil
+	}
 	low, high := int64(math.MinInt64), int64(math.MaxInt64)
 	if q.filter.MinAmount != nil {
 		low = amountKey(*q.filter.MinAmount)
@@ -304,37 +127,76 @@ func (q *query) amounts() selective {
 	if q.filter.MaxAmount != nil {
 		high = amountKey(*q.filter.MaxAmount)
 	}
-	q.conditions = append(q.conditions, condition{"calls.high >= ?", []any{low}}, condition{"calls.low <= ?", []any{high}})
-	const found = "(key BETWEEN ? AND ? OR key = ?)"
-	const bounds = "a.ord BETWEEN ? AND ?"
-	args := []any{low, high, anyAmount}
-	calls := "(SELECT DISTINCT ord FROM amounts WHERE " + found + " ORDER BY ord) AS a CROSS JOIN calls ON calls.ord = a.ord"
-	return selective{
-		rowSource: rowSource{condition{calls, args}, bounds, "a.ord %s"},
-		count:     rowSource{condition{"(SELECT ord FROM amounts WHERE " + found + ") AS a", args}, bounds, ""}, weight: 1, only: true,
-	}
+	q.parts = append(q.parts, command{"calls.high >= ? AND calls.low <= ?", []any{low, high}})
+	const found = "(SELECT DISTINCT ord FROM amounts WHERE (key BETWEEN ? AND ? OR key = ?) AND ord BETWEEN LOW AND HIGH) AS a"
+	args := []any{low, high, int64(anyAmount)}
+	return []source{{from: command{found + " CROSS JOIN calls ON calls.ord = a.ord", args}, where: "true", count: command{found, args}}}
 }
 
-// choose takes the source with the fewest rows.
-func (q *query) choose(ctx context.Context, choice []selective) error {
-	fewest, blocks := int64(math.MaxInt64), false
-	for _, s := range choice {
-		text := "SELECT count(*) FROM (SELECT 1 FROM " + s.count.text + " WHERE " + s.count.bounds + " LIMIT ?)"
-		n, err := q.number(ctx, text, append(s.count.args(q.low, q.high), broad)...)
-		if err != nil {
-			return err
-		}
-		if n *= s.weight; n < fewest && (n < broad || !s.only) {
-			fewest, q.from, blocks = n, s.rowSource, s.blocks
-		}
+// inPlan is the condition that a call is in a run of a plan; both are expressions of SQL.
+func inPlan(plan, ord string) string {
+	return "coalesce((SELECT high FROM plans WHERE plan = " + plan + " AND low <= " + ord + " ORDER BY low DESC LIMIT 1), 0) >= " + ord
+}
+
+func (q *query) plan() []source {
+	if q.filter.Plan == "" {
+		return nil
 	}
-	if blocks {
-		for _, key := range q.seen {
-			q.conditions = append(q.conditions, condition{"EXISTS (SELECT 1 FROM seen WHERE key = ? AND block = s.block)", []any{key}})
+	plan := []any{q.filter.Plan}
+	q.parts = append(q.parts, command{inPlan("?", "calls.ord"), plan})
+	const found = "plans AS p CROSS JOIN calls NOT INDEXED ON p.plan = ? AND calls.ord BETWEEN max(p.low, LOW) AND min(p.high, HIGH)"
+	const within = "p.low <= HIGH AND p.high >= LOW"
+	return []source{{from: command{found, plan}, where: within, count: command{found + " WHERE " + within, plan}}}
+}
+
+// choose takes the source with the fewest calls, of broad ones the first.
+func (q *query) choose(ctx context.Context, choice []source) error {
+	if len(choice) > 0 {
+		q.from = choice[0]
+	}
+	for _, limit := range countLimits {
+		if len(choice) < 2 {
+			return nil
+		}
+		fewest := limit
+		for _, s := range choice {
+			count := statement{args: []any{q.low, q.high, limit}}
+			count.add("SELECT count(*) FROM (SELECT 1 FROM "+s.count.text+" LIMIT MOST)", s.count.args...)
+			n, err := q.number(ctx, count.String(), count.args...)
+			if err != nil {
+				return err
+			}
+			if n < fewest {
+				fewest, q.from = n, s
+			}
+		}
+		if fewest < limit {
+			return nil
 		}
 	}
 	return nil
 }
+
+// statement is a text that grows, with its arguments, of which the first three are LOW, HIGH and MOST.
+type statement struct {
+	text strings.Builder
+	args []any
+}
+
+// add adds a text, in which each ? stands for the next of some arguments.
+func (s *statement) add(text string, args ...any) {
+	for i, part := range strings.Split(text, "?") {
+		if i > 0 {
+			s.args = append(s.args, args[i-1])
+			s.text.WriteString("?" + strconv.Itoa(len(s.args)))
+		}
+		s.text.WriteString(part)
+	}
+}
+
+var bounds = strings.NewReplacer("LOW", "?1", "HIGH", "?2", "MOST", "?3")
+
+func (s *statement) String() string { return bounds.Replace(s.text.String()) }
 
 type direction string
 
@@ -346,183 +208,95 @@ const (
 // pageRows is how many rows are read at once.
 const pageRows = 1000
 
-// match is a row that may be what is looked for.
-type match struct {
-	ord           int64
-	intent, ended logfile.Position
-}
-
-// page reads the next rows from low to high, in a direction.
-func (q *query) page(ctx context.Context, to direction, rows int) ([]match, error) {
-	var text strings.Builder
-	text.WriteString("SELECT calls.ord, intent_segment, intent_offset, segment, offset FROM " + q.from.text + " WHERE " + q.from.bounds)
-	args := q.from.args(q.low, q.high)
-	for _, c := range q.conditions {
-		text.WriteString(" AND " + c.text)
-		args = append(args, c.args...)
+// page reads the first rows from low to high, in a direction.
+func (q *query) page(ctx context.Context, to direction, low, high int64, limit int) ([]row, error) {
+	s := statement{args: []any{low, high, limit}}
+	s.add("SELECT " + rowColumns + " FROM ")
+	s.add(q.from.from.text, q.from.from.args...)
+	if q.joinKinds && !q.from.isKinds {
+		s.add(" CROSS JOIN kinds AS k ON k.id = calls.kind")
 	}
-	text.WriteString(" ORDER BY " + fmt.Sprintf(q.from.order, to) + " LIMIT ?")
-	return fetch(ctx, q.database, func(f *match) []any {
-		return []any{&f.ord, &f.intent.Segment, &f.intent.Offset, &f.ended.Segment, &f.ended.Offset}
-	}, text.String(), append(args, rows)...)
+	s.add(" WHERE " + q.from.where)
+	for _, c := range q.parts {
+		s.add(" AND "+c.text, c.args...)
+	}
+	s.add(" ORDER BY calls.ord " + string(to) + " LIMIT MOST")
+	return fetch(ctx, q.database, (*row).columns, s.String(), s.args...)
 }
 
 // compare gives the order of calls: those that one record shows to be lost stand in the order of their intents.
-func (f match) compare(g match) int {
-	return cmp.Or(cmp.Compare(f.ord, g.ord), cmp.Compare(f.intent.Segment, g.intent.Segment), cmp.Compare(f.intent.Offset, g.intent.Offset))
+func (r row) compare(s row) int {
+	return cmp.Or(cmp.Compare(r.ord, s.ord), cmp.Compare(r.intent.Segment, s.intent.Segment), cmp.Compare(r.intent.Offset, s.intent.Offset))
 }
 
-// walk gives the calls that ended and match.
-func (q *query) walk(ctx context.Context, to direction, yield func(*calls.Call) error) error {
-	for rows := 16; q.low <= q.high; rows = min(2*rows, pageRows) {
-		page, err := q.page(ctx, to, rows)
+// walk calls yield for the calls that ended and match. It reads windows of the log, which grow while little is found: no piece takes long,
+// and none reads much more than it returns.
+func (q *query) walk(ctx context.Context, to direction, yield func(*calls.Call, *row) error) error {
+	for limit := 16; q.low <= q.high; limit = min(2*limit, pageRows) {
+		low, high := q.low, q.high
+		if to == forwards {
+			high = min(high, low+q.window-1)
+		} else {
+			low = max(low, high-q.window+1)
+		}
+		page, err := q.page(ctx, to, low, high, limit)
 		if err != nil {
 			return q.failed(err)
 		}
-		low, high := q.low, q.high
-		if full := len(page) == rows; !full {
-			q.low = q.high + 1
-		} else if last := page[rows-1].ord; to == forwards {
-			high, q.low = last, last+1
+		if full := len(page) == limit; !full {
+			q.window *= growth
+		} else if q.window = max(q.window/shrink, firstWindow); to == forwards {
+			high = page[limit-1].ord
 		} else {
-			low, q.high = last, last-1
+			low = page[limit-1].ord
 		}
-		page = q.addLost(page, to, low, high)
-		for i := range page {
-			c, err := q.read(ctx, &page[i])
-			if err != nil {
-				return q.failed(err)
-			}
-			if !q.filter.Match(c) {
-				continue
-			}
-			if err := yield(c); err != nil {
-				return err
-			}
+		if to == forwards {
+			q.low = high + 1
+		} else {
+			q.high = low - 1
+		}
+		if err := q.readAll(ctx, q.addLost(page, to, low, high), yield); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (q *query) readAll(ctx context.Context, page []row, yield func(*calls.Call, *row) error) error {
+	for i := range page {
+		c, err := q.read(ctx, &page[i])
+		if err == nil && c.Lost != 0 {
+			err = q.checkUnended(ctx, []*logfile.Record{c.Intent}, page[i].intent, c.Lost-1)
+		}
+		if err == nil {
+			err = q.settle(ctx, c)
+		}
+		if err != nil {
+			return q.failed(err)
+		}
+		if !q.filter.Match(c) {
+			continue
+		}
+		if err := yield(c, &page[i]); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
 // addLost puts the lost calls from low to high between the others.
-func (q *query) addLost(page []match, to direction, low, high int64) []match {
+func (q *query) addLost(page []row, to direction, low, high int64) []row {
 	if len(q.lost) == 0 {
 		return page
 	}
-	for _, f := range q.lost {
-		if f.ord >= low && f.ord <= high {
-			page = append(page, f)
+	for _, r := range q.lost {
+		if r.ord >= low && r.ord <= high {
+			page = append(page, r)
 		}
 	}
-	slices.SortFunc(page, match.compare)
+	slices.SortFunc(page, row.compare)
 	if to == backwards {
 		slices.Reverse(page)
 	}
 	return page
-}
-
-// read makes a call of its lines, which must be those that the row says.
-func (q *query) read(ctx context.Context, f *match) (*calls.Call, error) {
-	var c calls.Call
-	if f.ended.Segment == 0 {
-		c.Lost = uint64(f.ord)
-	}
-	for _, at := range [...]logfile.Position{f.intent, f.ended} {
-		if at.Segment == 0 {
-			continue
-		}
-		r, err := readRecord(&q.lines, at)
-		if err != nil {
-			return nil, err
-		}
-		switch r.Kind {
-		case logfile.KindIntent:
-			c.Intent = r
-		case logfile.KindRefusal:
-			c.Refusal = r
-		case logfile.KindOutcome:
-			c.Outcome = r
-		}
-	}
-	if !f.is(&c) {
-		return nil, fmt.Errorf("%w: the lines at %v and %v are not those of the call that ended with record %d", errMisfit, f.intent, f.ended, f.ord)
-	}
-	return &c, q.settle(ctx, &c)
-}
-
-// settle adds the record that settles the outcome of a call, if there is one.
-func (r *reader) settle(ctx context.Context, c *calls.Call) error {
-	if c.State() != logfile.Unknown {
-		return nil
-	}
-	at, err := r.settlements(ctx, c.ID())
-	if err != nil {
-		return err
-	}
-	settled := calls.Settlements{}
-	for _, at := range at {
-		event, err := readKind(&r.lines, at, logfile.KindEvent)
-		if err != nil {
-			return err
-		}
-		settled.Add(event)
-	}
-	if c.Settle(settled); c.Settled == nil {
-		c.Settle(r.behind())
-	}
-	return nil
-}
-
-// settledBehind reads what settles outcomes in records that the index does not have yet. A fault there is no error: tail meets it.
-func (r *reader) settledBehind() calls.Settlements {
-	settled, log := calls.Settlements{}, logfile.NewFollowerBehind(r.dir, r.upTo.seq, r.upTo.at)
-	defer log.Close() // opened for reading: nothing can be lost
-	_ = settled.AddFrom(log)
-	return settled
-}
-
-// is says whether a call is the one that the row stands for.
-func (f *match) is(c *calls.Call) bool {
-	intent, ended := c.Intent != nil, c.Outcome != nil || c.Refusal != nil
-	if intent != (f.intent.Segment != 0) || ended != (f.ended.Segment != 0) || !intent && !ended || c.Order() != uint64(f.ord) {
-		return false
-	}
-	return !intent || c.Refusal == nil && c.Seq() < c.Order() && (c.Outcome == nil || c.Outcome.Call == c.Intent.Call)
-}
-
-var errFull = errors.New("enough calls")
-
-// last gives the last calls that match: first those at the end of the log, which are the newest, then older ones.
-func (q *query) last(ctx context.Context, yield func(*calls.Call) error) error {
-	n := q.filter.Last
-	var newest []*calls.Call
-	fault := q.tail(ctx, q.filter, func(c *calls.Call) error {
-		if newest = append(newest, c); len(newest) >= 2*n+pageRows {
-			newest = slices.Clone(newest[len(newest)-n:])
-		}
-		return nil
-	})
-	if errors.Is(fault, ErrUnusable) || ctx.Err() != nil {
-		return fault // before anything was given: whoever asks can ask the log instead
-	}
-	newest = newest[max(len(newest)-n, 0):]
-	slices.Reverse(newest)
-	err := errFull
-	if len(newest) < n {
-		err = q.walk(ctx, backwards, func(c *calls.Call) error {
-			if newest = append(newest, c); len(newest) == n {
-				return errFull
-			}
-			return nil
-		})
-	}
-	if err != nil && err != errFull {
-		return err
-	}
-	for _, c := range slices.Backward(newest) {
-		if err := yield(c); err != nil {
-			return err
-		}
-	}
-	return fault
 }

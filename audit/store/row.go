@@ -10,39 +10,87 @@ import (
 	"tollgate/audit/logfile"
 	"tollgate/catalog"
 	"tollgate/internal/decimal"
-	"tollgate/internal/text"
 )
 
-// column is what a filter compares with equality and what few different values are of. The table seen has where each value occurs.
-type column struct {
-	name   string
-	call   func(*calls.Call) string
-	filter func(*calls.Filter) string
+// row is a call that ended, as the index holds it. A zero position stands for an intent that the call does not have.
+type row struct {
+	ord           int64
+	kind          int64 // its id
+	time          int64 // microseconds since 1970, as merged
+	merged        int64 // the running maximum of the times at which calls ended
+	late          int64 // how long before that the call ended
+	back          int64 // how many records before the end the intent is; 0: there is none
+	intent, ended logfile.Position
+	low, high     any   // of the amounts; nil when there are none
+	summed        int64 // 1: the call is in the sums of days; 0: it is read when they are asked for
 }
 
-var columns = [...]column{
-	{"caller", (*calls.Call).Caller, func(f *calls.Filter) string { return f.Caller }},
-	{"operation", (*calls.Call).Operation, func(f *calls.Filter) string { return f.Operation }},
-	{"effect", (*calls.Call).Effect, func(f *calls.Filter) string { return f.Effect }},
-	{"site", (*calls.Call).Site, func(f *calls.Filter) string { return f.Site }},
-	{"credential", (*calls.Call).Credential, func(f *calls.Filter) string { return f.Credential }},
-	{"class", (*calls.Call).Class, func(f *calls.Filter) string { return f.Class }},
-	{"account", (*calls.Call).Account, func(f *calls.Filter) string { return f.Account }},
-	{"plan", (*calls.Call).Plan, func(f *calls.Filter) string { return f.Plan }},
-	{"deprecated", func(c *calls.Call) string { return text.NotZero(c.Deprecated()) }, func(f *calls.Filter) string { return text.NotZero(f.Deprecated) }},
-	{"decision", (*calls.Call).Decision, func(f *calls.Filter) string { return f.Decision }},
-	{stateColumn, (*calls.Call).State, func(f *calls.Filter) string { return f.State }},
-	{"status", func(c *calls.Call) string { return text.NotZero(c.Status()) }, func(f *calls.Filter) string { return text.NotZero(f.Status) }},
-	{"error_code", (*calls.Call).ErrorCode, func(f *calls.Filter) string { return f.ErrorCode }},
-	{"currency", currency, func(f *calls.Filter) string { return f.Currency }},
-}
+// rowColumns are the columns of calls in the order of [row.values].
+const rowColumns = "calls.ord, calls.kind, calls.time, calls.merged, calls.late, calls.back, intent_segment, intent_offset, segment, offset, calls.low, calls.high, summed"
 
-// truth is a text for true, and none for false, which filters take for any.
-func currency(c *calls.Call) string {
-	if amounts, unsummed := c.Amounts(); len(amounts)+unsummed == 0 {
-		return ""
+// callColumns is how many these are.
+const callColumns = 13
+
+func (r *row) values() []any {
+	return []any{
+		r.ord, r.kind, r.time, r.merged, r.late, r.back, int64(r.intent.Segment), r.intent.Offset, int64(r.ended.Segment), r.ended.Offset, r.low, r.high, r.summed,
 	}
-	return c.Currency()
+}
+
+func (r *row) columns() []any {
+	return []any{
+		&r.ord, &r.kind, &r.time, &r.merged, &r.late, &r.back, &r.intent.Segment, &r.intent.Offset, &r.ended.Segment, &r.ended.Offset, &r.low, &r.high, &r.summed,
+	}
+}
+
+// crosses reports whether pruning may leave the call without its intent.
+func (r *row) crosses() bool {
+	return r.intent.Segment > 0 && r.intent.Segment != r.ended.Segment
+}
+
+// newRow returns the row of a call but for its kind's id, its place in the order of pages and whether it is summed up; its kind; and the
+// keys of its amounts.
+func newRow(e *Ended) (r row, k kind, amounts []int64) {
+	r = row{ord: int64(e.Order()), time: micros(e.Time()), intent: e.Intent, ended: e.End}
+	if e.Call.Intent != nil {
+		r.back = r.ord - int64(e.Seq())
+	}
+	amounts = amountKeys(e.Call)
+	r.low, r.high = amountBounds(amounts)
+	return r, kindOf(e.Call, len(amounts) > 0), amounts
+}
+
+// placed sets the place in the order of pages behind one that ended at or before merged.
+func (r *row) placed(e *Ended, merged int64) {
+	ended := micros(e.Ended())
+	r.merged = max(merged, ended)
+	r.late = r.merged - ended
+}
+
+// amountKeys are the keys of a call's amounts.
+func amountKeys(c *calls.Call) (keys []int64) {
+	amounts, unsummed := c.Amounts()
+	for _, a := range amounts {
+		keys = append(keys, amountKey(a.Value))
+	}
+	if unsummed > 0 {
+		keys = append(keys, anyAmount)
+	}
+	return keys
+}
+
+func amountBounds(keys []int64) (low, high any) {
+	least, most := int64(math.MaxInt64), int64(math.MinInt64)
+	for _, key := range keys {
+		if key == anyAmount {
+			return int64(math.MinInt64), int64(math.MaxInt64)
+		}
+		least, most = min(least, key), max(most, key)
+	}
+	if least > most {
+		return nil, nil
+	}
+	return least, most
 }
 
 // id is what few calls have in common.
@@ -52,15 +100,17 @@ type id struct {
 	filter func(*calls.Filter) string
 }
 
+const callID = "call"
+
 var ids = [...]id{
-	{"call", one((*calls.Call).ID), func(f *calls.Filter) string { return f.Call }},
-	{"request", one((*calls.Call).RequestID), func(f *calls.Filter) string { return f.RequestID }},
+	{callID, sole((*calls.Call).ID), func(f *calls.Filter) string { return f.Call }},
+	{"request", sole((*calls.Call).RequestID), func(f *calls.Filter) string { return f.RequestID }},
 	{"order", fields(catalog.FieldOrder), func(f *calls.Filter) string { return f.Order }},
 	{"customer", fields(catalog.FieldCustomer), func(f *calls.Filter) string { return f.Customer }},
 	{"coupon", fields(catalog.FieldCoupon), func(f *calls.Filter) string { return f.Coupon }},
 }
 
-func one(text func(*calls.Call) string) func(*calls.Call) []string {
+func sole(text func(*calls.Call) string) func(*calls.Call) []string {
 	return func(c *calls.Call) []string { return []string{text(c)} }
 }
 
@@ -68,94 +118,25 @@ func fields(kind catalog.FieldKind) func(*calls.Call) []string {
 	return func(c *calls.Call) []string { return c.Fields(kind) }
 }
 
-// row is a call that ended, as the index holds it. A zero position stands for an intent that the call does not have.
-type row struct {
-	ord           int64
-	time          int64 // microseconds since 1970
-	intent, ended logfile.Position
-	low, high     any // of the amounts; nil when there are none
-	columns       [len(columns)]any
-}
-
-// pair is a row of the tables ids and amounts.
-type pair struct{ key, ord int64 }
-
-// sighting is a row of the table seen.
-type sighting struct{ key, block int64 }
-
-// sightings calls yield with what the table seen has of a row.
-func (r *row) sightings(yield func(sighting)) {
-	for i, hash := range r.columns {
-		if hash == nil {
-			continue
-		}
-		yield(sighting{seenKey(i, hash.(int64)), r.ord >> blockShift})
-		if columns[i].name == stateColumn && hash == unknown {
-			for _, state := range calls.SettledStates {
-				yield(sighting{seenKey(i, hash32(state).(int64)), r.ord >> blockShift})
-			}
-		}
-	}
-}
-
-// stateColumn is the column of a call's state. An unknown one may be settled by a record behind the call, which changes no row: such a
-// call is found by each state that it may have by then.
-const stateColumn = "state"
-
-var unknown = hash32(logfile.Unknown)
-
-// seenKey is the key of a column's hash in the table seen.
-func seenKey(column int, hash int64) int64 { return int64(column)<<32 | hash }
-
-// newRow gives the row of a call, and what goes into the tables ids and amounts.
-func newRow(c *calls.Call, intent, ended logfile.Position) (r row, terms, amounts []pair) {
-	r = row{ord: int64(c.Order()), time: micros(c.Time()), intent: intent, ended: ended}
-	for i, column := range columns {
-		r.columns[i] = hash32(column.call(c))
-	}
+// idKeys are the keys of a call's ids.
+func idKeys(c *calls.Call) (keys []int64) {
 	for _, id := range ids {
 		for _, value := range id.call(c) {
 			if value != "" {
-				terms = append(terms, pair{hash48(id.kind, value), r.ord})
+				keys = append(keys, hash48(id.kind, value))
 			}
 		}
 	}
-	all, unsummed := c.Amounts()
-	least, most := int64(math.MaxInt64), int64(math.MinInt64)
-	for _, amount := range all {
-		key := amountKey(amount.Value)
-		amounts = append(amounts, pair{key, r.ord})
-		least, most = min(least, key), max(most, key)
-	}
-	switch {
-	case unsummed > 0:
-		amounts = append(amounts, pair{anyAmount, r.ord})
-		r.low, r.high = int64(math.MinInt64), int64(math.MaxInt64)
-	case len(all) > 0:
-		r.low, r.high = least, most
-	}
-	return r, terms, amounts
+	return keys
 }
 
-// anyAmount is the key of amounts that are in no sum: filters take them for any.
+// anyAmount is the key of amounts that are in no sum: a filter has to look at their calls.
 const anyAmount = math.MinInt64
 
 // micros keeps the order of times, those of years that nanoseconds do not reach as well.
 func micros(t time.Time) int64 { return t.UnixMicro() }
 
-// hash32 is what a column holds of a text, nil for none.
-func hash32(text string) any {
-	if text == "" {
-		return nil
-	}
-	hash := uint32(2166136261)
-	for i := range len(text) {
-		hash = (hash ^ uint32(text[i])) * 16777619
-	}
-	return int64(hash)
-}
-
-// hash48 is the key of an id: 48 bits, which SQLite keeps in six bytes.
+// hash48 is the key of an id: 48 bits of an FNV-1a hash, which SQLite keeps in six bytes.
 func hash48(kind, value string) int64 {
 	hash := uint64(14695981039346656037)
 	for _, text := range [...]string{kind, "\x00", value} {
@@ -166,9 +147,9 @@ func hash48(kind, value string) int64 {
 	return int64(hash >> 16)
 }
 
-// amountKey is never greater for the lesser of two amounts: whole ten-thousandths, cut off, at most what 64 bits hold.
+// amountKey is never greater for the lesser of two amounts: whole ten-thousandths, cut off, at most what 64 bits hold, and never anyAmount.
 func amountKey(d decimal.Decimal) int64 {
 	whole, fraction, _ := strings.Cut(d.String(), ".")
 	key, _ := strconv.ParseInt(whole+(fraction + "0000")[:4], 10, 64) // out of range gives the nearest
-	return key
+	return max(key, anyAmount+1)
 }

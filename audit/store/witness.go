@@ -13,35 +13,26 @@ func (x *Index) Mark(ctx context.Context) (seq uint64, line [32]byte, err error)
 	if path == "" || err != nil {
 		return 0, line, err
 	}
-	d, err := connect(ctx, path, "ro", reading)
+	d, err := connect(ctx, x.dir, path, "ro", reading)
 	if err != nil {
 		return 0, line, unusable(x.file, err)
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
-	if err := d.check(ctx); err != nil {
+	s, err := d.Standing(ctx)
+	if err != nil || len(s.Marks) == 0 {
 		return 0, line, unusable(x.file, err)
 	}
-	marks, err := d.marks(ctx)
-	if err != nil || len(marks) == 0 {
-		return 0, line, err
-	}
-	if copy(line[:], marks[0].hash) != len(line) {
-		return 0, line, unusable(x.file, errMisfit)
-	}
-	return marks[0].seq, line, nil
+	return s.Marks[0].Seq, s.Marks[0].Hash, nil
 }
 
-// StepBack takes back what the index has of records that the log, which begins with record first, does not have. An index that has
+// StepBack removes what the index has of records that the log, which begins with record first, does not have. An index that has
 // nothing in common with the log is replaced by an empty one. No process may follow the log meanwhile.
 func (x *Index) StepBack(ctx context.Context, first uint64) error {
 	path, err := target(x.file)
 	if err != nil {
 		return err
 	}
-	w, err := openIndexer(ctx, x.dir, path, first, following)
-	if err == nil {
-		return w.close()
-	}
+	err = x.stepBack(ctx, path, first)
 	if !errors.Is(err, errMisfit) {
 		return unusable(x.file, err)
 	}
@@ -50,8 +41,20 @@ func (x *Index) StepBack(ctx context.Context, first uint64) error {
 		return err
 	}
 	defer unlock()
-	if path, err = create(ctx, x.file, first); err != nil {
+	if path, err = x.create(ctx, first); err != nil {
 		return fmt.Errorf("%s: making an empty index: %w", x.file, err)
 	}
 	return publish(path, x.file)
+}
+
+func (x *Index) stepBack(ctx context.Context, path string, first uint64) error {
+	d, err := connect(ctx, x.dir, path, "rw", following)
+	if err != nil {
+		return err
+	}
+	run, err := newRunner(ctx, x.dir, first, d, x.batch)
+	if err == nil {
+		err = run.close()
+	}
+	return errors.Join(err, d.close())
 }

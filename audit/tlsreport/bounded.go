@@ -8,7 +8,7 @@ import (
 	"tollgate/internal/text"
 )
 
-// bounded is a map with at most max entries, and one more for what is beyond, under the key other.
+// bounded is a map with at most max entries, and one more, under the key other, for all others.
 type bounded[K comparable, V any] struct {
 	max     int
 	other   K
@@ -32,7 +32,7 @@ func (b *bounded[K, V]) at(key K) *V {
 	return v
 }
 
-// list gives a row for each entry, in the order of compare.
+// list returns a row for each entry, in the order of compare.
 func list[K comparable, V, R any](b bounded[K, V], row func(K, *V) R, compare func(a, b R) int) []R {
 	rows := make([]R, 0, len(b.entries))
 	for key, value := range b.entries {
@@ -42,13 +42,13 @@ func list[K comparable, V, R any](b bounded[K, V], row func(K, *V) R, compare fu
 	return rows
 }
 
-// most orders larger counts first, then by names.
+// most compares by counts, the largest first, and then by names.
 func most(a, b uint64, namesA, namesB []string) int {
 	return cmp.Or(cmp.Compare(b, a), slices.Compare(namesA, namesB))
 }
 
 const (
-	maxSources  = 64 // told apart for one caller or reason
+	maxSources  = 64 // counted for one caller or reason
 	maxExamples = 3  // of them in the report
 )
 
@@ -62,7 +62,7 @@ func (s *sources) add(source string) {
 	if source == "" {
 		return
 	}
-	source = short(source)
+	source = truncated(source)
 	if s.seen == nil {
 		s.seen = map[string]struct{}{}
 	}
@@ -76,14 +76,14 @@ func (s *sources) add(source string) {
 	s.seen[source] = struct{}{}
 }
 
-// examples gives a few of them.
+// examples returns a few of them.
 func (s *sources) examples() []string {
 	all := slices.AppendSeq(make([]string, 0, len(s.seen)), maps.Keys(s.seen))
 	slices.Sort(all)
 	return all[:min(len(all), maxExamples)]
 }
 
-// maxText bounds what is kept of a text of the log.
+// maxText bounds a text of the log, in bytes.
 const maxText = 160
 
-func short(s string) string { return text.Truncate(s, maxText, "…") }
+func truncated(s string) string { return text.Truncate(s, maxText, "…") }

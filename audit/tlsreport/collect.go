@@ -14,7 +14,7 @@ import (
 	"tollgate/tlspolicy"
 )
 
-// Bounds of what is kept. A gateway with fewer callers, upstreams and certificates than that gets a report of all.
+// Bounds of what is retained. The report is complete for a gateway with fewer callers, upstreams and certificates.
 const (
 	maxCallers = 2000
 	maxUses    = 5000
@@ -22,24 +22,24 @@ const (
 	maxNames   = 500
 	maxOffered = 500
 	maxReasons = 64
-	maxOffers  = 8      // kept for each reason
-	maxJudged  = 4096   // different offers whose verdicts are remembered
+	maxOffers  = 8      // listed for each reason
+	maxJudged  = 4096   // different offers whose verdicts are cached
 	maxConns   = 65_536 // connections that are followed
 	maxSharing = 8      // callers on one connection
 )
 
-// Config says what is asked.
+// Config chooses what is reported.
 type Config struct {
-	// Policy is the one of the gateway's listeners.
+	// Policy is that of the gateway's listeners.
 	Policy *tlspolicy.Policy
 	// Without names versions, suites and groups; those of one text, with commas between, are removed together. Default
 	// (none): TLS 1.2, and each suite that was used.
 	Without []string
-	// Since and Until choose records: from the one on, and before the other. Zero means no such bound.
+	// Since and Until choose records: at Since or later, and before Until. Zero means no such bound.
 	Since, Until time.Time
 }
 
-// Collector counts. It is not for concurrent use.
+// Collector counts records. It is not safe for concurrent use.
 type Collector struct {
 	config    Config
 	policy    allowed
@@ -48,7 +48,7 @@ type Collector struct {
 	conns     *lru.Cache[connKey, *connection]
 
 	period
-	keys     map[verdict]bool // for which certificates suites of TLS 1.2 were used
+	keys     map[verdict]bool // the certificates for which suites of TLS 1.2 were used
 	foreign  uint64           // connections that the policy does not allow: it is not the gateway's
 	in, out  bounded[useKey, use]
 	callers  bounded[callerKey, callerUse]
@@ -59,7 +59,7 @@ type Collector struct {
 	names    bounded[string, uint64]
 }
 
-// params are what a handshake ended with.
+// params are the results of a handshake.
 type params struct{ version, suite, group string }
 
 type useKey struct {
@@ -77,7 +77,7 @@ type callerUse struct {
 	verdicts                [][verdicts]uint64 // by question: connections
 }
 
-// connKey tells connections apart, as far as a log can: a port is used again.
+// connKey identifies connections, as far as a log can: ports are used again.
 type connKey struct {
 	listener, source string
 	port             uint16
@@ -110,7 +110,7 @@ type certUse struct {
 	notAfter time.Time
 }
 
-// New begins a report. The error is of Config.Without.
+// New returns an empty Collector. It returns an error if Config.Without is wrong.
 func New(c Config) (*Collector, error) {
 	list, err := questions(c.Policy, c.Without)
 	if err != nil {
@@ -129,8 +129,7 @@ func New(c Config) (*Collector, error) {
 	return collector, err
 }
 
-// Add takes the next record of the log. Those before Config.Since are not counted, but connections that go on may have told
-// in them what was offered.
+// Add adds the next record of the log. Records before Config.Since are not counted, but may have the offers of connections that go on.
 func (c *Collector) Add(r *logfile.Record) {
 	if !c.config.Until.IsZero() && !r.Time.Before(c.config.Until) {
 		return
@@ -164,9 +163,11 @@ func (p *period) add(at time.Time) {
 	}
 }
 
-func paramsOf(t *logfile.TLS) params { return params{short(t.Version), short(t.Suite), short(t.Group)} }
+func paramsOf(t *logfile.TLS) params {
+	return params{truncated(t.Version), truncated(t.Suite), truncated(t.Group)}
+}
 
-// incoming counts a call, and its connection when it is the first that is counted there.
+// incoming counts a call, and its connection if it is the first that is counted there.
 func (c *Collector) incoming(r *logfile.Record, counted bool) {
 	in := r.TLSIn
 	if in == nil || in.Version == "" {
@@ -196,15 +197,15 @@ func (c *Collector) incoming(r *logfile.Record, counted bool) {
 	if conn.version == tls.VersionName(tls.VersionTLS12) {
 		c.keys[keyOf(conn.suite)] = true
 	}
-	c.certificate(certKey{direction: "in", who: key.caller, peer: short(in.Peer), fingerprint: short(in.PeerFingerprint)}, in, r.Time)
+	c.certificate(certKey{direction: "in", who: key.caller, peer: truncated(in.Peer), fingerprint: truncated(in.PeerFingerprint)}, in, r.Time)
 }
 
-// callerOf names who called. What is not proven is not told apart: whoever sends it may say what it likes.
+// callerOf returns the caller's name. Names that are not proven are ignored, since unauthenticated peers choose them.
 func callerOf(r *logfile.Record) callerKey {
 	if r.Caller == "" {
 		return callerKey{}
 	}
-	return callerKey{short(r.Caller), short(r.IdentifiedBy), short(r.Identity)}
+	return callerKey{truncated(r.Caller), truncated(r.IdentifiedBy), truncated(r.Identity)}
 }
 
 // opened counts a connection.
@@ -214,17 +215,17 @@ func (c *Collector) opened(conn *connection, used *use, in *logfile.TLS) {
 		used.resumedConns++
 	}
 	if in.ServerName != "" {
-		*c.names.at(short(in.ServerName))++
+		*c.names.at(truncated(in.ServerName))++
 	}
 	if in.Offer != nil {
 		c.tally(in.Offer, func(n *offeredCount) { n.conns++ })
 	}
 }
 
-// connection finds the connection of a record, or begins one: also where an offer, or what is another handshake, shows that
-// the port belongs to another connection by now.
+// connection finds the connection of a record, or begins one: also where an offer, or another handshake, shows that
+// the port is another connection's by now.
 func (c *Collector) connection(r *logfile.Record) *connection {
-	key, in := connKey{short(r.Listener), short(r.Source), r.SourcePort}, r.TLSIn
+	key, in := connKey{truncated(r.Listener), truncated(r.Source), r.SourcePort}, r.TLSIn
 	conn, ok := c.conns.Get(key)
 	if ok && conn.params == paramsOf(in) && conn.resumed == in.Resumed && (in.Offer == nil || conn.verdicts == nil) {
 		if in.Offer != nil { // of two calls that began at once, the second was recorded first
@@ -243,7 +244,7 @@ func (c *Collector) connection(r *logfile.Record) *connection {
 	return conn
 }
 
-// judge gives the verdict of each question on an offer. Callers mostly offer the same, so verdicts are remembered.
+// judge returns the verdict of each question on an offer. Callers mostly offer the same, so verdicts are cached.
 func (c *Collector) judge(o *logfile.Offer, cut bool) []verdict {
 	key := fmt.Sprint(o.Versions, o.Suites, o.Groups, cut)
 	if known, ok := c.judged[key]; ok {
@@ -252,21 +253,21 @@ func (c *Collector) judge(o *logfile.Offer, cut bool) []verdict {
 	if len(c.judged) >= maxJudged {
 		clear(c.judged)
 	}
-	given := make([]verdict, len(c.questions))
+	list := make([]verdict, len(c.questions))
 	isWhole := !cut && whole(o.Versions) && whole(o.Suites) && whole(o.Groups)
 	for i, q := range c.questions {
-		given[i] = q.allowed.offered(o, isWhole)
+		list[i] = q.allowed.offered(o, isWhole)
 	}
-	c.judged[key] = given
-	return given
+	c.judged[key] = list
+	return list
 }
 
-// whole tells whether a list of an offer was not cut.
+// whole reports whether a list of an offer was not cut.
 func whole(names []string) bool {
 	return len(names) > 0 && !strings.HasPrefix(names[len(names)-1], "+")
 }
 
-// settle counts a connection for its callers, once no more of it is to come.
+// settle counts a connection for its callers, after its last record.
 func (c *Collector) settle(conn *connection) {
 	if len(conn.callers) == 0 {
 		return
@@ -298,15 +299,15 @@ func (c *Collector) verdict(conn *connection, i int, allowed bool) verdict {
 
 func (c *Collector) outgoing(r *logfile.Record) {
 	if out := r.TLSOut; out != nil && out.Version != "" {
-		used := c.out.at(useKey{who: short(r.Upstream), params: paramsOf(out)})
+		used := c.out.at(useKey{who: truncated(r.Upstream), params: paramsOf(out)})
 		used.calls++
 		if out.Resumed {
 			used.resumedCalls++
 		}
-		c.certificate(certKey{"out", short(r.Upstream), short(out.ServerName), short(out.Peer), short(out.PeerFingerprint)}, out, r.Time)
+		c.certificate(certKey{"out", truncated(r.Upstream), truncated(out.ServerName), truncated(out.Peer), truncated(out.PeerFingerprint)}, out, r.Time)
 	}
 	if reason, failed := failedFor(r); failed {
-		*c.upstream.at(upstreamRefusal{short(r.Upstream), short(reason)})++
+		*c.upstream.at(upstreamRefusal{truncated(r.Upstream), truncated(reason)})++
 	}
 }
 
@@ -328,7 +329,7 @@ func (c *Collector) handshake(r *logfile.Record) {
 	if !ok {
 		return
 	}
-	refused := c.refused.at(short(reason))
+	refused := c.refused.at(truncated(reason))
 	refused.count++
 	refused.recorded++
 	refused.sources.add(r.Source)
@@ -347,11 +348,11 @@ func (c *Collector) handshake(r *logfile.Record) {
 	}
 }
 
-// summary counts the connections among refusals that got no record of their own.
+// summary counts the connections among refusals without a record of their own.
 func (c *Collector) summary(r *logfile.Record) {
 	for _, count := range r.Counts {
 		if reason, ok := refusedFor(count.Reason, count.Stage, count.TLSFailure); ok {
-			refused := c.refused.at(short(reason))
+			refused := c.refused.at(truncated(reason))
 			refused.count += count.Count
 			if count.Source != logfile.Other {
 				refused.sources.add(count.Source)
@@ -360,7 +361,7 @@ func (c *Collector) summary(r *logfile.Record) {
 	}
 }
 
-// tally counts each thing of an offer.
+// tally counts each version, suite and group of an offer.
 func (c *Collector) tally(o *logfile.Offer, add func(*offeredCount)) {
 	for _, list := range [...]struct {
 		what  string
@@ -372,14 +373,14 @@ func (c *Collector) tally(o *logfile.Offer, add func(*offeredCount)) {
 	}
 }
 
-// unique gives each name once: a GREASE number (RFC 8701) as GREASE, and without how many more there were.
+// unique returns each name once: a GREASE number (RFC 8701) as GREASE, and without the number of those that were left out.
 func unique(names []string) []string {
 	var list []string
 	for _, name := range names {
 		if isGREASE(name) {
 			name = "GREASE"
 		}
-		if name = short(name); !strings.HasPrefix(name, "+") && !slices.Contains(list, name) {
+		if name = truncated(name); !strings.HasPrefix(name, "+") && !slices.Contains(list, name) {
 			list = append(list, name)
 		}
 	}

@@ -1,5 +1,5 @@
-// Package tlsreport says from an audit log how TLS was used: versions, suites and groups by caller and upstream, what peers
-// offered, what was refused and why, which certificates were seen, and who could not connect any more if a policy had less.
+// Package tlsreport reports how TLS was used, from an audit log: versions, suites and groups by caller and upstream, offers of
+// peers, refusals and their reasons, certificates, and which callers could no longer connect under a narrower policy.
 //
-// It reads records one by one and keeps counts only, all of them bounded; see docs/tls-report.md for what the report means.
+// It reads records one by one and retains only counts, all of them bounded. docs/tls-report.md explains the report.
 package tlsreport

@@ -15,7 +15,7 @@ func refusedFor(reason, stage, failure string) (words string, ok bool) {
 	return cmp.Or(logfile.TLSFailureText(failure), reason), logfile.OfConnection(stage)
 }
 
-// failedFor returns why there was no TLS connection with an upstream, in words; false if that is not why an outcome is as it is.
+// failedFor returns why there was no TLS connection with an upstream, in words; false if that is not the reason of an outcome.
 func failedFor(r *logfile.Record) (words string, ok bool) {
 	if r.Stage == "" {
 		return oldFailedFor(r)
@@ -23,7 +23,7 @@ func failedFor(r *logfile.Record) (words string, ok bool) {
 	return logfile.TLSFailureText(r.TLSFailure), r.TLSFailure != ""
 }
 
-// Records of versions without the members stage and tls_failure have texts only. No version writes them any more.
+// Records of versions without the members stage and tls_failure have only texts. No version writes them any more.
 const (
 	oldRefused = "connection: "
 	oldFailed  = "no TLS connection with upstream "

@@ -8,7 +8,7 @@ import (
 	"tollgate/audit/logfile"
 )
 
-// TestRewordedTexts: the report stands on members. Texts may be worded as they like, or be empty, and nothing changes.
+// TestRewordedTexts: the report depends on members, and not on texts, which may be empty.
 func TestRewordedTexts(t *testing.T) {
 	ancient := &logfile.TLS{Offer: offer("TLS 1.0", "TLS_RSA_WITH_AES_128_CBC_SHA", "P-256")}
 	records := func(text func(string) string) []*logfile.Record {

@@ -21,7 +21,7 @@ var page = sync.OnceValue(func() *template.Template {
 	}).Parse(pageHTML))
 })
 
-// WriteHTML writes the report as one page that needs nothing else, with times in a zone.
+// WriteHTML writes the report as one self-contained page, with times in a zone.
 func (r *Report) WriteHTML(w io.Writer, zone *time.Location) error {
 	return page().Execute(w, struct {
 		*Report
@@ -29,10 +29,10 @@ func (r *Report) WriteHTML(w io.Writer, zone *time.Location) error {
 	}{r, zone})
 }
 
-// clean keeps what would not print, or would turn the text around, out of a page; escaping is the template's.
+// clean replaces characters that do not print, or would reverse the text; the template escapes.
 func clean(s string) string { return text.Printable(s, '\uFFFD') }
 
-// who names a caller.
+// who returns the text for a caller.
 func who(name string) string {
 	if name == "" {
 		return "(not proven)"
@@ -40,7 +40,7 @@ func who(name string) string {
 	return clean(name)
 }
 
-// countText is a number of sources.
+// countText returns a number of sources as text.
 func countText(n int, more bool) string {
 	if more {
 		return fmt.Sprintf("%d or more", n)
@@ -48,7 +48,7 @@ func countText(n int, more bool) string {
 	return fmt.Sprint(n)
 }
 
-// Why says in a few words how the answer on a caller came about.
+// Why returns the reason of a caller's answer in a few words.
 func (c Caller) Why() string {
 	var parts []string
 	for _, part := range []struct {
@@ -70,7 +70,7 @@ func (c Caller) Why() string {
 type useTable struct {
 	Head  string
 	Rows  []Use
-	Conns bool // whether connections can be told
+	Conns bool // whether connections are known
 }
 
 // Incoming is for the page.

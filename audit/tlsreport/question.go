@@ -10,23 +10,23 @@ import (
 	"tollgate/tlspolicy"
 )
 
-// verdict says whether a peer could still connect.
+// verdict is whether a peer could still connect.
 type verdict int
 
 const (
 	fits       verdict = iota
 	breaks             // nothing is left in common with its offer
-	inferred           // the same, told from what it used
+	inferred           // the same, inferred from what it used
 	unknown            // its offer is not known, or not whole
 	needsRSA           // it could with a suite for RSA certificates
 	needsECDSA         // it could with a suite for ECDSA certificates
 	verdicts           // how many there are
 )
 
-// question asks what becomes of peers when things are removed from a policy.
+// question is which peers could no longer connect if things were removed from a policy.
 type question struct {
 	names   []string // of what is removed
-	asked   bool     // by name; others are answered if the thing was used
+	asked   bool     // by name; others are answered only if the thing was used
 	allowed allowed  // the rest
 }
 
@@ -38,7 +38,7 @@ type versionSet struct {
 	suites, groups []string
 }
 
-// allowedBy gives what a policy offers, less what is removed.
+// allowedBy returns what a policy offers, less what is removed.
 func allowedBy(p *tlspolicy.Policy, removed ...string) allowed {
 	var sets allowed
 	keep := func(names []string) []string {
@@ -63,7 +63,7 @@ func allowedBy(p *tlspolicy.Policy, removed ...string) allowed {
 	return sets
 }
 
-// names lists all that can be removed.
+// names returns the names of all that can be removed.
 func (a allowed) names() (names []string) {
 	for _, set := range a {
 		names = append(names, set.version)
@@ -77,8 +77,8 @@ func (a allowed) names() (names []string) {
 	return names
 }
 
-// offered says what becomes of an offer. crypto/tls takes the highest common version, and no other if that has no common suite.
-// Of an offer that is not whole, what is missing may be what is needed.
+// offered returns the verdict on an offer. crypto/tls chooses the highest common version, and no other if that has no common suite.
+// A part that is missing of an offer may be what is needed.
 func (a allowed) offered(o *logfile.Offer, whole bool) verdict {
 	i := slices.IndexFunc(a, func(set versionSet) bool { return slices.Contains(o.Versions, set.version) })
 	if i < 0 {
@@ -99,7 +99,7 @@ func lacking(whole bool) verdict {
 	return unknown
 }
 
-// forKeys says for which certificates suites are: those of TLS 1.3 for all.
+// forKeys returns the certificates for which suites are: those of TLS 1.3 are for all.
 func forKeys(suites []string) verdict {
 	ecdsa := func(name string) bool { return keyOf(name) == needsECDSA }
 	rsa := func(name string) bool { return keyOf(name) == needsRSA }
@@ -112,7 +112,7 @@ func forKeys(suites []string) verdict {
 	return fits
 }
 
-// keyOf tells the certificate's key by the name of a suite of TLS 1.2; fits means any.
+// keyOf returns the certificate's key for the name of a suite of TLS 1.2; fits means any.
 func keyOf(suite string) verdict {
 	switch {
 	case strings.Contains(suite, "_ECDSA_WITH_"):
@@ -123,8 +123,8 @@ func keyOf(suite string) verdict {
 	return fits
 }
 
-// used says what becomes of a peer of which only the outcome of a handshake under the policy is known: the same handshake may still be
-// possible; and who came with TLS 1.2 where TLS 1.3 was to be had cannot have offered that.
+// used returns the verdict on a peer of which only the result of a handshake under the policy is known: the same handshake may still be
+// possible, and a peer that used TLS 1.2 where TLS 1.3 was allowed cannot have offered that.
 func (a allowed) used(p params, policy allowed) verdict {
 	if a.has(p) {
 		return fits
@@ -142,8 +142,8 @@ func (a allowed) has(p params) bool {
 	})
 }
 
-// questions makes one of each text: names divided by commas are removed together. Without texts it asks for TLS 1.2, and
-// for each suite by itself.
+// questions returns one for each text: names with commas between are removed together. Without texts it returns one for TLS 1.2, and
+// one for each suite.
 func questions(p *tlspolicy.Policy, texts []string) ([]question, error) {
 	var list []question
 	known := allowedBy(p).names()
@@ -173,7 +173,7 @@ func questions(p *tlspolicy.Policy, texts []string) ([]question, error) {
 	return list, nil
 }
 
-// rank puts what was asked for first.
+// rank sorts what was asked for first.
 func rank(q question) int {
 	if q.asked {
 		return 1
@@ -187,10 +187,10 @@ func findName(p *tlspolicy.Policy, known []string, text string) (string, error) 
 			return name, nil
 		}
 	}
-	return "", fmt.Errorf("policy %s has no %q to remove; it has %s", p.Name(), short(text), strings.Join(known, ", "))
+	return "", fmt.Errorf("policy %s has no %q to remove; it has %s", p.Name(), truncated(text), strings.Join(known, ", "))
 }
 
-// spelt makes "TLS 1.2", "tls1.2", "TLSv1.2" and "1.2" the same, and leaves other names apart.
+// spelt returns the same text for "TLS 1.2", "tls1.2", "TLSv1.2" and "1.2", and different texts for other names.
 func spelt(name string) string {
 	name = strings.ToLower(strings.ReplaceAll(name, " ", ""))
 	if version, ok := strings.CutPrefix(name, "tls"); ok && strings.Contains(version, ".") {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Report is what was found.
+// Report has what a Collector counted.
 type Report struct {
 	Policy   string    `json:"policy"`
 	Since    time.Time `json:"since,omitzero"`
@@ -28,7 +28,7 @@ type Report struct {
 
 // Use is what one caller or upstream used.
 type Use struct {
-	Who          string `json:"who"` // caller or upstream; empty: nobody that was proven
+	Who          string `json:"who"` // caller or upstream; empty: no proven one
 	Identity     string `json:"identity,omitempty"`
 	Version      string `json:"version"`
 	Suite        string `json:"suite"`
@@ -39,7 +39,7 @@ type Use struct {
 	ResumedConns uint64 `json:"resumed_connections,omitempty"`
 }
 
-// Offered says how many connections offered a thing.
+// Offered is how many connections offered a thing.
 type Offered struct {
 	What    string `json:"what"` // "version", "suite" or "group"
 	Name    string `json:"name"`
@@ -52,9 +52,9 @@ type Refused struct {
 	Reason      string       `json:"reason"`
 	Count       uint64       `json:"count"`
 	Recorded    uint64       `json:"recorded"`     // with a record of their own
-	WithOffer   uint64       `json:"with_offer"`   // whose record says what was offered
+	WithOffer   uint64       `json:"with_offer"`   // whose record has the offer
 	Sources     int          `json:"sources"`      // different addresses
-	MoreSources bool         `json:"more_sources"` // there were more than can be told apart
+	MoreSources bool         `json:"more_sources"` // there were more than are counted
 	Examples    []string     `json:"examples"`     // of sources
 	Offers      []OfferCount `json:"offers"`       // the first few that differ
 }
@@ -65,7 +65,7 @@ type OfferCount struct {
 	Count uint64 `json:"count"`
 }
 
-// Failed are calls that were not sent for want of a TLS connection.
+// Failed are calls that were not sent because there was no TLS connection.
 type Failed struct {
 	Upstream string `json:"upstream"`
 	Reason   string `json:"reason"`
@@ -75,11 +75,11 @@ type Failed struct {
 // Answers on a caller.
 const (
 	Breaks  = "breaks"  // some of its connections would have nothing left in common with the policy
-	Unknown = "unknown" // the log does not tell for some
+	Unknown = "unknown" // not known from the log for some
 	Stays   = "stays"   // all could still be made
 )
 
-// Without answers what becomes of callers when things are removed from the policy.
+// Without is which callers could no longer connect if things were removed from the policy.
 type Without struct {
 	Removed []string `json:"removed"`
 	Breaks  []Caller `json:"breaks"`
@@ -89,7 +89,7 @@ type Without struct {
 
 // Caller is one whose connections were judged. The numbers are of connections.
 type Caller struct {
-	Caller       string `json:"caller"` // empty: nobody that was proven
+	Caller       string `json:"caller"` // empty: no proven one
 	IdentifiedBy string `json:"identified_by,omitempty"`
 	Identity     string `json:"identity,omitempty"`
 	Sources      int    `json:"sources"`
@@ -98,7 +98,7 @@ type Caller struct {
 	Conns        uint64 `json:"connections"`
 	WithOffer    uint64 `json:"with_offer"`
 	Breaking     uint64 `json:"breaking"` // by their offers
-	Inferred     uint64 `json:"inferred"` // by having come with TLS 1.2 where TLS 1.3 was to be had
+	Inferred     uint64 `json:"inferred"` // by having used TLS 1.2 where TLS 1.3 was allowed
 	Unclear      uint64 `json:"unclear"`
 }
 
@@ -112,7 +112,7 @@ type Cert struct {
 	Calls       uint64    `json:"calls"`
 	First       time.Time `json:"first_seen"`
 	Last        time.Time `json:"last_seen"`
-	NotAfter    time.Time `json:"not_after,omitzero"` // zero: the log does not tell
+	NotAfter    time.Time `json:"not_after,omitzero"` // zero: not in the log
 }
 
 // Name is a server name that callers asked for.
@@ -121,7 +121,7 @@ type Name struct {
 	Conns uint64 `json:"connections"`
 }
 
-// Report gives what was counted. No record may be added behind it.
+// Report returns what was counted. Add must not be called after it.
 func (c *Collector) Report() *Report {
 	c.conns.Purge() // settles all
 	r := &Report{
@@ -187,7 +187,7 @@ func (c *Collector) listFailed() []Failed {
 		})
 }
 
-// listCerts puts those first that end first; those of which it is not known, last.
+// listCerts sorts by the end of validity; those without a known end are last.
 func (c *Collector) listCerts() []Cert {
 	return list(c.certs, func(k certKey, u *certUse) Cert {
 		return Cert{k.direction, k.who, k.serverName, k.peer, k.fingerprint, u.calls, u.first, u.last, u.notAfter}
@@ -231,7 +231,7 @@ func (c *Collector) caller(k callerKey, u *callerUse, i int) Caller {
 		Calls: u.calls, Conns: u.conns, WithOffer: u.withOffer, Breaking: n[breaks], Inferred: n[inferred], Unclear: n[unknown],
 	}
 	for _, key := range []verdict{needsRSA, needsECDSA} {
-		if !c.keys[key] { // nobody saw the gateway with such a certificate
+		if !c.keys[key] { // no peer used such a certificate of the gateway
 			caller.Unclear += n[key]
 		}
 	}

@@ -129,7 +129,7 @@ func TestWhoWouldBreak(t *testing.T) {
 	}
 }
 
-// TestOffersBeforeTheRange: a connection that was begun before has told what it offered.
+// TestOffersBeforeTheRange: the offer of a connection that began before the range is known.
 func TestOffersBeforeTheRange(t *testing.T) {
 	early := call("app", 1, "TLS 1.2", rsa128, "X25519", offer("TLS 1.2", rsa128+";"+rsa256, "X25519"))
 	late := call("app", 1, "TLS 1.2", rsa128, "X25519", nil)
@@ -196,7 +196,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestBounds: whoever makes the log long does not make the report large.
+// TestBounds: a long log has no large report.
 func TestBounds(t *testing.T) {
 	collector, err := New(Config{Policy: policy(t)})
 	if err != nil {
@@ -240,7 +240,7 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// TestPageEscapes: nothing that a peer sends becomes markup, or turns the text around.
+// TestPageEscapes: nothing that a peer sends becomes markup, or reverses the text.
 func TestPageEscapes(t *testing.T) {
 	evil := "<script>alert(1)</script>\u202e\"'"
 	r := call(evil, 1, "TLS 1.3", evil, evil, offer(evil, evil, evil))

@@ -12,16 +12,16 @@ import (
 // maxOpen bounds the calls that are followed at once.
 const maxOpen = logfile.MaxOpen
 
-// maxCall bounds how much of a call's id is kept, in bytes. Ids are UUIDs, of 36.
+// maxCall bounds how much of a call's id is stored, in bytes. Ids are UUIDs, of 36.
 const maxCall = 64
 
 // calls matches intents and outcomes.
 type calls struct {
 	open   map[string]opened // intents without outcome
-	hidden bool              // intents since the last start may not have been seen
-	lossy  bool              // neither may outcomes
-	oldest opened            // when it was looked for last
-	named  string            // its call
+	hidden bool              // intents since the last start may not have been read
+	lossy  bool              // nor may outcomes
+	oldest opened            // as of the last search
+	named  string            // the call of oldest
 }
 
 type opened struct {
@@ -32,13 +32,13 @@ type opened struct {
 
 func newCalls() calls { return calls{open: map[string]opened{}} }
 
-// hide says that the records before cannot be read: intents may be among them, and outcomes of those that were.
+// hide notes that records before were not read: intents may be among them, and outcomes of intents that were read.
 func (c *calls) hide() {
 	c.hidden = true
 	clear(c.open)
 }
 
-// lose says that records are damaged. Until the next start nothing can be said of calls that is not told already.
+// lose notes that records are damaged. Until the next start no further fault of calls can be found.
 func (c *calls) lose() {
 	c.hide()
 	c.lossy = true
@@ -99,10 +99,10 @@ func (c *calls) first() (opened, bool) {
 	return c.oldest, c.oldest.seq > 0
 }
 
-// start tells of intents that a start should have closed.
+// start reports the intents that a start should have closed.
 func (c *calls) start(v *verifier) {
 	for _, o := range slices.SortedFunc(maps.Values(c.open), func(a, b opened) int { return cmp.Compare(a.seq, b.seq) }) {
-		v.fault(FaultCall, o.seq, o.at, "an intent without outcome, although the log was opened anew behind it: the outcome was removed")
+		v.fault(FaultCall, o.seq, o.at, "an intent without outcome, although the log was opened again behind it: the outcome was removed")
 	}
 	clear(c.open)
 	c.hidden, c.lossy = false, false

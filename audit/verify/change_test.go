@@ -19,7 +19,7 @@ import (
 	"tollgate/internal/testlog"
 )
 
-// files are those of a log, by name.
+// files are the files of a log, by name.
 type files map[string]string
 
 func filesOf(t testing.TB, dir string) files {
@@ -93,7 +93,7 @@ func testKey(t testing.TB, name string) *checkpoint.Key {
 
 const logName = "tollgate/x"
 
-// small is a log that has everything: three segments, of which the first is pruned, calls across segments and across a
+// small returns a log that has everything: three segments, of which the first is pruned, calls across segments and across a
 // start, a key rotation, stops and starts. The variant makes logs that differ in one word.
 func small(t testing.TB, key, other *checkpoint.Key, variant string) (files, *testlog.Log) {
 	t.Helper()
@@ -131,8 +131,7 @@ func each(n int, fn func(i int)) {
 	group.Wait()
 }
 
-// left leaves most of the changes out under the race detector, which sees each way of the code in a few. The plain run has
-// them all.
+// left leaves out most of the changes under the race detector, which needs few of them. The plain run has all.
 func left(i int) bool { return raceEnabled && i%29 != 0 }
 
 // TestEveryByteCounts changes, removes and doubles each byte of each file.
@@ -160,7 +159,7 @@ func TestEveryByteCounts(t *testing.T) {
 	}
 }
 
-// row is a line with the file that it stands in.
+// row is a line with its file.
 type row struct{ file, text string }
 
 func rows(f files) []row {
@@ -175,7 +174,7 @@ func rows(f files) []row {
 	return out
 }
 
-// joined puts lines back into their files; the others stay as they are.
+// joined returns the files with other lines.
 func (f files) joined(rows []row) files {
 	changed := maps.Clone(f)
 	for name := range f {
@@ -216,8 +215,8 @@ func TestEveryLineCounts(t *testing.T) {
 	})
 }
 
-// TestCuts cuts the log at each byte. Without a checkpoint kept elsewhere one cut is not found, and cannot be: the one
-// behind a checkpoint's line feed, since the log was once what is left. With one, every cut is.
+// TestCuts cuts the log at each byte. Without a witness one cut cannot be found: the one behind a checkpoint's line feed, since the
+// rest was once the log. With one, every cut is found.
 func TestCuts(t *testing.T) {
 	whole, l := small(t, testKey(t, logName), testKey(t, logName), "x")
 	names := whole.names()
@@ -236,9 +235,9 @@ func TestCuts(t *testing.T) {
 				return
 			}
 			mustFind(t, fmt.Sprintf("%s cut at byte %d, with a kept checkpoint", name, n), cut, Options{Witnesses: strings.NewReader(l.Last)})
-			// In front of the prune record nothing tells that the first segment may be missing.
-			told := i == len(names)-1 || n > strings.Index(whole[name], `"kind":"prune"`) && strings.HasSuffix(name, ".jsonl")
-			if got := verified(t, cut, Options{}); got.Whole() != (behind && told) {
+			// In front of the prune record nothing says that the first segment may be missing.
+			explained := i == len(names)-1 || n > strings.Index(whole[name], `"kind":"prune"`) && strings.HasSuffix(name, ".jsonl")
+			if got := verified(t, cut, Options{}); got.Whole() != (behind && explained) {
 				t.Errorf("%s cut at byte %d: whole is %v, faults %+v", name, n, got.Whole(), got.Faults)
 			} else if got.Whole() {
 				hidden.Add(1)
@@ -253,8 +252,8 @@ func TestCuts(t *testing.T) {
 	}
 }
 
-// lastLine gives the end of the log, from the last line feed but one on, when file i is cut at byte n. An empty segment is what
-// a crash in the moment of its making leaves.
+// lastLine returns the end of the log, from the last line feed but one on, if file i is cut at byte n. A crash while a segment is
+// created leaves it empty.
 func lastLine(whole files, names []string, i, n int) string {
 	if n == 0 && i > 0 {
 		i--

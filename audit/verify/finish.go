@@ -2,7 +2,7 @@ package verify
 
 import "tollgate/internal/text"
 
-// finish judges the log as a whole.
+// finish checks the log as a whole.
 func (v *verifier) finish() error {
 	if v.zeroed != nil {
 		v.cutByZeros(v.zeroed.seq, v.zeroed.at)
@@ -27,7 +27,7 @@ func (v *verifier) finish() error {
 	return v.finishWitnesses()
 }
 
-// unsigned judges what stands behind the last checkpoint.
+// unsigned checks the records behind the last checkpoint.
 func (v *verifier) unsigned() {
 	r := &v.report
 	if v.signed > 0 {
@@ -47,7 +47,7 @@ func (v *verifier) unsigned() {
 	}
 }
 
-// notInUse judges the end of a log that no process writes.
+// notInUse checks the end of a log that no process writes.
 func (v *verifier) notInUse() {
 	r, first, at := &v.report, v.signed+1, v.last
 	switch {
@@ -64,16 +64,16 @@ func (v *verifier) notInUse() {
 	}
 }
 
-// explained checks that prune records tell of what is missing. Older ones were pruned in time themselves; since the oldest
-// segments go first, the last one speaks for all before.
+// explained checks that prune records name the records that are missing. Older prune records were pruned themselves; since the
+// oldest segments go first, the last one is enough.
 func (v *verifier) explained() {
 	n := len(v.report.Pruned)
 	if n == 0 || v.options.Bundle {
 		return
 	}
-	// Also of a log that is being written: nothing is removed before the checkpoint behind the prune record is durable.
+	// Also for a log that is being written: nothing is removed before the checkpoint behind the prune record is durable.
 	if last := v.report.Pruned[n-1].Last; last > v.pruned {
 		v.faultAmong(FaultPruned, max(v.pruned+1, v.report.Pruned[n-1].First), last, v.hashesAt,
-			"records up to %d are there as hashes only, but no signed prune record tells that they were removed", last)
+			"records up to %d are there as hashes only, but no signed prune record says that they were removed", last)
 	}
 }

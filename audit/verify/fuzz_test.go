@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// FuzzVerify replaces a piece of a log. Whatever it is, verifying ends, and finds it. With unsigned records allowed, it
-// finds all that is signed as it was.
+// FuzzVerify replaces a piece of a log. Verifying ends and finds every change. With unsigned records allowed, it finds every change of what
+// is signed.
 func FuzzVerify(f *testing.F) {
 	whole, _ := small(f, testKey(f, logName), testKey(f, logName), "x")
 	names := whole.names()
@@ -37,7 +37,7 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// allowed tells of the changes that nothing in the files can tell: no change, zeros at the end, and the end cut right
+// allowed reports whether a change cannot be found in the files: no change, zeros at the end, and the end cut right
 // behind a checkpoint.
 func allowed(whole, changed files) bool {
 	names := whole.names()

@@ -12,7 +12,7 @@ import (
 type verifier struct {
 	options   Options
 	report    Report
-	witnesses *witnesses // nil when no checkpoint was kept elsewhere
+	witnesses *witnesses // nil if there are none
 	signers   signers
 	calls     calls
 	state     state
@@ -20,32 +20,32 @@ type verifier struct {
 
 	tree   checkpoint.Tree // over what was read
 	want   uint64          // seq of the next record
-	commit uint64          // of the last record; 0 when it is not known
-	fresh  bool            // the next record begins a commit: it is the first of its segment, or stands behind a checkpoint
+	commit uint64          // of the last record; 0 if it is not known
+	fresh  bool            // the next record begins a commit: it is the first of its segment, or is behind a checkpoint
 	resume bool            // it must be a checkpoint, from which the tree goes on
 	since  place           // the last checkpoint, or where the log begins
-	behind place           // the first line behind it; of no part when there is none
+	behind place           // the first line behind it; in no file if there is none
 	tail   span            // times of the records behind it
 	signed uint64          // seq of the last checkpoint; 0 before the first
-	broken bool            // a fault behind the last checkpoint makes the tree unknown, or another than the signed one
+	broken bool            // because of a fault behind the last checkpoint, the tree is unknown, or is not the signed one
 	gap    *gap            // a break in the order behind the last checkpoint
 	zeroed *zeroed         // zeros in a line behind the last checkpoint
-	hidden bool            // records before were pruned: keys may have been brought in there
+	hidden bool            // records before were pruned: keys may have changed there
 	stop   bool            // behind a stop record
 	last   place           // the last record
 
 	pruned   uint64 // the last record that a signed prune record names
-	pruning  uint64 // the same of prune records that no checkpoint covers yet
-	hashesAt place  // the last hashes without segment
+	pruning  uint64 // the same of prune records behind the last checkpoint
+	hashesAt place  // the last hashes without a segment
 }
 
-// gap is where the order breaks.
+// gap is a break in the order.
 type gap struct {
 	want, got   uint64
 	at          place
-	lines       uint64 // from there on
+	lines       uint64 // since then
 	top         uint64 // the highest seq among them
-	behindZeros bool   // a torn line stands before it
+	behindZeros bool   // a line with zeros is in front of it
 }
 
 // zeroed is the first line with zeros in it. Where no checkpoint and no segment follows, a loss of power explains it, and a
@@ -78,7 +78,7 @@ func (v *verifier) take(it *item) error {
 	return nil
 }
 
-// begin looks if a file follows the one before it.
+// begin checks that a file follows the one before it.
 func (v *verifier) begin(f *logFile) {
 	at := place{f, 0}
 	if v.want == 0 {
@@ -112,8 +112,8 @@ func (v *verifier) first(f *logFile) {
 	}
 }
 
-// follows checks that the file begins where the one before it ended. A break in the order, which is told then, explains
-// that it does not.
+// follows checks that the file begins where the one before it ended. If it does not because of a break in the order, that is the
+// fault that is reported.
 func (v *verifier) follows(at place) {
 	first := at.file.First
 	switch {
@@ -130,7 +130,7 @@ func (v *verifier) follows(at place) {
 	}
 }
 
-// damage says that a fault was told: until the next checkpoint the tree is not what was signed, and calls may lack records.
+// damage notes that a fault was reported: until the next checkpoint the tree is not the signed one, and calls may lack records.
 func (v *verifier) damage() {
 	v.broken, v.commit, v.stop, v.state.lost = true, 0, false, true
 	v.calls.lose()
@@ -154,7 +154,7 @@ func (v *verifier) hashes(data []byte) error {
 	return nil
 }
 
-// end looks at what stands behind the last line of a file.
+// end checks what is behind the last line of a file.
 func (v *verifier) end(at place, t *logfile.Tail) {
 	switch {
 	case at.file.Hashes && t.Size > 0:
@@ -176,7 +176,7 @@ func (v *verifier) end(at place, t *logfile.Tail) {
 	}
 }
 
-// bad takes a line that is no record, perhaps because zeros stand in it.
+// bad adds a line that is no record, perhaps because of zeros in it.
 func (v *verifier) bad(at place, err error, zeros bool) {
 	if t := (&zeroed{v.want, at, err}); !zeros {
 		v.change(t)
@@ -191,7 +191,7 @@ func (v *verifier) change(t *zeroed) {
 	v.fault(FaultLine, t.seq, t.at, "the line was changed or added, it is no record: %v", t.err)
 }
 
-// changed reports the torn line, if there is one, as changed: what follows it was written later.
+// changed reports the line with zeros, if there is one, as changed: what follows it was written later.
 func (v *verifier) changed() {
 	if v.zeroed != nil {
 		v.change(v.zeroed)
@@ -200,10 +200,10 @@ func (v *verifier) changed() {
 }
 
 func (v *verifier) cutByZeros(seq uint64, at place) {
-	v.fault(FaultCut, seq, at, "zeros stand within the records: damage, or what a loss of power tore and the next start cuts")
+	v.fault(FaultCut, seq, at, "zeros stand within the records: damage, or what a loss of power left and the next start cuts")
 }
 
-// next counts a line that was read, l, or nil when it is no record.
+// next counts a line that was read; l is nil if it is no record.
 func (v *verifier) next(at place, l *line) {
 	v.report.Records++
 	v.follow(at, l)
@@ -221,7 +221,7 @@ func (v *verifier) next(at place, l *line) {
 	v.report.To = l.time
 }
 
-// follow notes where the lines behind the last checkpoint begin, and their times.
+// follow sets where the lines behind the last checkpoint begin, and their times.
 func (v *verifier) follow(at place, l *line) {
 	if at == v.since && v.signed > 0 {
 		v.behind, v.tail = place{}, span{}
@@ -246,7 +246,7 @@ func (v *verifier) line(f *logFile, l *line) error {
 	v.calls.add(v, at, l)
 	v.plans.add(at, l)
 	v.ofItself(at, l)
-	if err := v.compare(); err != nil { // when a checkpoint has put the tree right
+	if err := v.compare(); err != nil { // once a checkpoint has set the tree
 		return err
 	}
 	v.tree.Add(l.leaf)
@@ -256,7 +256,7 @@ func (v *verifier) line(f *logFile, l *line) error {
 	return nil
 }
 
-// order checks the seq. Behind a break it follows the lines as they stand.
+// order checks the seq. Behind a break it follows the lines as they are.
 func (v *verifier) order(at place, l *line) {
 	if l.seq != v.want && v.gap == nil {
 		v.gap = &gap{want: v.want, got: l.seq, at: at, behindZeros: v.zeroed != nil}
@@ -270,7 +270,7 @@ func (v *verifier) order(at place, l *line) {
 	}
 }
 
-// flush tells of a break in the order, once it is known with which record the log goes on.
+// flush reports a break in the order, once the record with which the log goes on is known.
 func (v *verifier) flush(goesOn uint64) {
 	g := v.gap
 	if g == nil {
@@ -295,7 +295,7 @@ func (v *verifier) commits(at place, l *line) {
 	v.commit = l.commit
 }
 
-// ofItself follows what the log says of itself.
+// ofItself checks the records that are of the log itself.
 func (v *verifier) ofItself(at place, l *line) {
 	if v.resume && l.stated == nil {
 		v.fault(FaultMissing, l.seq, at, "a bundle begins with record 1 or with a checkpoint, not with a record of kind %s", l.kind)
@@ -339,7 +339,7 @@ func (v *verifier) prune(at place, r *logfile.Record) {
 	v.pruning = max(v.pruning, r.Last)
 }
 
-// checkpoint compares a checkpoint with all that stands before it.
+// checkpoint compares a checkpoint with the records before it.
 func (v *verifier) checkpoint(at place, l *line) {
 	s := l.stated
 	if s.Size != l.seq-1 {
@@ -364,7 +364,7 @@ func (v *verifier) checkpoint(at place, l *line) {
 	v.report.Log, v.report.LastCheckpoint, v.report.LastSigned = s.Origin, s.Note, s.Time
 }
 
-// root reports whether the signed root is the tree's, so far as the records before are there, and goes on from what was signed.
+// root reports whether the signed root is the tree's, as far as the records before are there, and sets the tree to the signed one.
 func (v *verifier) root(l *line) bool {
 	s, resumed := l.stated, v.resume
 	same := v.tree.Size() == s.Size && v.tree.Root() == s.Root
@@ -377,7 +377,7 @@ func (v *verifier) root(l *line) bool {
 			"removed, added or reordered there. The signed root of %d records is %v, theirs is %v", from, s.Size, s.Size, s.Root, v.tree.Root())
 		v.calls.lose()
 	}
-	v.resume, v.broken = false, !s.Exact || s.Tree == nil // then the line is another than the next root covers
+	v.resume, v.broken = false, !s.Exact || s.Tree == nil // then the line is not the leaf of the next root
 	if !same && s.Tree != nil {
 		v.tree = *s.Tree
 	}

@@ -17,7 +17,7 @@ func fill(l *testlog.Log) {
 }
 
 func TestGivenKeys(t *testing.T) {
-	a, b, c, d, stranger := testKey(t, logName), testKey(t, logName), testKey(t, logName), testKey(t, logName), testKey(t, logName)
+	a, b, c, d, foreign := testKey(t, logName), testKey(t, logName), testKey(t, logName), testKey(t, logName), testKey(t, logName)
 	f, _ := written(t, a, func(l *testlog.Log) {
 		fill(l)
 		l.Rekey(b, false)
@@ -43,7 +43,7 @@ func TestGivenKeys(t *testing.T) {
 	}{
 		{[]*checkpoint.Key{d}, ""}, {[]*checkpoint.Key{c}, ""}, {[]*checkpoint.Key{a, c}, ""}, {[]*checkpoint.Key{a, b, c, d}, ""},
 		{[]*checkpoint.Key{a}, "key@11"}, {[]*checkpoint.Key{a, b}, "key@11"},
-		{[]*checkpoint.Key{stranger}, "key@17"}, {[]*checkpoint.Key{d, stranger}, "key@17"},
+		{[]*checkpoint.Key{foreign}, "key@17"}, {[]*checkpoint.Key{d, foreign}, "key@17"},
 	} {
 		var o Options
 		for _, key := range given.keys {
@@ -55,7 +55,7 @@ func TestGivenKeys(t *testing.T) {
 	}
 }
 
-// TestForgedKeys changes what signs without the key that signed before.
+// TestForgedKeys replaces the signing key without the key that signed before.
 func TestForgedKeys(t *testing.T) {
 	a, b := testKey(t, logName), testKey(t, logName)
 	bring := func(lost bool) *logfile.Record {
@@ -114,7 +114,7 @@ func TestNoKeyRecord(t *testing.T) {
 	}
 }
 
-// TestBundleBegins with a checkpoint, whose tree and keys are taken as they are stated and signed.
+// TestBundleBegins with a checkpoint, whose stated tree and signing keys are accepted.
 func TestBundleBegins(t *testing.T) {
 	a, b := testKey(t, logName), testKey(t, logName)
 	f, l := written(t, a, func(l *testlog.Log) {
@@ -156,7 +156,7 @@ func TestBundleBegins(t *testing.T) {
 		fill(l)
 	})
 	delete(f, logfile.SegmentName(1))
-	mustFind(t, "signed by a key that the bundle does not tell", f, Options{Bundle: true})
-	mustPass(t, "signed by a key that is given", f, Options{Bundle: true, Keys: []checkpoint.PublicKey{a.Public()}})
-	mustFind(t, "signed by a key that is not the given one", f, Options{Bundle: true, Keys: []checkpoint.PublicKey{testKey(t, logName).Public()}})
+	mustFind(t, "signed by a key that the bundle does not have", f, Options{Bundle: true})
+	mustPass(t, "signed by a key of the reviewer", f, Options{Bundle: true, Keys: []checkpoint.PublicKey{a.Public()}})
+	mustFind(t, "signed by a key that is not the reviewer's", f, Options{Bundle: true, Keys: []checkpoint.PublicKey{testKey(t, logName).Public()}})
 }

@@ -13,22 +13,22 @@ import (
 
 const hashSize = logfile.HashLength
 
-// line is what joining needs of a line.
+// line has what the verifier needs of a line.
 type line struct {
 	offset      int64 // in the file
 	size        int64 // with its line feed
 	leaf        checkpoint.Hash
-	err         error // it is no record: of the rest only what was understood is set
-	zeros       bool  // zero bytes stand in what is no record
+	err         error // set if it is no record; the other members may be missing then
+	zeros       bool  // it is no record, and has zero bytes
 	seq, commit uint64
 	time        time.Time
 	kind        logfile.Kind
-	call        []byte            // in the buffer that the line stands in
+	call        []byte            // in the line's buffer
 	plans       [2][]byte         // that it names
 	signature   logfile.Signature // its Hash is empty in all but intents whose signature counts
 	states      bool              // it states the freezes in force
 	freezes     int               // how many these are
-	record      *logfile.Record   // of records that tell of the log itself
+	record      *logfile.Record   // of records of the log itself
 	stated      *stated           // of a checkpoint
 }
 
@@ -38,20 +38,20 @@ type stated struct {
 	alone bool // the key has signed, and no other
 }
 
-// parser parses lines. It keeps memory between them and is not for concurrent use.
+// parser parses lines. It reuses memory and is not safe for concurrent use.
 type parser struct {
 	scanner scanner
 	record  logfile.Record
 	buf     []byte
 }
 
-// lineLists holds lists that are not in use.
+// lineLists has lists that are not in use.
 var lineLists = sync.Pool{New: func() any { return new([]line) }}
 
 // freeLines returns a list to the pool.
 func freeLines(lines []line) {
 	if lines != nil {
-		clear(lines) // of records and checkpoints that are not needed any more
+		clear(lines) // releases records and checkpoints
 		lineLists.Put(&lines)
 	}
 }
@@ -121,8 +121,8 @@ const (
 	maxDigits = 18 // so that each number fits in any integer of 64 bits
 )
 
-// outside checks what stands outside of the strings of a line that is valid JSON: no white space, no null, whole numbers that
-// every program reads alike, and no more depth than any can follow.
+// outside checks a line that is valid JSON outside of its strings: no white space, no null, whole numbers that every program reads
+// alike, and bounded depth.
 func outside(text []byte) error {
 	depth, digits := 0, 0
 	for i := 0; i < len(text); i++ {
@@ -152,7 +152,7 @@ func outside(text []byte) error {
 	return nil
 }
 
-// stringEnd returns where the quote stands that ends a string.
+// stringEnd returns the index of the quote that ends a string.
 func stringEnd(b []byte) int {
 	i := 0
 	for ; b[i] != '"'; i++ {
@@ -163,7 +163,7 @@ func stringEnd(b []byte) int {
 	return i
 }
 
-// checkpoint reads what a checkpoint record states.
+// checkpoint parses what a checkpoint record states.
 func (p *parser) checkpoint(text []byte) (*stated, error) {
 	r := &p.record
 	s, err := logfile.ParseStated(r.Checkpoint, r.Key, r.Peaks, r.State(), text)

@@ -80,7 +80,7 @@ func TestNoLog(t *testing.T) {
 	mustFind(t, "hashes alone", files{"00000000000000000001.hashes": strings.Repeat("x", hashSize)}, Options{})
 }
 
-// TestOtherFiles: where a pipe or a device stands in the place of a file, verifying says so and does not wait for it.
+// TestOtherFiles: a pipe or a device in the place of a file is an error, and is not waited for.
 func TestOtherFiles(t *testing.T) {
 	for name, make := range map[string]func(path string) error{
 		"pipe":   func(path string) error { return unix.Mkfifo(path, 0o600) },
@@ -142,8 +142,8 @@ type failing struct{ err error }
 
 func (f *failing) Read([]byte) (int, error) { return 0, f.err }
 
-// growing is a directory that a gateway writes to. It goes on a stage when it has been listed for the first time, before
-// it is listed again, and when a file is wound back; then files that are open have other content.
+// growing is a directory that a gateway writes to. It moves to the next stage after it was listed for the first time, before
+// it is listed again, and when a file is rewound; then open files have other content.
 type growing struct {
 	stages []files
 	listed bool
@@ -193,7 +193,7 @@ func TestReadWhileWriting(t *testing.T) {
 	early := files{names[0]: whole[names[0]], second: whole[second]}
 	cut := strings.LastIndex(whole[third], "\n{") + 5
 	zeros := strings.Repeat("\x00", 3000)
-	torn := whole[third][:600] + zeros[:100] + whole[third][700:cut] + zeros
+	zeroed := whole[third][:600] + zeros[:100] + whole[third][700:cut] + zeros
 	for _, c := range []struct {
 		name   string
 		stages []files
@@ -202,7 +202,7 @@ func TestReadWhileWriting(t *testing.T) {
 		{"a segment is begun", []files{early, early, whole}, l.Seq},
 		{"it was written to before", []files{early, early.with(second, whole[second][:1000]+zeros), whole}, l.Seq},
 		{"a line is written", []files{whole, whole.with(third, whole[third][:cut]+zeros), whole}, l.Seq - 1},
-		{"zeros are met in front of data", []files{whole, whole.with(third, torn), whole}, l.Seq},
+		{"zeros are met in front of data", []files{whole, whole.with(third, zeroed), whole}, l.Seq},
 		{"many zeros are met in front of data", []files{whole, whole.with(third, whole[third][:600]+strings.Repeat(zeros, 200)+"\n"), whole}, l.Seq},
 	} {
 		r, err := Verify(t.Context(), &growing{stages: slices.Clone(c.stages)}, Options{InUse: func() (bool, error) { return true, nil }})
@@ -210,7 +210,7 @@ func TestReadWhileWriting(t *testing.T) {
 			t.Errorf("%s: %v, %+v", c.name, err, r)
 		}
 	}
-	stays := &growing{stages: []files{whole.with(third, torn)}}
+	stays := &growing{stages: []files{whole.with(third, zeroed)}}
 	if r, err := Verify(t.Context(), stays, Options{InUse: func() (bool, error) { return true, nil }}); err != nil || r.Whole() {
 		t.Errorf("zeros that stay: %v, %+v", err, r)
 	}
@@ -233,7 +233,7 @@ func TestPrunedMeanwhile(t *testing.T) {
 	}
 }
 
-// prunedBehind is a directory of which segments are pruned when the first one has been opened.
+// prunedBehind is a directory whose segments are pruned once the first one was opened.
 type prunedBehind struct {
 	fs.FS
 	after fs.FS
@@ -272,7 +272,7 @@ func TestPrunedBehind(t *testing.T) {
 	}
 }
 
-// TestPruneNotSigned has a prune record that no checkpoint covers: who can write to the disk could have added it, and hold
+// TestPruneNotSigned has a prune record behind the last checkpoint: a process that can write to the disk could have added it, and hold
 // the lock, so that the log seems to be in use.
 func TestPruneNotSigned(t *testing.T) {
 	f, _ := written(t, testKey(t, logName), func(l *testlog.Log) {
@@ -286,7 +286,7 @@ func TestPruneNotSigned(t *testing.T) {
 	mustFind(t, "not signed yet", unsigned, Options{InUse: func() (bool, error) { return true, nil }})
 }
 
-// TestOlderPruneRecordsPruned prunes the segment in which the pruning of an older one is told.
+// TestOlderPruneRecordsPruned prunes the segment that has the prune record of an older one.
 func TestOlderPruneRecordsPruned(t *testing.T) {
 	f, _ := written(t, testKey(t, logName), func(l *testlog.Log) {
 		l.Rotate()
@@ -313,31 +313,31 @@ func TestOpenCallsAreBounded(t *testing.T) {
 	}
 }
 
-// TestTornCommit loses each set of sectors of a commit that was never synced, as a loss of power does. What is left is no
-// record that was changed: it is named as what the next start removes.
-func TestTornCommit(t *testing.T) {
+// TestLostSectors loses each set of sectors of a commit that was never synced, as a loss of power does. The fault is not a changed
+// record, but what the next start removes.
+func TestLostSectors(t *testing.T) {
 	const sector = 512
 	whole, begin := unsigned(t, func(l *testlog.Log) {})
 	first, count := begin/sector, (len(whole)-1)/sector-begin/sector+1
 	for lost := range 1 << count {
-		torn := []byte(whole)
+		left := []byte(whole)
 		for i := range count {
 			if lost&(1<<i) != 0 {
-				clear(torn[max(begin, (first+i)*sector):min(len(torn), (first+i+1)*sector)])
+				clear(left[max(begin, (first+i)*sector):min(len(left), (first+i+1)*sector)])
 			}
 		}
-		r := verified(t, files{logfile.SegmentName(1): string(torn)}, Options{AllowUnsigned: true})
+		r := verified(t, files{logfile.SegmentName(1): string(left)}, Options{AllowUnsigned: true})
 		for _, fault := range r.Faults {
-			if fault.Kind != FaultCut || !strings.Contains(fault.Text, "what a loss of power tore") || len(r.Faults) > 1 {
+			if fault.Kind != FaultCut || !strings.Contains(fault.Text, "what a loss of power left") || len(r.Faults) > 1 {
 				t.Errorf("sectors %b are lost: %+v", lost, fault)
 			}
 		}
 	}
 }
 
-// TestTornLines: a torn line explains what is missing behind it, not in front of it, and nothing once a checkpoint follows.
-func TestTornLines(t *testing.T) {
-	torn := func(text, call string) string {
+// TestZerosInLines: a line with zeros explains what is missing behind it, not in front of it, and nothing once a checkpoint follows.
+func TestZerosInLines(t *testing.T) {
+	zeroed := func(text, call string) string {
 		at := strings.Index(text, `"`+call+`"`)
 		return text[:at] + "\x00" + text[at+1:]
 	}
@@ -350,13 +350,13 @@ func TestTornLines(t *testing.T) {
 	signed, _ := unsigned(t, func(l *testlog.Log) { l.Checkpoint() })
 	long := strings.Repeat("y", logfile.MaxLine) + "\x00\n"
 	for name, c := range map[string]struct{ text, want string }{
-		"a torn line":                        {torn(open, "b"), "cut@7"},
-		"a torn line, and one missing":       {without(torn(open, "a"), "b"), "cut@6"},
-		"one missing, and a torn line":       {torn(without(open, "a"), "c"), "order@6 cut@8"},
-		"a torn line and zeros":              {torn(open, "b") + "\x00{", "cut@7"},
-		"a long torn line":                   {open + long, "cut@9"},
-		"a checkpoint behind a torn line":    {torn(signed, "b"), "line@7"},
-		"and behind a torn and missing line": {without(torn(signed, "a"), "b"), "line@6 order@7"},
+		"zeros":                               {zeroed(open, "b"), "cut@7"},
+		"zeros, and a line missing":           {without(zeroed(open, "a"), "b"), "cut@6"},
+		"a line missing, and zeros":           {zeroed(without(open, "a"), "c"), "order@6 cut@8"},
+		"zeros in a line and behind it":       {zeroed(open, "b") + "\x00{", "cut@7"},
+		"a long line with zeros":              {open + long, "cut@9"},
+		"a checkpoint behind zeros":           {zeroed(signed, "b"), "line@7"},
+		"and behind zeros and a missing line": {without(zeroed(signed, "a"), "b"), "line@6 order@7"},
 	} {
 		if got := kinds(verified(t, files{logfile.SegmentName(1): c.text}, Options{AllowUnsigned: true})); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)

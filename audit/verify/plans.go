@@ -14,11 +14,11 @@ import (
 const (
 	// maxPlans bounds how many plans are followed: one an hour for thirty years.
 	maxPlans = 1 << 18
-	// maxPlan bounds how much of a plan's id is kept, in bytes. Ids have 16.
+	// maxPlan bounds how much of a plan's id is stored, in bytes. Ids have 16.
 	maxPlan = 64
 )
 
-// plans holds the plans that records name against the texts that are there.
+// plans compares the plans that records name with the texts that are there.
 type plans struct {
 	log   fs.FS
 	blobs fs.FS // that has the folder of texts
@@ -26,7 +26,7 @@ type plans struct {
 	over  *naming // the first record that names one more than are followed
 }
 
-// naming is which records name a plan.
+// naming has the records that name a plan.
 type naming struct {
 	first, last uint64
 	at          place // of the first
@@ -40,7 +40,7 @@ func newPlans(log, other fs.FS) plans {
 	return p
 }
 
-// plansOf returns the plans that a record names. Those of events are in their data, where unknown events may have anything.
+// plansOf returns the plans that a record names. Those of events are in their data, which may be anything in unknown events.
 func plansOf(r *logfile.Record) (ids [2][]byte) {
 	if r.Plan != "" {
 		ids[0] = []byte(r.Plan)
@@ -73,7 +73,7 @@ func (p *plans) add(at place, l *line) {
 	}
 }
 
-// finish reports texts that are missing, or are not what their names say.
+// finish reports texts that are missing, or do not have the hash of their name.
 func (p *plans) finish(v *verifier) error {
 	v.report.Plans = len(p.named)
 	there, err := p.there(v)
@@ -95,7 +95,7 @@ func (p *plans) finish(v *verifier) error {
 	return nil
 }
 
-// there returns the ids of which there are texts, and reports those that are not what their names say.
+// there returns the ids that have texts, and reports texts that do not have the hash of their name.
 func (p *plans) there(v *verifier) (map[string]bool, error) {
 	names, err := blobs.List(p.blobs)
 	there := map[string]bool{}
@@ -113,7 +113,7 @@ func (p *plans) there(v *verifier) (map[string]bool, error) {
 	return there, err
 }
 
-// keptFrom returns the first record that is still there: texts that only earlier ones name may have gone while the log was read.
+// keptFrom returns the first record that is still there: texts that only earlier ones name may have been removed meanwhile.
 func (p *plans) keptFrom(v *verifier) (uint64, error) {
 	if v.options.Bundle || !v.report.InUse {
 		return 0, nil

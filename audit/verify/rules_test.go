@@ -11,7 +11,7 @@ import (
 	"tollgate/internal/testlog"
 )
 
-// written gives the files of a log that write made.
+// written returns the files of a log that write wrote.
 func written(t testing.TB, key *checkpoint.Key, write func(l *testlog.Log)) (files, *testlog.Log) {
 	t.Helper()
 	dir := t.TempDir()
@@ -21,7 +21,7 @@ func written(t testing.TB, key *checkpoint.Key, write func(l *testlog.Log)) (fil
 	return filesOf(t, dir), l
 }
 
-// kinds gives those of all faults, for comparing.
+// kinds returns the kinds of all faults, for comparing.
 func kinds(r *Report) string {
 	var out []string
 	for _, f := range r.Faults {
@@ -39,7 +39,7 @@ func outcome(call string) *logfile.Record {
 
 func plain(kind logfile.Kind) *logfile.Record { return &logfile.Record{Kind: kind} }
 
-// TestRules breaks each rule in a log that is signed all the same, so that nothing but the rule tells.
+// TestRules breaks each rule in a log that is signed all the same, so that only the rule is broken.
 func TestRules(t *testing.T) {
 	key := testKey(t, logName)
 	for _, c := range []struct {
@@ -111,7 +111,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestCommits writes lines that name commits that cannot be.
+// TestCommits writes lines that name impossible commits.
 func TestCommits(t *testing.T) {
 	f, _ := written(t, testKey(t, logName), func(l *testlog.Log) {
 		for range 4 {
@@ -150,7 +150,7 @@ func TestSegmentBeginsCommit(t *testing.T) {
 	}
 }
 
-// TestLines puts lines that are no records, or not written as records are, behind the last checkpoint, where no signature
+// TestLines adds lines that are no records, or not written as records are, behind the last checkpoint, where no signature
 // helps.
 func TestLines(t *testing.T) {
 	f, _ := written(t, testKey(t, logName), func(*testlog.Log) {})
@@ -185,8 +185,8 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// TestOneChangeOneFault changes a log of many checkpoints in one place. The fault names it, or the checkpoints around it,
-// and nothing behind it is told.
+// TestOneChangeOneFault changes a log of many checkpoints in one place. The fault names it, or the checkpoints around it, and
+// there is no fault behind it.
 func TestOneChangeOneFault(t *testing.T) {
 	f, _ := written(t, testKey(t, logName), func(l *testlog.Log) {
 		for range 20 {

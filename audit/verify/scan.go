@@ -9,18 +9,17 @@ import (
 	"tollgate/audit/logfile"
 )
 
-// scanner reads what verifying needs of a line much faster than a decoder does. It takes lines only of which it is sure that the
-// decoder takes them as well, with the same members: known members once each, values of their types, nothing escaped in names.
-// It is sure of nearly all that a gateway writes; the others are for the decoder, which alone says what is wrong with a line. A
-// fuzz test holds the two against each other.
+// scanner reads what verifying needs of a line much faster than a decoder does. It accepts only lines that the decoder certainly
+// accepts as well, with the same members: known members once each, values of their types, nothing escaped in names. These are nearly all
+// lines that a gateway writes; the others are left to the decoder, whose errors are the ones that are reported. A fuzz test compares the two.
 type scanner struct {
 	b     []byte
 	at    int
-	plain bool // no backslash stands in b
+	plain bool // b has no backslash
 	found [wanteds][]byte
 }
 
-// wanted says which value of a record is wanted, as it stands in the line.
+// wanted identifies a value of a record, as it is in the line.
 type wanted uint8
 
 const (
@@ -33,12 +32,12 @@ const (
 	wanteds
 )
 
-// wantedMembers are the members of records, of kinds that are scanned, that joining needs beside the head.
+// wantedMembers are the members that the verifier needs of scanned records, besides the head.
 var wantedMembers = map[string]wanted{
 	"call": wantedCall, "effect": wantedEffect, "signature_hash": wantedHash, "signature_date": wantedDate, "plan": wantedPlan,
 }
 
-// scan reads a record of a call, or of refusals, and reports whether it could.
+// scan reads a record of a call, or of refusals, and reports whether it succeeded.
 func (s *scanner) scan(text []byte, l *line) bool {
 	*s = scanner{b: text}
 	if len(text) < 2 || len(text) >= logfile.MaxLine || !readable(text) || !s.head(l) {
@@ -52,7 +51,7 @@ func (s *scanner) scan(text []byte, l *line) bool {
 	return (l.call != nil || s.found[wantedCall] == nil) && (l.plans[0] != nil || s.found[wantedPlan] == nil) && s.signature(l)
 }
 
-// signature reads the signature of an intent, and reports whether it could.
+// signature reads the signature of an intent, and reports whether it succeeded.
 func (s *scanner) signature(l *line) bool {
 	if l.kind != logfile.KindIntent || s.found[wantedHash] == nil {
 		return true
@@ -71,7 +70,7 @@ func (s *scanner) signature(l *line) bool {
 	return true
 }
 
-// foundText returns a text that was found, and nil when something in it is escaped.
+// foundText returns a text that was found, or nil if something in it is escaped.
 func (s *scanner) foundText(w wanted) []byte {
 	quoted := s.found[w]
 	if quoted == nil || bytes.IndexByte(quoted, '\\') >= 0 {
@@ -123,7 +122,7 @@ func (s *scanner) head(l *line) (ok bool) {
 	return l.kind != ""
 }
 
-// plainKind returns a kind of which the log needs to know no more than the head and the call.
+// plainKind returns a kind of records of which only the head and the call are needed.
 func plainKind(b []byte) logfile.Kind {
 	for _, kind := range [...]logfile.Kind{logfile.KindIntent, logfile.KindOutcome, logfile.KindRefusal, logfile.KindRefusals} {
 		if string(b) == string(kind) {
@@ -148,7 +147,7 @@ func (s *scanner) skip(text string) bool {
 	return true
 }
 
-// is reports whether c is next, and passes over it.
+// is reports whether c is next, and skips it.
 func (s *scanner) is(c byte) bool {
 	if s.at == len(s.b) || s.b[s.at] != c {
 		return false
@@ -199,11 +198,11 @@ func (s *seen) add(i int) bool {
 	return true
 }
 
-// name reads the name of a member and the colon behind it, and returns its number, or -1. The next one is looked for first:
+// name reads the name of a member and the colon behind it, and returns its number, or -1. It tries the next one first, since
 // records have them in order.
 func (s *scanner) name(o *shape, next int) int {
 	rest := s.b[s.at:]
-	if len(rest) < 8 { // of no member with a value is there less
+	if len(rest) < 8 { // every member with a value has more
 		return -1
 	}
 	begin := binary.LittleEndian.Uint64(rest)
@@ -266,7 +265,7 @@ func (s *scanner) number() (n uint64, ok bool) {
 	return n, digits > 0 && digits <= maxDigits && (digits == 1 || s.b[from] != '0')
 }
 
-// text reads a string. Of escapes it takes those that stand for one character of UTF-8 by themselves.
+// text reads a string. It accepts the escapes that stand for one character by themselves.
 func (s *scanner) text() bool {
 	if !s.is('"') {
 		return false
@@ -290,9 +289,9 @@ func (s *scanner) text() bool {
 	}
 }
 
-// escaped reads what stands behind a backslash.
+// escaped reads what follows a backslash.
 func (s *scanner) escaped() bool {
-	rest := s.b[s.at:] // not empty: a quote stands in it
+	rest := s.b[s.at:] // not empty: it has a quote
 	switch rest[0] {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 		s.at++
@@ -316,7 +315,7 @@ func hex(b []byte) bool {
 	return true
 }
 
-// time reads a time as records have it.
+// time reads a time in the form of records.
 func (s *scanner) time() (time.Time, bool) {
 	const form = `"2006-01-02T15:04:05.000000000Z"`
 	if len(s.b)-s.at < len(form) {
@@ -335,7 +334,7 @@ func (s *scanner) time() (time.Time, bool) {
 	}
 	t := time.Date(year, time.Month(month), day, hour, minute, second, digits(b[21:30]), time.UTC)
 	s.at += len(form)
-	return t, day < 29 || t.Day() == day // else the month has no such day
+	return t, day < 29 || t.Day() == day // or the month has no such day
 }
 
 func digits(b []byte) (n int) {

@@ -50,8 +50,8 @@ func fillValue(v reflect.Value) {
 	}
 }
 
-// sameAsDecoder holds the scanner against the decoder: what it takes, that takes too, with the same members. It reports whether
-// the scanner took the line.
+// sameAsDecoder compares the scanner with the decoder, which must accept every line that the scanner accepts, with the same members. It
+// reports whether the scanner accepted the line.
 func sameAsDecoder(t *testing.T, text []byte) bool {
 	t.Helper()
 	p := new(parser)
@@ -70,7 +70,7 @@ func sameAsDecoder(t *testing.T, text []byte) bool {
 	return true
 }
 
-// TestScan: lines as a gateway writes them are scanned, with whatever member; all others are for the decoder.
+// TestScan: lines as a gateway writes them are scanned, with any member; all others are left to the decoder.
 func TestScan(t *testing.T) {
 	r := fullRecord()
 	r.Call, r.Plan = "0199a3b2-7c00-7000-8f10-000000000001", "00112233445566ff"
@@ -111,7 +111,7 @@ func TestScan(t *testing.T) {
 	}
 }
 
-// TestScanIsUsed: the decoder sees nothing of calls.
+// TestScanIsUsed: the decoder parses no record of a call.
 func TestScanIsUsed(t *testing.T) {
 	dir := t.TempDir()
 	l := testlog.New(dir, nil)
@@ -132,7 +132,7 @@ func TestScanIsUsed(t *testing.T) {
 	}
 }
 
-// FuzzScan changes records in one place, and makes lines of anything.
+// FuzzScan changes records in one place, and scans arbitrary lines.
 func FuzzScan(f *testing.F) {
 	whole := fullRecord().Append(nil)
 	call := intent("a").Append(nil)

@@ -14,7 +14,7 @@ import (
 	"tollgate/audit/logfile"
 )
 
-// shape is what JSON a value of a record can be.
+// shape is the JSON that a value of a record can have.
 type shape struct {
 	kind    valueKind
 	most    uint64   // of a number
@@ -49,14 +49,14 @@ func newMember(name string, s *shape) member {
 	return m
 }
 
-// recordShape returns that of records, whose first members are those of the head.
+// recordShape returns the shape of records, whose first members are those of the head.
 var recordShape = sync.OnceValue(func() *shape {
 	return shapeOf(reflect.TypeFor[logfile.Record]())
 })
 
 const headMembers = 4
 
-// shapeOf returns the shape of a type. Of types that it does not know, or that parse their values themselves, none is scanned.
+// shapeOf returns the shape of a type. Values of unknown types, and of those that parse their values themselves, are not scanned.
 func shapeOf(t reflect.Type) *shape {
 	if t == reflect.TypeFor[time.Time]() {
 		return &shape{kind: aTime}

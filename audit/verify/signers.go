@@ -13,7 +13,7 @@ const maxSigners = 1000
 // signers follows the keys of the log.
 type signers struct{ logfile.Keys }
 
-// change takes a key record.
+// change adds a key record.
 func (s *signers) change(v *verifier, at place, r *logfile.Record) {
 	s.Hidden = v.hidden
 	c, err := logfile.ParseKeyChange(r.Seq, r.Key, r.PreviousKey, r.KeyLost)
@@ -25,7 +25,7 @@ func (s *signers) change(v *verifier, at place, r *logfile.Record) {
 	}
 }
 
-// accept reports whether a checkpoint is signed by a key, and says what is wrong with that key. A checkpoint that it does not
+// accept reports whether a checkpoint is signed by a key that may sign it, and reports a fault otherwise. A checkpoint that it does not
 // accept proves nothing.
 func (s *signers) accept(v *verifier, at place, l *line) bool {
 	c := l.stated
@@ -37,7 +37,7 @@ func (s *signers) accept(v *verifier, at place, l *line) bool {
 	case !c.alone:
 		v.fault(FaultSignature, l.seq, at, "the checkpoint is not signed by the key %v: it was changed, or signed by another", s.Key)
 		return false
-	case c.Key == s.Key: // so another one is missing
+	case c.Key == s.Key: // so another signature is missing
 		v.fault(FaultKey, l.seq, at, "the key changed without the old one's signature: the first checkpoint behind record %d lacks that of %v",
 			s.Change(), s.Before)
 	case s.Key.IsZero():
@@ -53,7 +53,7 @@ func (s *signers) accept(v *verifier, at place, l *line) bool {
 // signedAsDue reports whether exactly those keys signed that had to.
 func (s *signers) signedAsDue(v *verifier, c *stated) bool {
 	switch due := s.Due(); {
-	case len(due) == 0 && v.hidden: // that it is the right one is for a key of the reviewer to prove
+	case len(due) == 0 && v.hidden: // only a key of the reviewer can prove that it is the right one
 		if !c.alone && !s.signedByGiven(v, c) {
 			return false
 		}
@@ -69,8 +69,8 @@ func (s *signers) signedAsDue(v *verifier, c *stated) bool {
 	}
 }
 
-// signedByGiven looks for a second signature by a key that the reviewer has: where a bundle begins with the first
-// checkpoint of a new key, the files do not tell the old one.
+// signedByGiven looks for a second signature by a key of the reviewer: if a bundle begins with the first checkpoint of a new key,
+// its files do not have the old one.
 func (s *signers) signedByGiven(v *verifier, c *stated) bool {
 	for _, key := range v.options.Keys {
 		if _, err := checkpoint.Open(c.Note, key, c.Key); err == nil {
@@ -81,7 +81,7 @@ func (s *signers) signedByGiven(v *verifier, c *stated) bool {
 	return false
 }
 
-// count notes who signed a checkpoint.
+// count counts a checkpoint for the key that signed it.
 func (s *signers) count(v *verifier, l *line, chained bool) {
 	list := &v.report.Signers
 	n := len(*list)
@@ -100,12 +100,12 @@ func (s *signers) count(v *verifier, l *line, chained bool) {
 	s.Checkpoint(s.Key)
 }
 
-// given checks the reviewer's keys against those that signed. What a key signed speaks for all records before, and, by
-// its signature for its successor, for those behind, up to where a key was lost.
+// given compares the reviewer's keys with those that signed. The signatures of a key prove all records before and, since it signs for
+// its successor, those behind, up to where a key was lost.
 func (s *signers) given(v *verifier) {
 	signers := v.report.Signers
 	spoken := len(v.options.Keys) == 0
-	unknown := 0 // the first signer that no given key speaks for
+	unknown := 0 // the first signer that no key of the reviewer leads to
 	for i, signer := range signers {
 		if i > 0 && !signer.Chained {
 			if spoken {
@@ -124,6 +124,6 @@ func (s *signers) given(v *verifier) {
 	}
 	if !spoken && unknown > 0 {
 		v.fault(FaultKey, signers[unknown].First, v.last, "from record %d on, no given key signs: the key before it was lost, and nothing leads to %s; "+
-			"give that key as well if you know that it is the log's", signers[unknown].First, signers[unknown].Key)
+			"use that key as well if you know that it is the log's", signers[unknown].First, signers[unknown].Key)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"tollgate/audit/logfile"
 )
 
-// logFile is a file of the log that is read.
+// logFile is a file of the log.
 type logFile struct {
 	logfile.File
 	last bool // no other follows
@@ -30,7 +30,7 @@ func list(fsys fs.FS) ([]*logFile, error) {
 // item is one step of reading: of err, begin, chunk and end one is set.
 type item struct {
 	file        *logFile
-	buf         []byte // that the chunk's data stand in
+	buf         []byte // of the chunk's data
 	read, total int64  // bytes of the whole log
 
 	err   error // reading failed
@@ -41,7 +41,7 @@ type item struct {
 	end   *logfile.Tail // of the file
 }
 
-// toParse reports whether lines have to be made of the chunk.
+// toParse reports whether the chunk has to be parsed.
 func (it *item) toParse() bool { return len(it.chunk.Data) > 0 && !it.file.Hashes }
 
 // feed reads the files one after the other.
@@ -50,11 +50,11 @@ type feed struct {
 	files   []*logFile
 	growing bool // the directory may be written to meanwhile
 
-	send        func(*item) bool // false when no more is wanted
+	send        func(*item) bool // false: stop
 	read, total int64
 }
 
-// errStopped says that no more is wanted.
+// errStopped is returned when the verifier wants no more.
 var errStopped = errors.New("stopped")
 
 func (s *feed) run(send func(*item) bool) {
@@ -93,7 +93,7 @@ func (s *feed) file(f *logFile) error {
 	for again := int64(-1); ; {
 		buf := getBuffer()
 		c, err := r.Next(buf)
-		if at, torn := r.Torn(c, err); torn && s.growing && f.last && at != again {
+		if at, inside := r.ZerosInside(c, err); inside && s.growing && f.last && at != again {
 			again = at
 			c.Data, c.Long, err = c.Data[:max(at-c.Offset, 0)], nil, r.Rewind(at)
 		}
@@ -118,8 +118,8 @@ func (s *feed) open(f *logFile) (*logfile.Reader, error) {
 	return r, err
 }
 
-// end reports whether the file is done. When another one was begun since the directory was listed, the file was closed since,
-// and is perhaps longer.
+// end reports whether the file was read to its end. If another one was begun since the directory was listed, the file was closed since,
+// and may be longer.
 func (s *feed) end(f *logFile, r *logfile.Reader) (done bool, err error) {
 	if more, err := s.more(f); err != nil || more {
 		return false, errors.Join(err, r.Rewind(r.Tail().Offset))
@@ -129,7 +129,7 @@ func (s *feed) end(f *logFile, r *logfile.Reader) (done bool, err error) {
 	return true, s.emit(&item{file: f, end: &t})
 }
 
-// more looks for segments that were begun since the directory was listed, and reports whether there are any.
+// more adds the segments that were begun since the directory was listed, and reports whether there are any.
 func (s *feed) more(f *logFile) (bool, error) {
 	if !s.growing || !f.last {
 		return false, nil
@@ -147,14 +147,14 @@ func (s *feed) more(f *logFile) (bool, error) {
 	return !f.last, nil
 }
 
-// pipeline reads, and parses in several goroutines, ahead of who takes the items.
+// pipeline reads ahead, and parses in several goroutines.
 type pipeline struct {
 	order chan *item // in the order of the log
 	work  chan *item // those whose lines are to be parsed
 	group sync.WaitGroup
 }
 
-// startPipeline starts it. Once ctx has ended, wait returns.
+// startPipeline starts a pipeline. Its goroutines end with ctx.
 func startPipeline(ctx context.Context, s *feed) *pipeline {
 	workers := runtime.GOMAXPROCS(0)
 	p := &pipeline{order: make(chan *item, 2*workers), work: make(chan *item, 2*workers)}
@@ -194,7 +194,7 @@ func offer(ctx context.Context, to chan<- *item, it *item) bool {
 	}
 }
 
-// buffers holds buffers that are not in use.
+// buffers has buffers that are not in use.
 var buffers = sync.Pool{New: func() any { return new([logfile.ChunkSize]byte) }}
 
 func getBuffer() []byte { return buffers.Get().(*[logfile.ChunkSize]byte)[:] }

@@ -11,18 +11,18 @@ type state struct {
 	end        int64               // bytes of the lines so far
 	first      uint64              // the first record that was read
 	signatures []logfile.Signature // since the last checkpoint
-	previous   logfile.Place       // that checkpoint, seen from end 0; its Seq is 0 before the first
-	frozen     logfile.Place       // the last record that states freezes in force, seen from end 0; its Seq is 0 when none is in force
+	previous   logfile.Place       // that checkpoint, relative to end 0; its Seq is 0 before the first
+	frozen     logfile.Place       // the last record that states freezes in force, relative to end 0; its Seq is 0 if none is in force
 	unfrozen   bool                // that record may be one that is not there
-	stating    bool                // one has stated something: from then on each must
+	stating    bool                // a checkpoint has stated something: from then on each must
 	unread     bool                // records before the first one are not there
 	lost       bool                // records since the last checkpoint are damaged
 }
 
-// hide says that the records before cannot be read: what is stated of them can only be possible.
+// hide notes that records before were not read: what is stated of them can only be checked to be possible.
 func (s *state) hide() { *s = state{stating: s.stating, unread: true, unfrozen: true} }
 
-// add takes a line when all else has judged it.
+// add adds a line after all other checks.
 func (s *state) add(l *line) {
 	if s.first == 0 {
 		s.first = l.seq
@@ -39,25 +39,25 @@ func (s *state) add(l *line) {
 	s.end += l.size
 }
 
-// states compares what an accepted checkpoint states, once the root has shown that the records before it are those that were
-// signed. Of records that are not there it takes what is possible.
+// states checks what an accepted checkpoint states, once the root has shown that the records before it are the signed ones. It accepts
+// what is possible of records that are not there.
 func (v *verifier) states(at place, l *line, same bool) {
 	s, got := &v.state, l.stated.State
 	if same && l.stated.Exact && !s.lost && (s.stating || !got.Empty()) {
 		if text := v.misstated(l, got); text != "" {
 			v.fault(FaultState, l.seq, at, "the checkpoint states %s", text)
-			v.broken = true // its line is another than the next root covers, or was written so
+			v.broken = true // its line is not the leaf of the next root, or was written so
 		}
 	}
 	if (s.lost || s.unfrozen) && !got.Empty() {
-		s.believe(got.Frozen)
+		s.adopt(got.Frozen)
 	}
 	s.stating = s.stating || !got.Empty()
 	s.previous = logfile.Place{Seq: l.seq, Back: -s.end, Hash: l.leaf.String()}
 	s.signatures, s.lost = s.signatures[:0], false
 }
 
-// misstated says what of a checkpoint's statements is not so.
+// misstated returns what is wrong in a checkpoint's state, as a text.
 func (v *verifier) misstated(l *line, got logfile.State) string {
 	s := &v.state
 	unseen := s.previous.Seq == 0 && s.unread
@@ -74,8 +74,8 @@ func (v *verifier) misstated(l *line, got logfile.State) string {
 	return ""
 }
 
-// believe takes from a checkpoint which record states the freezes in force.
-func (s *state) believe(p *logfile.Place) {
+// adopt sets, from a checkpoint, which record states the freezes in force.
+func (s *state) adopt(p *logfile.Place) {
 	s.frozen, s.unfrozen = logfile.Place{}, false
 	if p != nil {
 		s.frozen = logfile.Place{Seq: p.Seq, Back: p.Back - s.end, Hash: p.Hash}
@@ -98,7 +98,7 @@ func (s *state) possible(l *line, p *logfile.Place) bool {
 	return p.Seq > 0 && p.Seq < first && p.Back > s.end
 }
 
-// isAt compares a place with one that is seen from end 0, whose Seq is 0 for none.
+// isAt reports whether a place is one that is relative to end 0, whose Seq is 0 for none.
 func (s *state) isAt(p *logfile.Place, want logfile.Place) bool {
 	if p == nil || want.Seq == 0 {
 		return p == nil && want.Seq == 0

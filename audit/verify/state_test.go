@@ -74,7 +74,7 @@ func TestOldStates(t *testing.T) {
 	}
 }
 
-// TestStatesOfABundle: of records that are not there, what can be is taken, and nothing else.
+// TestStatesOfABundle: of records that are not there, what is possible is accepted, and nothing else.
 func TestStatesOfABundle(t *testing.T) {
 	key := testKey(t, logName)
 	for name, c := range map[string]struct {
@@ -150,7 +150,7 @@ func TestFrozenIsStated(t *testing.T) {
 	}
 }
 
-// TestFrozenOfABundle: of a record that is not there, what can be is taken, and from then on stays.
+// TestFrozenOfABundle: of a record that is not there, what is possible is accepted, and must not change from then on.
 func TestFrozenOfABundle(t *testing.T) {
 	key := testKey(t, logName)
 	for name, c := range map[string]struct {

@@ -8,16 +8,16 @@ import (
 	"tollgate/internal/text"
 )
 
-// What a writer that is well can have left unsigned, beyond what its settings say. A checkpoint follows the batch with which it
-// falls due, and a batch is no more than the writer's memory holds: 8 MiB of records, none of which is below 128 bytes. It waits
-// for up to five writes (of the batch before, its own, and the checkpoints behind each), and with one of more than two seconds,
-// as audit.deadline is by default, the log counts as stalled; thrice that is allowed.
+// What a healthy writer can leave unsigned, beyond its settings. A checkpoint follows the batch with which it falls due, and a batch has at
+// most as many records as the writer's memory holds: 8 MiB, of at least 128 bytes each. It waits for up to five writes (of the batch before,
+// its own, and the checkpoints behind each), and with one of more than two seconds, the default of audit.deadline, the log counts as stalled;
+// thrice that is allowed.
 const (
 	tailRecords = 8 << 20 / 128
 	tailAge     = 30 * time.Second
 )
 
-// Settings of checkpoints that a log has unless its configuration has others.
+// Default settings of checkpoints.
 const (
 	DefaultCheckpointEvery   = 10 * time.Second
 	DefaultCheckpointRecords = 10_000
@@ -31,7 +31,7 @@ func (o *Options) tailBound() (records uint64, age time.Duration) {
 // span is the earliest and the latest of some times.
 type span struct {
 	from, to time.Time
-	some     bool // there are any
+	some     bool // there is a time
 }
 
 func (s *span) add(t time.Time) {
@@ -44,8 +44,8 @@ func (s *span) add(t time.Time) {
 	s.some = true
 }
 
-// inUse judges what stands behind the last checkpoint of a log that a process writes. That a process holds the log's lock
-// proves nothing: any process can.
+// inUse checks the records behind the last checkpoint of a log that a process writes. That a process holds the log's lock is no proof: any
+// process can.
 func (v *verifier) inUse() {
 	records, _ := v.options.tailBound()
 	if v.report.Unsigned > records {
@@ -56,7 +56,7 @@ func (v *verifier) inUse() {
 	}
 }
 
-// inTime holds the times of the records behind the last checkpoint against the time that it is.
+// inTime compares the times of the records behind the last checkpoint with the current time.
 func (v *verifier) inTime(now time.Time) {
 	_, age := v.options.tailBound()
 	if now.Sub(v.tail.from) <= age && v.tail.to.Sub(now) <= age {

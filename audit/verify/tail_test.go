@@ -9,8 +9,8 @@ import (
 	"tollgate/internal/testlog"
 )
 
-// TestTail forges records behind the last checkpoint of a log whose lock some process holds: no more, no older and no later ones
-// pass than a gateway can leave there.
+// TestTail forges records behind the last checkpoint of a log whose lock a process holds: only as many, as old and as late ones pass as a
+// gateway can leave there.
 func TestTail(t *testing.T) {
 	key := testKey(t, logName)
 	// Records are a second apart, the first forged one is record 6.

@@ -1,9 +1,9 @@
-// Package verify recomputes an audit log from its files alone, as docs/audit-format.md says under "Verifying", and tells
+// Package verify recomputes an audit log from its files alone, as docs/audit-format.md says under "Verifying", and reports
 // every place where the log is not what was written and signed. It needs neither the gateway nor its private key.
 //
 // Lines are parsed and hashed by several goroutines and joined in order by one, in memory that does not grow with the
-// log. A fault does not end the reading: behind it the tree goes on from the next checkpoint whose signature holds, so
-// that one change gives one fault.
+// log. Reading does not end at a fault: behind it the tree goes on from the next checkpoint whose signature is valid, so
+// that one change is one fault.
 package verify
 
 import (
@@ -20,31 +20,31 @@ import (
 	"tollgate/audit/logfile"
 )
 
-// Options say what is asked beyond the files.
+// Options are what a verification needs beyond the files.
 type Options struct {
-	// Keys are public keys that the reviewer has from elsewhere. Without any, the log's own keys are used, which proves
-	// nothing against who could replace the whole log.
+	// Keys are public keys that the reviewer has from elsewhere. Without any, the log's own keys are used, which is no
+	// proof against the replacement of the whole log.
 	Keys []checkpoint.PublicKey
-	// Witnesses holds checkpoints that were kept elsewhere: one signed note, or lines of JSON with a member "checkpoint". More
+	// Witnesses reads checkpoints that were kept elsewhere: one signed note, or lines of JSON with a member "checkpoint". More
 	// than a few thousand of them must rise in size. Nil means none.
 	Witnesses io.Reader
-	// Bundle says that the files are an exported part of a log: they may begin with any checkpoint, and no record need
-	// tell of segments of which only the hashes are there.
+	// Bundle is set if the files are an exported part of a log: they may begin with any checkpoint, and segments of which
+	// only the hashes are there need no prune record.
 	Bundle bool
 	// Blobs has the folder of the texts that records name, where that is not among the files of the log.
 	Blobs fs.FS
-	// AllowUnsigned takes records behind the last checkpoint, and an incomplete line, as no fault.
+	// AllowUnsigned allows records behind the last checkpoint, and an incomplete line at the end.
 	AllowUnsigned bool
 	// InUse reports whether a process writes the log. Then some records behind the last checkpoint are no fault, as many and as old
-	// as the writer's settings allow. Nil means that none does.
+	// as the writer's settings allow. Nil: none does.
 	InUse func() (bool, error)
 	// CheckpointEvery and CheckpointRecords are the writer's settings, as audit.Checkpoints has them. 0 means their defaults.
 	CheckpointEvery   time.Duration
 	CheckpointRecords uint64
-	// Now returns the time against which the end of a log in use is held. Nil means that its age is not judged: the writer's clock
-	// may be another.
+	// Now returns the time with which the end of a log in use is compared. Nil: its age is not checked, since the writer's clock may
+	// be another.
 	Now func() time.Time
-	// Progress is told now and then how many bytes of all are done. Nil means nobody.
+	// Progress, unless nil, is called now and then with the number of bytes that are done, and of all.
 	Progress func(done, total int64)
 }
 
@@ -57,24 +57,24 @@ const (
 	FaultRoot       = "root"       // something changed between two checkpoints: the signed root is another
 	FaultPeaks      = "peaks"      // a checkpoint's peaks are not those of its root
 	FaultSignature  = "signature"  // a checkpoint is not signed by the key that it needs
-	FaultKey        = "key"        // keys changed otherwise than by the rules, or a given key has not signed
-	FaultCommit     = "commit"     // a record names a commit that cannot be
+	FaultKey        = "key"        // keys changed against the rules, or a key of the reviewer has not signed
+	FaultCommit     = "commit"     // a record names an impossible commit
 	FaultCall       = "call"       // an intent without outcome, or an outcome without intent
-	FaultStop       = "stop"       // other records stand behind a stop than may
+	FaultStop       = "stop"       // records that must not be there are behind a stop
 	FaultPruned     = "pruned"     // hashes that no prune record explains, or no hashes
-	FaultState      = "state"      // a checkpoint states other calls, signatures or freezes, or another checkpoint, than stand before it
+	FaultState      = "state"      // a checkpoint states calls, signatures, freezes or a checkpoint other than those before it
 	FaultPlan       = "plan"       // the text of a plan that a record names is missing, or another
-	FaultUnsigned   = "unsigned"   // what stands at the end is signed by nothing
-	FaultTail       = "tail"       // the same of a log in use, and it is more, or older, than a writer leaves unsigned
-	FaultCheckpoint = "checkpoint" // a checkpoint kept elsewhere tells of another log than this
+	FaultUnsigned   = "unsigned"   // the end is not signed
+	FaultTail       = "tail"       // the unsigned end of a log in use is longer, or older, than a writer leaves it
+	FaultCheckpoint = "checkpoint" // a witness is of another log
 )
 
 // Fault is one place where the log is not whole.
 type Fault struct {
 	Kind   string `json:"kind"`           // one of the Fault constants
 	Seq    uint64 `json:"seq"`            // the record where it is, or the first of those among which it is
-	Last   uint64 `json:"last,omitempty"` // the last of those; 0 when the record is known
-	File   string `json:"file,omitempty"` // where that record stands, or should; empty when it is in no file
+	Last   uint64 `json:"last,omitempty"` // the last of those; 0 if the record is known
+	File   string `json:"file,omitempty"` // where that record stands, or should; empty if it is in no file
 	Offset int64  `json:"offset"`         // of the byte in File
 	Text   string `json:"text"`           // what happened, for people
 }
@@ -97,10 +97,10 @@ type Range struct {
 	Last  uint64 `json:"last"`
 }
 
-// Report is what verifying found.
+// Report is the result of a verification.
 type Report struct {
 	Log              string    `json:"log,omitempty"` // its name
-	First            uint64    `json:"first"`         // seq of the first record, pruned ones included; 0 when there is none
+	First            uint64    `json:"first"`         // seq of the first record, pruned ones included; 0 if there is none
 	Last             uint64    `json:"last"`          // seq of the last one, which is also the tree's size
 	Records          uint64    `json:"records"`       // that were read
 	Segments         int       `json:"segments"`      // that were read
@@ -108,7 +108,7 @@ type Report struct {
 	To               time.Time `json:"to,omitzero"`   // and of the last
 	Root             string    `json:"root,omitempty"`
 	Signers          []Signer  `json:"signers,omitempty"`
-	Checkpoints      int       `json:"checkpoints"`               // that were signed as they must be
+	Checkpoints      int       `json:"checkpoints"`               // with valid signatures
 	LastCheckpoint   string    `json:"last_checkpoint,omitempty"` // its note
 	LastSigned       time.Time `json:"last_signed,omitzero"`      // its time
 	Unsigned         uint64    `json:"unsigned"`                  // records behind the last checkpoint
@@ -120,19 +120,19 @@ type Report struct {
 	Starts           int       `json:"starts"`                    // times that the log was opened
 	Crashes          int       `json:"crashes"`                   // starts that found unsigned records, which they then signed
 	LateSigned       uint64    `json:"late_signed"`               // how many of them in all
-	Witnessed        int       `json:"kept"`                      // checkpoints kept elsewhere that this log agrees with
+	Witnessed        int       `json:"kept"`                      // witnesses that agree with this log
 	WitnessesSkipped int       `json:"kept_skipped,omitempty"`    // that are older than a bundle, and so not compared
-	WitnessesTorn    int       `json:"kept_torn,omitempty"`       // lines of their file that a crash tore, and so not compared
+	WitnessesPartial int       `json:"kept_torn,omitempty"`       // partial lines of their file, which were not compared
 	InUse            bool      `json:"in_use"`                    // a process writes the log
 	Faults           []Fault   `json:"faults"`                    // the first hundred, by seq
 	FaultCount       int       `json:"fault_count"`
 }
 
-// Whole tells that nothing was found wrong.
+// Whole reports whether no fault was found.
 func (r *Report) Whole() bool { return r.FaultCount == 0 }
 
-// Verify reads the log in fsys, whose files stand at the top. The error says that something could not be read, or that
-// there is no log; what is wrong with the log stands in the report.
+// Verify verifies the log whose files are at the top of fsys. It returns an error if something could not be read, or if there is no log;
+// faults of the log are in the report.
 func Verify(ctx context.Context, fsys fs.FS, o Options) (*Report, error) {
 	before, err := o.inUse()
 	if err != nil {
@@ -166,7 +166,7 @@ func (o *Options) inUse() (bool, error) {
 	return o.InUse()
 }
 
-// read puts everything that stands in the files through the verifier.
+// read reads all files and adds them to the verifier.
 func (v *verifier) read(ctx context.Context, fsys fs.FS) error {
 	files, err := list(fsys)
 	if err != nil {
@@ -177,7 +177,7 @@ func (v *verifier) read(ctx context.Context, fsys fs.FS) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	p := startPipeline(ctx, &feed{fsys: fsys, files: files, growing: !v.options.Bundle})
-	defer p.group.Wait() // after cancel: then nothing is sent that nobody takes
+	defer p.group.Wait() // after cancel, so that no goroutine waits to send
 	defer cancel()
 	for it := range p.order {
 		<-it.done // closed by its parser, whatever happens

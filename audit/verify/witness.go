@@ -12,20 +12,20 @@ import (
 	"tollgate/audit/logfile"
 )
 
-// witnessWindow is how many checkpoints are held at once: so many may stand in any order.
+// witnessWindow is how many checkpoints are held at once: so many may be in any order.
 const witnessWindow = 4096
 
-// witnesses reads checkpoints that were kept elsewhere, the smallest first.
+// witnesses reads witnesses, which are checkpoints kept elsewhere, the smallest first.
 type witnesses struct {
-	in     *bufio.Reader
-	note   bool // in holds one note, not lines of JSON
-	line   int
-	torn   int // lines that were passed over
-	ended  bool
-	window witnessHeap
+	in      *bufio.Reader
+	note    bool // in is one note, not lines of JSON
+	line    int
+	partial int // lines that were cut off and skipped
+	ended   bool
+	window  witnessHeap
 
-	by      []checkpoint.PublicKey // who signed the last one: mostly the next one too
-	proven  string                 // the last one that was signed as it must be: copies hold the same ones
+	by      []checkpoint.PublicKey // the keys that signed the last one, and usually the next one
+	proven  string                 // the last one with valid signatures: several copies have the same ones
 	later   []witness              // that no key known so far has signed
 	beyond  int                    // that are larger than the log
 	largest witness                // of them
@@ -50,7 +50,7 @@ func (h *witnessHeap) Pop() any {
 	return last
 }
 
-// readWitnesses begins to read. It fails when there is no checkpoint at all.
+// readWitnesses begins to read. It returns an error if there is no checkpoint at all.
 func readWitnesses(r io.Reader) (*witnesses, error) {
 	k := &witnesses{in: bufio.NewReaderSize(r, logfile.MaxLine)}
 	first, err := k.in.Peek(1)
@@ -65,7 +65,7 @@ func readWitnesses(r io.Reader) (*witnesses, error) {
 		return nil, err
 	}
 	if len(k.window) == 0 {
-		return nil, errors.New("the file of kept checkpoints holds no whole one: it was cut, or a crash tore its only line")
+		return nil, errors.New("the file of kept checkpoints holds no whole one: it was cut, or a crash cut its only line")
 	}
 	return k, nil
 }
@@ -84,7 +84,7 @@ func (k *witnesses) fill() error {
 	return nil
 }
 
-// next reads one checkpoint. What cannot be read is an error: nobody must take a file for checked that was not.
+// next reads one checkpoint. It returns an error for what it cannot read: a file must not pass unchecked.
 func (k *witnesses) next() (witness, error) {
 	var note string
 	var err error
@@ -114,8 +114,8 @@ func (k *witnesses) whole() (string, error) {
 	return string(text), nil
 }
 
-// jsonLine gives the note of the next line. Lines that a crash or a full disk tore are passed over, and counted: whoever
-// writes copies goes on behind them in a line of its own. Only the last line may lack its line feed.
+// jsonLine returns the note of the next line. It skips and counts the partial lines that a crash or a full disk left: writers of copies go
+// on behind them in a line of their own. Only the last line may lack its line feed.
 func (k *witnesses) jsonLine() (string, error) {
 	for {
 		k.line++
@@ -126,9 +126,9 @@ func (k *witnesses) jsonLine() (string, error) {
 		if err != nil && err != io.EOF {
 			return "", fmt.Errorf("kept checkpoints, line %d: %w", k.line, err)
 		}
-		note, torn, err := checkpoint.ParseWitness(line)
-		if torn {
-			k.torn++
+		note, partial, err := checkpoint.ParseWitness(line)
+		if partial {
+			k.partial++
 			continue
 		}
 		if err != nil {
@@ -138,7 +138,7 @@ func (k *witnesses) jsonLine() (string, error) {
 	}
 }
 
-// compare compares the checkpoints kept elsewhere that are due at the tree's size.
+// compare compares the witnesses of the tree's size.
 func (v *verifier) compare() error {
 	k := v.witnesses
 	for k != nil && len(k.window) > 0 && k.window[0].Size <= v.tree.Size() {
@@ -173,11 +173,11 @@ func (v *verifier) compareOne(n witness) {
 	}
 }
 
-// differs tells of the first one only: all behind it differ as well.
+// differs reports only the first one: all behind it differ as well.
 func (v *verifier) differs(n witness) {
 	v.witnesses.differ++
 	if v.witnesses.differ == 1 {
-		v.fault(FaultCheckpoint, n.Size, v.since, "the kept checkpoint of line %d tells of another log: its root of %d records is %v, here it is %v. "+
+		v.fault(FaultCheckpoint, n.Size, v.since, "the kept checkpoint of line %d is of another log: its root of %d records is %v, here it is %v. "+
 			"Records were changed up to there, or the whole log was replaced", n.line, n.Size, n.Root, v.tree.Root())
 	}
 }
@@ -186,7 +186,7 @@ func (v *verifier) unsignedWitness(n witness) {
 	v.fault(FaultCheckpoint, n.Size, v.since, "the kept checkpoint of line %d, of %d records, is not signed by a key of this log", n.line, n.Size)
 }
 
-// signedByLog tells if a key of the log, or one that the reviewer gave, has signed.
+// signedByLog reports whether a key of the log, or one of the reviewer, has signed.
 func (v *verifier) signedByLog(n witness) bool {
 	if n.note == v.witnesses.proven || v.witnesses.signed(n, v.witnesses.by) {
 		return true
@@ -217,7 +217,7 @@ func (k *witnesses) signed(n witness, by []checkpoint.PublicKey) bool {
 	return true
 }
 
-// finishWitnesses looks at those that are left: larger than the log, or signed by a key that was not known yet.
+// finishWitnesses checks those that are left: larger than the log, or signed by a key that was not known yet.
 func (v *verifier) finishWitnesses() error {
 	k := v.witnesses
 	if k == nil {
@@ -233,7 +233,7 @@ func (v *verifier) finishWitnesses() error {
 			return err
 		}
 	}
-	v.report.WitnessesTorn = k.torn
+	v.report.WitnessesPartial = k.partial
 	for _, n := range k.later {
 		if v.signedByLog(n) {
 			v.report.Witnessed++
@@ -243,7 +243,7 @@ func (v *verifier) finishWitnesses() error {
 	}
 	if k.beyond > 0 {
 		v.fault(FaultCheckpoint, v.report.Last+1, v.last, "the log's end was cut, or an old state of it brought back: it has %d records, and %d kept checkpoints "+
-			"tell of more, that of line %d of %d", v.report.Last, k.beyond, k.largest.line, k.largest.Size)
+			"have more, that of line %d has %d", v.report.Last, k.beyond, k.largest.line, k.largest.Size)
 	}
 	return nil
 }

@@ -63,10 +63,10 @@ func TestKeptElsewhere(t *testing.T) {
 		{"a part of a line at the end", lines[0] + lines[1][:50], "", f, 1},
 		{"one line without its line feed", strings.TrimSuffix(lines[3], "\n"), "", f, 1},
 		{"the last of an old state without its line feed", strings.TrimSuffix(lines[20], "\n"), "checkpoint@22", short, 0},
-		{"a torn line with others behind it", lines[0][:50] + "\n" + lines[1] + lines[2][:9] + "\x00\x00\n" + "\x00\x00\n" + lines[3], "", f, 2},
+		{"a partial line with others behind it", lines[0][:50] + "\n" + lines[1] + lines[2][:9] + "\x00\x00\n" + "\x00\x00\n" + lines[3], "", f, 2},
 		{"an old state", strings.Join(lines, ""), "checkpoint@22", short, 10},
 		{"the last one of an old state", notes[20], "checkpoint@22", short, 0},
-		{"signed by a stranger", strange, "checkpoint@3", f, 0},
+		{"signed by a foreign key", strange, "checkpoint@3", f, 0},
 		{"signed by both keys", both, "", f, 1},
 		{"with its root changed", strings.Replace(notes[3], strings.Split(notes[3], "\n")[2], strings.Split(notes[4], "\n")[2], 1), "checkpoint@8", f, 0},
 		{"with its signature changed", notes[3][:len(notes[3])-8] + "AAAA" + notes[3][len(notes[3])-4:], "checkpoint@8", f, 0},
@@ -107,7 +107,7 @@ func TestKeptOfAnotherLog(t *testing.T) {
 	mustPass(t, "its own", whole, Options{Witnesses: strings.NewReader(l.Last)})
 }
 
-// TestKeptOfPrunedKey keeps checkpoints of a key whose records were pruned: the key record behind them tells it.
+// TestKeptOfPrunedKey has witnesses by a key whose records were pruned: the key record behind them names it.
 func TestKeptOfPrunedKey(t *testing.T) {
 	key, other := testKey(t, logName), testKey(t, logName)
 	var kept string

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,21 +18,22 @@ import (
 func actsCommand() *cobra.Command {
 	var request admin.ActsRequest
 	cmd := showing(&cobra.Command{
-		Use: "acts --config FILE", Short: "List the business acts that calls hold, such as the payment of an order",
+		Use: "acts [--config FILE]", Short: "List the business acts that calls hold, such as the payment of an order",
 		Long: "List the business acts that calls hold, so that no other call does the same: those under way, those done of which the window lasts, and those\n" +
 			"of which it is unknown whether they were done. docs/acts.md explains each. A call that is refused with TG.4008 names the one that holds\n" +
 			"its act. An unknown act is held until tollgate resolve settles it.",
 		Example: "  tollgate acts --unknown --config /etc/tollgate/tollgate.yaml\n  tollgate acts --call 01999999-0000-7000-8000-000000000000 --json --config /etc/tollgate/tollgate.yaml",
-	}, func(c *admin.Client, ctx context.Context) (*admin.Acts, error) { return c.Acts(ctx, request) }, printHeldActs)
+	}, func(c *admin.Client, ctx context.Context) (*admin.Acts, error) { return c.Acts(ctx, request) }, func(w io.Writer, a *admin.Acts, wide bool) error { return printHeldActs(w, a, wide, time.Now()) })
 	flags := cmd.Flags()
 	flags.StringVar(&request.Call, "call", "", "only what this `call` holds")
 	flags.StringVar(&request.Caller, "caller", "", "only what calls of this `caller` hold")
 	flags.BoolVar(&request.Unknown, "unknown", false, "only those of which it is unknown whether they were done")
+	complete(cmd, "call", offerCalls(admin.ActsRequest{}))
 	cmd.AddCommand(allowRepeatCommand(), acceptKeyLossCommand())
 	return cmd
 }
 
-func printHeldActs(w io.Writer, a *admin.Acts) error {
+func printHeldActs(w io.Writer, a *admin.Acts, wide bool, now time.Time) error {
 	var lines string
 	if a.Mode == "shadow" {
 		lines += "guard.mode is shadow: no call is refused for what another holds\n"
@@ -40,37 +42,39 @@ func printHeldActs(w io.Writer, a *admin.Acts) error {
 		lines += line + "\n"
 	}
 	for _, l := range a.Lost {
-		lines += fmt.Sprintf("all calls of %s are refused: call %s holds keys under a lost hash key; to give them up: tollgate acts accept-key-loss %s\n", l.Act, l.Call, l.Act)
+		lines += fmt.Sprintf("all calls of %s are refused: call %s holds keys under a lost hash key; to release them: tollgate acts accept-key-loss %s\n", l.Act, l.Call, l.Act)
 	}
 	if len(a.Acts) == 0 && a.Rebuilding == "" {
 		lines += "no act is held\n"
 	}
-	if _, err := io.WriteString(w, printableLines(lines)); err != nil || len(a.Acts) == 0 {
+	if _, err := io.WriteString(w, printableLines(lines)); err != nil {
 		return err
 	}
-	t := &cli.Table{W: w, Header: []string{"CALL", "CALLER", "ACT", "KEYS", "STATE", "SINCE", "HELD UNTIL"}}
-	for i := range a.Acts {
-		if err := t.Row(actRow(&a.Acts[i])); err != nil {
-			return err
-		}
-	}
-	if a.More > 0 {
-		if err := t.Row([]string{fmt.Sprintf("and %d more", a.More), "", "", "", "", "", ""}); err != nil {
-			return err
-		}
-	}
-	return t.Flush()
+	t := actTable(a, now)
+	return t.print(w, wide)
 }
 
-func actRow(h *admin.HeldAct) []string {
-	state, until := cmp.Or(h.Outcome, "under way"), "settled"
-	if h.RepeatAllowed {
-		state += ", may be repeated once"
+// actTable has times where there is room for them, and ages elsewhere.
+func actTable(a *admin.Acts, now time.Time) rows {
+	t := rows{columns: []cli.Column{
+		whole("CALL"), part("CALLER"), part("ACT"), number("KEYS"), part("STATE"), {Name: "SINCE", Whole: true, Wide: true}, {Name: "HELD UNTIL", Whole: true, Wide: true},
+		{Name: "FOR", Whole: true, Narrow: true}, {Name: "HELD FOR", Whole: true, Narrow: true},
+	}}
+	for i := range a.Acts {
+		h := &a.Acts[i]
+		state, until, left := cmp.Or(h.Outcome, "under way"), "settled", "settled"
+		if h.RepeatAllowed {
+			state += ", may be repeated once"
+		}
+		if !h.Until.IsZero() {
+			until, left = stamp(h.Until), span(h.Until.Sub(now))
+		}
+		t.add(h.Call, h.Caller, h.Act, strconv.Itoa(h.Keys), state, stamp(h.Since), until, span(now.Sub(h.Since)), left)
 	}
-	if !h.Until.IsZero() {
-		until = stamp(h.Until)
+	if a.More > 0 {
+		t.add(fmt.Sprintf("and %d more", a.More), "", "", "", "", "", "", "", "")
 	}
-	return []string{h.Call, h.Caller, h.Act, strconv.Itoa(h.Keys), state, stamp(h.Since), until}
+	return t
 }
 
 func rebuildingLine(why string) string {
@@ -85,12 +89,12 @@ func allowRepeatCommand() *cobra.Command {
 	var request admin.AllowRepeatRequest
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "allow-repeat CALL-ID --reason TEXT --config FILE", Short: "Let the next equal call pass once, although the act was done",
+		Use: "allow-repeat CALL-ID --reason TEXT [--config FILE]", Short: "Let the next equal call pass once, although the act was done",
 		Long: "Let the next call that does the same as a call before pass once, although its act is held: for callers that cannot send the header\n" +
 			"Tollgate-Repeat. The call is the one that holds the act now, which the refusal and tollgate acts name. None that is under way or unknown\n" +
 			"can be repeated, and each only once. The call that passes holds the act from then on. Both are on record.",
 		Example: "  tollgate acts allow-repeat 01999999-0000-7000-8000-000000000000 --reason 'second coupon, ticket 4711' --config /etc/tollgate/tollgate.yaml",
-		Args:    callID, ValidArgsFunction: running.completeCalls(admin.ActsRequest{}),
+		Args:    callID, ValidArgsFunction: offerCalls(admin.ActsRequest{}),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			request.Call = args[0]
 			held, err := decide(&running, cmd, request, request.Reason, (*admin.Client).AllowRepeat)
@@ -125,8 +129,8 @@ func acceptKeyLossCommand() *cobra.Command {
 	var request admin.AcceptKeyLossRequest
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "accept-key-loss ACT --reason TEXT --config FILE", Short: "Give up what calls hold of an act under a hash key that is lost",
-		Long: "Give up what calls hold of an act under a hash key that is lost. What they hold cannot be compared with other calls, so all calls of the act\n" +
+		Use: "accept-key-loss ACT --reason TEXT [--config FILE]", Short: "Release what calls hold of an act under a hash key that is lost",
+		Long: "Release what calls hold of an act under a hash key that is lost. What they hold cannot be compared with other calls, so all calls of the act\n" +
 			"are refused until then. Look at the provider first whether what they did must not be done again: tollgate acts names one of them.\n" +
 			"Better bring the old key back (audit.hash_key), and restart. It is on record with who, and why.",
 		Example: "  tollgate acts accept-key-loss pay --reason 'no order of November is open' --config /etc/tollgate/tollgate.yaml",
@@ -162,22 +166,4 @@ func callID(_ *cobra.Command, args []string) error {
 func printAllowed(w io.Writer, h *admin.HeldAct) error {
 	_, err := io.WriteString(w, printableLines(fmt.Sprintf("the next call that does the same as %s (%s of %s) passes once\n", h.Call, h.Act, h.Caller)))
 	return err
-}
-
-// completeCalls completes the id of a call that holds an act.
-func (r *runningGateway) completeCalls(which admin.ActsRequest) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, args []string, _ string) (found []cobra.Completion, _ cobra.ShellCompDirective) {
-		client, err := r.client()
-		if len(args) > 0 || err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		held, err := client.Acts(cmd.Context(), which)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		for _, h := range held.Acts {
-			found = append(found, cobra.CompletionWithDesc(h.Call, h.Act+" of "+h.Caller))
-		}
-		return found, cobra.ShellCompDirectiveNoFileComp
-	}
 }

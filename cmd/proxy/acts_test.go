@@ -61,7 +61,7 @@ func money(t *testing.T) (socket string, asked *admin.ResolveRequest) {
 
 func TestActs(t *testing.T) {
 	socket, _ := money(t)
-	code, out, errs := testcli.Run(t, rootCommand(), "acts", "--socket", socket)
+	code, out, errs := testcli.Run(t, rootCommand(), "acts", "-o", "wide", "--socket", socket)
 	for _, want := range []string{
 		"guard.mode is shadow", "reading the log, 40 %", "each replica holds its own\n", unknownCall + "  shop", "pay ", "unknown ", "succeeded, may be repeated once", stamp(now.Add(10 * time.Minute)),
 	} {
@@ -83,10 +83,10 @@ func TestActs(t *testing.T) {
 
 func TestCaps(t *testing.T) {
 	socket, _ := money(t)
-	code, out, errs := testcli.Run(t, rootCommand(), "caps", "--socket", socket)
+	code, out, errs := testcli.Run(t, rootCommand(), "caps", "-o", "wide", "--socket", socket)
 	for _, want := range []string{
 		"day (hard): 50000 CNY each day in Asia/Shanghai, per caller; counts since " + stamp(now) + "\n", "calls (soft): 10 calls each month\n",
-		"day    shop        2026-10-03  12.5  50000  CNY    " + doneCall + "\n", "day    and 3 more", "calls  all         2026-10     3     10     calls",
+		"day    shop        2026-10-03  12.5  50000  CNY    " + doneCall + "\n", "day    and 3 more", "calls  all         2026-10        3     10  calls",
 	} {
 		if code != 0 || !strings.Contains(out, want) {
 			t.Errorf("%d %s %s: want %q", code, out, errs, want)
@@ -128,7 +128,7 @@ func TestResolve(t *testing.T) {
 		want string
 	}{
 		{nil, 2, "one id is needed"},
-		{[]string{unknownCall, "--reason", "why"}, 2, "give --outcome"},
+		{[]string{unknownCall, "--reason", "why"}, 2, "--outcome is needed"},
 		{[]string{unknownCall, "--outcome", "failed"}, 2, "--reason is needed"},
 		{[]string{unknownCall, "--outcome", "unknown", "--reason", "why"}, 2, "succeeded, failed"},
 	} {

@@ -10,21 +10,23 @@ import (
 	"github.com/spf13/cobra"
 
 	"tollgate/admin"
+	"tollgate/internal/cli"
 )
 
 func capsCommand() *cobra.Command {
 	var name string
 	cmd := showing(&cobra.Command{
-		Use: "caps --config FILE", Short: "Show what is used of caps, and what they allow",
+		Use: "caps [--config FILE]", Short: "Show what is used of caps, and what they allow",
 		Long: "Show what is used of caps in the day, month or call that they count by, and what they allow. Used is what calls have reserved: of calls under\n" +
-			"way, of those done, and of those of which it is unknown whether they were done. What failed or was not sent is given back.",
+			"way, of those done, and of those of which it is unknown whether they were done. What failed or was not sent counts no more.",
 		Example: "  tollgate caps --config /etc/tollgate/tollgate.yaml\n  tollgate caps --json --config /etc/tollgate/tollgate.yaml | jq '.caps[].counts'",
 	}, func(c *admin.Client, ctx context.Context) (*admin.Caps, error) { return c.Caps(ctx, name) }, printCaps)
 	cmd.Flags().StringVar(&name, "name", "", "only the cap of this `name`")
+	complete(cmd, "name", cli.OfferNames("cap"))
 	return cmd
 }
 
-func printCaps(w io.Writer, c *admin.Caps) error {
+func printCaps(w io.Writer, c *admin.Caps, wide bool) error {
 	lines := ""
 	if c.Rebuilding != "" {
 		lines = rebuildingLine(c.Rebuilding) + "\n"
@@ -38,11 +40,13 @@ func printCaps(w io.Writer, c *admin.Caps) error {
 	if _, err := io.WriteString(w, printableLines(lines)); err != nil {
 		return err
 	}
-	t := rows{{"CAP", "COUNTS", "PERIOD", "USED", "LIMIT", "OF", "LAST CALL"}}
+	t := rows{columns: []cli.Column{
+		part("CAP"), part("COUNTS"), whole("PERIOD"), number("USED"), number("LIMIT"), part("OF"), {Name: "LAST CALL", Whole: true, Wide: true},
+	}}
 	for i := range c.Caps {
 		t.addCounts(&c.Caps[i])
 	}
-	return t.print(w)
+	return t.print(w, wide)
 }
 
 // capLine says what a cap allows.

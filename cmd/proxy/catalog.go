@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,30 +31,31 @@ type listedOperation struct {
 }
 
 func catalogCommand() *cobra.Command {
-	var asJSON, acts bool
+	var acts bool
+	var format cli.FormatFlags
 	cmd := &cobra.Command{
 		Use: "catalog [FILTER...]", Short: "List the operations of the billing API",
 		Long: "List the operations of the billing API. FILTER words must all occur in an operation's line (site, name, method, path,\n" +
-			"class, effect, title), without regard to case; site:, effect: and class: compare exactly. With --acts: what the calls that\n" +
-			"spend are as business acts, of which none is done twice; docs/acts.md explains each.",
-		Example: "  tollgate catalog pay\n  tollgate catalog site:cn effect:spend\n  tollgate catalog --json class:unknown\n  tollgate catalog --acts site:cn",
+			"class, effect, title), without regard to case; site:, effect: and class: compare exactly. Method, path and quota are in\n" +
+			"-o wide. With --acts: what the calls that spend are as business acts, of which none is done twice; docs/acts.md explains\n" +
+			"each.",
+		Example:           "  tollgate catalog pay\n  tollgate catalog site:cn effect:spend\n  tollgate catalog --json class:unknown\n  tollgate catalog --acts site:cn",
+		ValidArgsFunction: offerFilters,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := format.Parse(cmd); err != nil {
+				return err
+			}
 			operations := filterCatalog(args)
 			if len(operations) == 0 || acts && len(actsOf(operations)) == 0 {
 				return fmt.Errorf("no operation matches %s", strings.Join(args, " "))
 			}
-			switch {
-			case acts && asJSON:
-				return cli.PrintJSON(cmd.OutOrStdout(), actsOf(operations))
-			case acts:
-				return printActs(cmd.OutOrStdout(), actsOf(operations))
-			case asJSON:
-				return cli.PrintJSON(cmd.OutOrStdout(), operations)
+			if acts {
+				return printList(cmd.OutOrStdout(), &format, actsOf(operations), actColumns(), (*listedAct).row)
 			}
-			return printCatalog(cmd.OutOrStdout(), operations)
+			return printList(cmd.OutOrStdout(), &format, operations, operationColumns(), (*listedOperation).row)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	format.Register(cmd)
 	cmd.Flags().BoolVar(&acts, "acts", false, "print the business acts of the operations that spend")
 	return cmd
 }
@@ -112,21 +112,37 @@ func day(t time.Time) string {
 	return t.Format(time.DateOnly)
 }
 
-func printCatalog(w io.Writer, operations []listedOperation) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "SITE\tOPERATION\tEFFECT\tCREDENTIAL\tQUOTA/S\tMETHOD\tPATH\tTITLE")
-	for _, o := range operations {
-		class := o.Class
-		if o.Kind != "" {
-			class += " (" + o.Kind + ")"
+// printList prints a table, or an object a line.
+func printList[T any](w io.Writer, format *cli.FormatFlags, list []T, columns []cli.Column, row func(*T) []string) error {
+	t := format.Table(w, columns...)
+	for i := range list {
+		var err error
+		if format.Format == cli.AsJSON {
+			err = cli.WriteLine(w, &list[i])
+		} else {
+			err = t.Row(row(&list[i]))
 		}
-		title := o.Title
-		if state := o.state(); state != "" {
-			title += " [" + state + "]"
+		if err != nil {
+			return err
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%g\t%s\t%s\t%s\n", o.Site, o.Operation, o.Effect, class, o.Quota, o.Method, o.Path, title)
 	}
 	return t.Flush()
+}
+
+func operationColumns() []cli.Column {
+	return []cli.Column{
+		whole("SITE"), whole("OPERATION"), whole("EFFECT"), part("CREDENTIAL"), {Name: "QUOTA/S", Number: true, Wide: true}, {Name: "METHOD", Wide: true},
+		{Name: "PATH", Wide: true}, part("TITLE"), {Name: "STATE", Sparse: true, Whole: true, Narrow: true}, {Name: "STATE", Wide: true},
+	}
+}
+
+func (o *listedOperation) row() []string {
+	class := o.Class
+	if o.Kind != "" {
+		class += " (" + o.Kind + ")"
+	}
+	state, _, _ := strings.Cut(o.state(), " ")
+	return []string{o.Site, o.Operation, o.Effect, class, fmt.Sprintf("%g", o.Quota), o.Method, o.Path, o.Title, state, o.state()}
 }
 
 // takes says in words which credential an operation takes.

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"fmt"
-	"io"
 	"strings"
-	"text/tabwriter"
 
 	"tollgate/catalog"
+	"tollgate/internal/cli"
 	"tollgate/internal/setting"
 )
 
@@ -46,15 +44,17 @@ func actsOf(operations []listedOperation) (acts []listedAct) {
 	return acts
 }
 
-func printActs(w io.Writer, acts []listedAct) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "ACT\tSITE\tOPERATION\tMOVES\tPRICE FROM\tKEYS (HELD AFTER SUCCESS)\tIN DOUBT")
-	for _, a := range acts {
-		var keys []string
-		for _, k := range a.Keys {
-			keys = append(keys, k.Parts+" ("+k.Window+")")
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s %s\t%s\t%s\t%s\n", a.Act, a.Site, a.Operation, a.Unit, a.Direction, a.Price, strings.Join(keys, "; "), a.Doubt)
+func actColumns() []cli.Column {
+	return []cli.Column{
+		whole("ACT"), whole("SITE"), whole("OPERATION"), {Name: "MOVES", Wide: true}, {Name: "PRICE FROM", Wide: true}, part("KEYS (HELD AFTER SUCCESS)"),
+		{Name: "IN DOUBT", Sparse: true},
 	}
-	return t.Flush()
+}
+
+func (a *listedAct) row() []string {
+	var keys []string
+	for _, k := range a.Keys {
+		keys = append(keys, k.Parts+" ("+k.Window+")")
+	}
+	return []string{a.Act, a.Site, a.Operation, a.Unit + " " + a.Direction, a.Price, strings.Join(keys, "; "), a.Doubt}
 }

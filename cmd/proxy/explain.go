@@ -4,21 +4,14 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"net/http"
-	"net/textproto"
-	"os"
-	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/net/http/httpguts"
 
 	"tollgate/config"
 	"tollgate/gateway"
 	"tollgate/internal/cli"
-	"tollgate/internal/nearest"
 	"tollgate/internal/setting"
 	"tollgate/service"
 )
@@ -77,27 +70,30 @@ func (r explainRate) String() string {
 type explainFlags struct {
 	file, caller, listener, upstream, credential, body string
 	headers                                            []string
-	json                                               bool
+	format                                             cli.FormatFlags
 }
 
 func explainCommand() *cobra.Command {
 	var f explainFlags
 	cmd := &cobra.Command{
-		Use: "explain --config FILE --caller NAME METHOD PATH", Short: "Say what would become of a call: operation, grant, credential, limits, act, caps, or why not",
-		Long: "Say what would become of a call, without making it. PATH may have a query.\n" +
-			"Grants that are limited to customers look at the body, too: give it with --body. Of the header, the account and the token\n" +
+		Use: "explain [--config FILE] --caller NAME METHOD PATH", Short: "Say how a call would be decided, with which credential, or why it would be refused",
+		Long: "Say how a call would be decided, without making it: operation, grant, credential, limits, act and caps. PATH may have a query.\n" +
+			"Grants that are limited to customers look at the body, too: name its file with --body. Of the header, the account and the token\n" +
 			"that it names count, and Authorization: --header 'X-Domain-Id: c-17'.\n" +
 			"Of a call that spends it says as which business act it is held, and which caps count it. Whether another call holds that, and what\n" +
 			"is used, a running gateway says: tollgate acts, tollgate caps.\n\nExit code: 0 allowed, 3 refused.",
 		Example: "  tollgate explain -c tollgate.yaml --caller billing-app --body pay.json POST /v3/orders/customer-orders/pay\n" +
 			"  tollgate explain -c tollgate.yaml --caller billing-app --json GET '/v2/orders/customer-orders?customer_id=c-17'",
-		Args: cli.ExactArgs("METHOD", "PATH"),
+		Args: cli.ExactArgs("METHOD", "PATH"), ValidArgsFunction: offerCall,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.format.Parse(cmd); err != nil {
+				return err
+			}
 			e, err := explain(&f, args[0], args[1], cmd.InOrStdin())
 			if err != nil {
 				return err
 			}
-			if err := e.print(cmd.OutOrStdout(), f.json); err != nil {
+			if err := e.print(cmd.OutOrStdout(), &f.format); err != nil {
 				return err
 			}
 			if !e.Allowed {
@@ -114,7 +110,7 @@ func explainCommand() *cobra.Command {
 	flags.StringVar(&f.credential, "credential", "", "what the call says in Tollgate-Credential")
 	flags.StringArrayVar(&f.headers, "header", nil, "a header of the call, `'Name: value'`; may be repeated")
 	flags.StringVar(&f.body, "body", "", "`file` with the request body; - for standard input")
-	flags.BoolVar(&f.json, "json", false, "print JSON")
+	f.format.Register(cmd)
 	return cmd
 }
 
@@ -138,102 +134,6 @@ func explain(f *explainFlags, method, target string, stdin io.Reader) (*explanat
 	e := &explanation{Caller: f.caller, Method: method, Path: target}
 	e.add(c, &ruling)
 	return e, nil
-}
-
-// question reads the flags as a call.
-func (f *explainFlags) question(c *config.Config, method, target string, stdin io.Reader) (*gateway.Question, error) {
-	if err := f.check(c); err != nil {
-		return nil, err
-	}
-	body, err := readBodyFlag(f.body, stdin, int64(c.Bounds.Body))
-	if err != nil {
-		return nil, err
-	}
-	if method == "" || method != strings.ToUpper(method) {
-		return nil, cli.UsageError("METHOD %q: methods are upper case, such as GET or POST", method)
-	}
-	header, err := readHeaderFlags(f.headers)
-	if err != nil {
-		return nil, err
-	}
-	if f.credential != "" {
-		header.Add("Tollgate-Credential", f.credential)
-	}
-	hasKey := false
-	for _, known := range c.Callers {
-		for _, way := range known.Auth {
-			hasKey = hasKey || known.Name == f.caller && way.AccessKey != nil
-		}
-	}
-	return &gateway.Question{
-		Caller: f.caller, HasKey: hasKey, Listener: f.listener, Upstream: f.upstream, Method: method, Target: target, Header: header, Body: body,
-	}, nil
-}
-
-// readHeaderFlags reads headers as a request would bring them.
-func readHeaderFlags(lines []string) (http.Header, error) {
-	header := http.Header{}
-	for _, line := range lines {
-		name, value, found := strings.Cut(line, ":")
-		if !found || !httpguts.ValidHeaderFieldName(name) {
-			return nil, cli.UsageError("--header %q: want 'Name: value'", line)
-		}
-		header.Add(name, textproto.TrimString(value))
-	}
-	return header, nil
-}
-
-// check refuses names that the configuration does not have.
-func (f *explainFlags) check(c *config.Config) error {
-	var callers, listeners, upstreams, credentials []string
-	for _, known := range c.Callers {
-		callers = append(callers, known.Name)
-	}
-	for _, l := range c.Listeners {
-		listeners = append(listeners, l.Name)
-	}
-	for _, u := range c.Upstreams {
-		upstreams = append(upstreams, u.Name)
-	}
-	for _, k := range c.Credentials {
-		credentials = append(credentials, k.Name)
-	}
-	if f.caller == "" {
-		return cli.UsageError("--caller is needed; the configuration has: %s", strings.Join(callers, ", "))
-	}
-	for _, flag := range []struct {
-		name, value string
-		known       []string
-	}{{"caller", f.caller, callers}, {"listener", f.listener, listeners}, {"upstream", f.upstream, upstreams}, {"credential", f.credential, credentials}} {
-		if flag.value == "" || slices.Contains(flag.known, flag.value) {
-			continue
-		}
-		hint := "the configuration has: " + strings.Join(flag.known, ", ")
-		if near := nearest.Words(flag.value, flag.known); len(near) > 0 {
-			hint = "did you mean " + strings.Join(near, " or ") + "?"
-		}
-		return cli.UsageError("unknown %s %q; %s", flag.name, flag.value, hint)
-	}
-	return nil
-}
-
-func readBodyFlag(name string, stdin io.Reader, bound int64) ([]byte, error) {
-	if name == "" {
-		return nil, nil
-	}
-	if name != "-" {
-		file, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		defer file.Close()
-		stdin = file
-	}
-	body, err := io.ReadAll(io.LimitReader(stdin, bound+1))
-	if err == nil && int64(len(body)) > bound {
-		err = fmt.Errorf("the body is larger than bounds.body (%d bytes)", bound)
-	}
-	return body, err
 }
 
 func (e *explanation) add(c *config.Config, r *gateway.Ruling) {
@@ -267,12 +167,17 @@ func (e *explanation) add(c *config.Config, r *gateway.Ruling) {
 	}
 }
 
-func (e *explanation) print(w io.Writer, asJSON bool) error {
-	if asJSON {
+func (e *explanation) print(w io.Writer, format *cli.FormatFlags) error {
+	if format.Format == cli.AsJSON {
 		return cli.PrintJSON(w, e)
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	line := func(name, format string, args ...any) { fmt.Fprintf(t, name+"\t"+format+"\n", args...) }
+	p := cli.Pairs{Wide: format.Format == cli.AsWide}
+	e.describe(func(name, format string, args ...any) { p.Add(name, fmt.Sprintf(format, args...)) })
+	return p.Print(w)
+}
+
+// describe calls line for each thing that is to say.
+func (e *explanation) describe(line func(name, format string, args ...any)) {
 	line("call", "%s %s by %s", e.Method, e.Path, e.Caller)
 	if e.Operation != "" {
 		line("operation", "%s: effect %s, takes %s", e.Operation, e.Effect, e.Takes)
@@ -290,7 +195,7 @@ func (e *explanation) print(w io.Writer, asJSON bool) error {
 		if len(e.Choices) > 0 {
 			line("choices", "%s", strings.Join(e.Choices, ", "))
 		}
-		return t.Flush()
+		return
 	}
 	line("decision", "allowed by %s", e.Grant)
 	if e.Credential != "" {
@@ -304,7 +209,6 @@ func (e *explanation) print(w io.Writer, asJSON bool) error {
 	}
 	line("over limit", "wait up to %s, then 429", e.MaxWait)
 	e.printSpending(line)
-	return t.Flush()
 }
 
 func orNone(text string) string {

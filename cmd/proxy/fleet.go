@@ -18,9 +18,9 @@ func fleetCommand() *cobra.Command {
 }
 
 func fleetStatusCommand() *cobra.Command {
-	show := func(w io.Writer, f *admin.Fleet) error { return printFleet(w, f, time.Now()) }
+	show := func(w io.Writer, f *admin.Fleet, wide bool) error { return printFleet(w, f, wide, time.Now()) }
 	return showing(&cobra.Command{
-		Use: "status --config FILE", Short: "Show the fleet as the running gateway sees it",
+		Use: "status [--config FILE]", Short: "Show the fleet as the running gateway sees it",
 		Long: "Show the fleet as the running gateway sees it: whether it reaches Redis, how long that takes, what is not shared now and why, and of each\n" +
 			"member whether it is there, its version, the hash of what members should have in common of their configurations (PLAN), and how long ago\n" +
 			"it was heard of. It asks over the admin socket, so it needs root or the gateway's own user. The exit code is 0 if the gateway answered:\n" +
@@ -30,7 +30,7 @@ func fleetStatusCommand() *cobra.Command {
 }
 
 // printFleet prints the state of a fleet.
-func printFleet(w io.Writer, f *admin.Fleet, now time.Time) error {
+func printFleet(w io.Writer, f *admin.Fleet, wide bool, now time.Time) error {
 	var b strings.Builder
 	b.WriteString(fleetLine(f, now) + "\n")
 	for _, c := range f.Closed {
@@ -49,7 +49,8 @@ func printFleet(w io.Writer, f *admin.Fleet, now time.Time) error {
 	if _, err := io.WriteString(w, printableLines(b.String())); err != nil {
 		return err
 	}
-	return memberTable(f).print(w)
+	t := memberTable(f)
+	return t.print(w, wide)
 }
 
 // fleetLine says in one line how a member stands to Redis.
@@ -76,7 +77,9 @@ func fleetLine(f *admin.Fleet, now time.Time) string {
 }
 
 func memberTable(f *admin.Fleet) rows {
-	t := rows{{"MEMBER", "STATE", "JOINED", "VERSION", "PLAN", "HEARD OF", "LATENCY", "FREEZES"}}
+	t := rows{columns: []cli.Column{
+		part("MEMBER"), part("STATE"), part("JOINED"), part("VERSION"), part("PLAN"), number("HEARD OF"), number("LATENCY"), part("FREEZES"),
+	}}
 	for _, m := range f.Members {
 		heard := ""
 		if m.Lag != nil {

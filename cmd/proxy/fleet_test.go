@@ -35,7 +35,7 @@ func TestFleetScreen(t *testing.T) {
 		"away": {Member: "gw-0", Since: now.Add(-time.Minute), Why: "dial tcp 10.0.0.1:6379: connection refused", Closed: []admin.ClosedStatus{{What: "limits", Means: "a half each", Why: "Redis is away"}}},
 	} {
 		var out bytes.Buffer
-		if err := printFleet(&out, f, now); err != nil {
+		if err := printFleet(&out, f, false, now); err != nil {
 			t.Fatal(err)
 		}
 		testcli.Golden(t, filepath.Join("testdata", "fleet-"+name+".txt"), "fleet status", out.String())

@@ -21,11 +21,11 @@ func freezeCommand() *cobra.Command {
 	var asked freezeFlags
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "freeze --caller X | --credential C | --customer ID | --spend | --all --reason TEXT --config FILE",
+		Use:   "freeze --caller X | --credential C | --customer ID | --spend | --all --reason TEXT [--config FILE]",
 		Short: "Stop calls at once: the kill switch",
 		Long: "Stop calls: all of a caller, all that a credential signs, all that concern a customer, all that spend, or all. The command returns when no\n" +
 			"such call can begin to go out any more, and lists those that had gone out before and have no outcome yet: these are not called back, and may\n" +
-			"succeed, fail, or end as unknown. Stopped calls are refused with TG.3010, with the reason given here; one whose intent is on record ends as\n" +
+			"succeed, fail, or end as unknown. Stopped calls are refused with TG.3010 and the reason of --reason; one whose intent is on record ends as\n" +
 			"not_sent. Reads are stopped as well, except by --spend. A call that does not say clearly which customers it concerns is stopped by a\n" +
 			"freeze of any customer.\n\n" +
 			"A freeze survives restarts and reloads. It holds for this process, and in a fleet for all members: the command waits for two seconds and\n" +
@@ -120,7 +120,7 @@ func printFrozen(w io.Writer, f *admin.Frozen, in *runningGateway) error {
 	if _, err := io.WriteString(w, printableLines(lines)); err != nil || len(f.Sent) == 0 {
 		return err
 	}
-	t := &cli.Table{W: w, Header: []string{"CALL", "CALLER", "UPSTREAM", "OPERATION", "SENT"}}
+	t := &cli.Table{W: w, Columns: cli.Columns("CALL", "CALLER", "UPSTREAM", "OPERATION", "SENT"), Wide: true}
 	for _, c := range f.Sent {
 		if err := t.Row([]string{c.Call, c.Caller, c.Upstream, c.Operation, stamp(c.Since)}); err != nil {
 			return err
@@ -134,7 +134,7 @@ func unfreezeCommand() *cobra.Command {
 	var request admin.UnfreezeRequest
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "unfreeze ID... --config FILE", Short: "Let calls go out again that were stopped",
+		Use: "unfreeze ID... [--config FILE]", Short: "Let calls go out again that were stopped",
 		Long: "Let calls go out again that were stopped, by the ids of their freezes, which tollgate freezes lists. A freeze ends when its end is\n" +
 			"on record: if the log takes no record, it stays in force, and the exit code is 1. Other freezes may stop the same calls. In a fleet the\n" +
 			"freeze ends at all members; the command says which have confirmed, and the exit code is 1 if one has not.",
@@ -145,6 +145,7 @@ func unfreezeCommand() *cobra.Command {
 			}
 			return nil
 		},
+		ValidArgsFunction: offerFreezes,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := running.client()
 			if err != nil {
@@ -169,7 +170,7 @@ func freezesCommand() *cobra.Command {
 	var running runningGateway
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "freezes --config FILE", Short: "List which calls are stopped",
+		Use: "freezes [--config FILE]", Short: "List which calls are stopped",
 		Example: "  tollgate freezes --config /etc/tollgate/tollgate.yaml",
 		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -1,11 +1,13 @@
 package main
 
 import (
-	"bytes"
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,9 +18,9 @@ import (
 
 func healthCommand() *cobra.Command {
 	var running runningGateway
-	var live bool
+	var live, asJSON bool
 	cmd := &cobra.Command{
-		Use: "health --config FILE", Short: "Ask the running gateway whether it is ready; for probes of containers and supervisors",
+		Use: "health [--config FILE]", Short: "Ask the running gateway whether it is ready; for probes of containers and supervisors",
 		Long: "Ask the running gateway whether it is ready, by its admin address or else by its admin socket, which needs root or the gateway's\n" +
 			"own user. The exit code is 0 if it is.",
 		Example: "  tollgate health --config /etc/tollgate/tollgate.yaml\n  tollgate health --live --config /etc/tollgate/tollgate.yaml",
@@ -32,11 +34,12 @@ func healthCommand() *cobra.Command {
 			if live {
 				page = "/livez"
 			}
-			return health(cmd.Context(), client, page, cmd.OutOrStdout())
+			return health(cmd.Context(), client, page, asJSON, cmd.OutOrStdout())
 		},
 	}
 	running.flags(cmd)
 	cmd.Flags().BoolVar(&live, "live", false, "ask only whether the process answers")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
@@ -48,16 +51,45 @@ func (r *runningGateway) prober() (*admin.Client, error) {
 	return admin.FindHealth(r.file)
 }
 
-func health(ctx context.Context, client *admin.Client, page string, w io.Writer) error {
+// health asks for a page, and returns an error if it says that calls are not taken. The page is JSON.
+func health(ctx context.Context, client *admin.Client, page string, asJSON bool, w io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	body, err := client.Page(ctx, page)
 	if refused, ok := errors.AsType[*admin.Error](err); ok {
-		return fmt.Errorf("not ready (%d): %s", refused.Status, refused.Text)
-	}
-	if err != nil {
+		body = []byte(refused.Text)
+		err = fmt.Errorf("not ready (%d): %s", refused.Status, cmp.Or(strings.Join(readinessOf(body).Reasons, "; "), refused.Text))
+	} else if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "%s\n", bytes.TrimSpace(body))
+	if asJSON && json.Valid(body) {
+		return errors.Join(cli.PrintJSON(w, json.RawMessage(body)), err)
+	}
+	if err == nil {
+		_, err = io.WriteString(w, healthText(body))
+	}
 	return err
+}
+
+// healthText returns in words what a page says of a gateway that takes calls.
+func healthText(page []byte) string {
+	answer, lines := readinessOf(page), "live\n"
+	if answer.Ready {
+		lines = "ready\n"
+	}
+	for _, warning := range answer.Warnings {
+		lines += "  warning: " + warning + "\n"
+	}
+	for _, note := range answer.Notes {
+		lines += "  note: " + note + "\n"
+	}
+	return printableLines(lines)
+}
+
+// readinessOf reads a page; what is no readiness is none.
+func readinessOf(page []byte) (r admin.Readiness) {
+	if err := json.Unmarshal(page, &r); err != nil {
+		return admin.Readiness{}
+	}
+	return r
 }

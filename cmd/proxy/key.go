@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"tollgate/admin"
-	"tollgate/caller"
 	"tollgate/config"
 	"tollgate/config/keyfile"
 	"tollgate/internal/cli"
@@ -33,7 +32,7 @@ type keyNewFlags struct {
 func keyNewCommand() *cobra.Command {
 	var f keyNewFlags
 	cmd := &cobra.Command{
-		Use: "new --caller NAME --config FILE", Short: "Make a virtual key of a caller, and have the running gateway take it",
+		Use: "new --caller NAME [--config FILE]", Short: "Make a virtual key of a caller, and have the running gateway take it",
 		Long: "Make a virtual key of a caller: a secret (mode 0600) and an entry that adds the key to the caller, in files of their own in a\n" +
 			"directory that the configuration includes. The running gateway is asked to reload; if it refuses, both files are removed. Without\n" +
 			"such a directory the entry is printed, to be put where the caller is defined. The secret is printed once. Run it as the user that\n" +
@@ -69,7 +68,7 @@ type newKey struct {
 	File       string `json:"file,omitempty"` // of the entry
 	SecretFile string `json:"secret_file"`
 	Entry      string `json:"entry,omitempty"`   // to be put into the configuration, if it is in no file
-	Running    string `json:"running,omitempty"` // what became of it in the running gateway
+	Running    string `json:"running,omitempty"` // what the running gateway does with it
 }
 
 func (f *keyNewFlags) make(ctx context.Context, now time.Time) (*newKey, error) {
@@ -106,7 +105,7 @@ func (f *keyNewFlags) make(ctx context.Context, now time.Time) (*newKey, error) 
 	return made, nil
 }
 
-// take reports what became of the key.
+// take has the running gateway reload, and returns what it does with the key.
 func (f *keyNewFlags) take(ctx context.Context, id string) (string, error) {
 	if _, err := cli.LoadConfig(f.file, false); err != nil {
 		return "", err
@@ -218,69 +217,22 @@ func reloadFor(ctx context.Context, file, id string, should bool) (string, error
 
 func keyRevokeCommand() *cobra.Command {
 	var file string
+	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "revoke ID --config FILE", Short: "Remove a virtual key that key new made, and have the running gateway refuse it",
+		Use: "revoke ID [--config FILE]", Short: "Remove a virtual key that key new made, and have the running gateway refuse it",
 		Long: "Remove the files of a virtual key that `tollgate key new` made, and have the running gateway reload: from then on it refuses the\n" +
 			"key, on open connections too. A key that stands in a file of yours is left alone: the command names file and line, and fails.",
 		Example: "  tollgate key revoke TGK3XO6WZHLQ2M7P5ADV --config /etc/tollgate/tollgate.yaml",
-		Args:    cli.ExactArgs("ID"),
+		Args:    cli.ExactArgs("ID"), ValidArgsFunction: firstArgument(cli.OfferNames("key")),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			text, err := revoke(cmd.Context(), file, args[0])
+			gone, err := revoke(cmd.Context(), file, args[0])
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), text)
-			return err
-		},
-	}
-	cli.ConfigFlag(cmd, &file)
-	return cmd
-}
-
-func revoke(ctx context.Context, file, id string) (string, error) {
-	if file == "" {
-		return "", cli.UsageError("a configuration file is needed: --config FILE")
-	}
-	place, err := config.FindKey(file, id)
-	if err != nil {
-		return "", err
-	}
-	if place == nil {
-		return "", fmt.Errorf("there is no key %s in %s and the files that it includes", id, file)
-	}
-	files, err := keyfile.Made(place)
-	if err != nil {
-		return "", err
-	}
-	if err := files.Remove(); err != nil {
-		return "", err
-	}
-	text, err := reloadFor(ctx, file, id, false)
-	if err != nil {
-		return "", fmt.Errorf("the files of key %s are removed, but the key may still be taken: have the gateway reload (SIGHUP), or freeze caller %s\n%w", id, place.Caller, err)
-	}
-	return fmt.Sprintf("key %s of caller %s is removed. %s", id, place.Caller, text), nil
-}
-
-func keyListCommand() *cobra.Command {
-	var file string
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use: "list --config FILE", Short: "List the virtual keys of callers: age, end, last use",
-		Long: "List the virtual keys of the configuration, with what the running gateway knows of them. A key's age is that of the file of its\n" +
-			"secret. The last use is that since the gateway was started.",
-		Example: "  tollgate key list --config /etc/tollgate/tollgate.yaml\n  tollgate key list --json --config /etc/tollgate/tollgate.yaml",
-		Args:    cli.ExactArgs(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := cli.LoadConfig(file, false)
-			if err != nil {
+			return printAs(cmd.OutOrStdout(), asJSON, gone, func(w io.Writer, k *revokedKey) error {
+				_, err := fmt.Fprintf(w, "key %s of caller %s is removed. %s\n", k.ID, k.Caller, k.Running)
 				return err
-			}
-			list := listKeys(cmd.Context(), c, file, time.Now())
-			if asJSON {
-				return cli.PrintJSON(cmd.OutOrStdout(), list)
-			}
-			return list.print(cmd.OutOrStdout(), time.Now())
+			})
 		},
 	}
 	cli.ConfigFlag(cmd, &file)
@@ -288,109 +240,34 @@ func keyListCommand() *cobra.Command {
 	return cmd
 }
 
-// keyList is what `key list` prints.
-type keyList struct {
-	Running string      `json:"running"`         // whether a gateway was asked
-	Since   *time.Time  `json:"since,omitempty"` // when it was started
-	Keys    []listedKey `json:"keys"`
+// revokedKey is a key that was removed, as it is printed.
+type revokedKey struct {
+	Caller  string `json:"caller"`
+	ID      string `json:"id"`
+	Running string `json:"running"` // what the running gateway does with it
 }
 
-type listedKey struct {
-	Caller   string     `json:"caller"`
-	ID       string     `json:"id"`
-	Made     *time.Time `json:"made,omitempty"` // when the file of its secret was written
-	NotAfter string     `json:"not_after,omitempty"`
-	LastUse  *time.Time `json:"last_use,omitempty"`
-	State    string     `json:"state"`
-}
-
-// The states of a key.
-const (
-	keyUnknown = "configured" // no gateway was asked
-	keyTaken   = "taken"
-	keyExpired = "expired"
-	keyWaiting = "not taken yet: reload"
-	keyGone    = "taken, and gone from the files: reload"
-)
-
-func listKeys(ctx context.Context, c *config.Config, file string, now time.Time) *keyList {
-	list := &keyList{Running: "yes", Keys: []listedKey{}}
-	running := map[string]admin.Key{}
-	if client, err := admin.Find(file); err != nil {
-		list.Running = err.Error()
-	} else if answer, err := client.Keys(ctx, ""); err != nil {
-		list.Running = err.Error()
-	} else {
-		list.Since = &answer.Since
-		for _, k := range answer.Keys {
-			running[k.Caller+"/"+k.ID] = k
-		}
+func revoke(ctx context.Context, file, id string) (*revokedKey, error) {
+	if err := cli.NeedConfig(file); err != nil {
+		return nil, err
 	}
-	for _, known := range c.Callers {
-		for _, way := range known.Auth {
-			if way.AccessKey != nil {
-				list.add(c.Dir, known.Name, way.AccessKey, running, now)
-			}
-		}
+	place, err := config.FindKey(file, id)
+	if err != nil {
+		return nil, err
 	}
-	for _, k := range running {
-		list.Keys = append(list.Keys, listedKey{Caller: k.Caller, ID: k.ID, LastUse: k.LastUse, State: keyGone})
+	if place == nil {
+		return nil, fmt.Errorf("there is no key %s in %s and the files that it includes", id, file)
 	}
-	slices.SortFunc(list.Keys, func(a, b listedKey) int { return strings.Compare(a.Caller+"/"+a.ID, b.Caller+"/"+b.ID) })
-	return list
-}
-
-// add adds a key of the configuration, and takes it from those of the running gateway.
-func (l *keyList) add(dir, name string, k *caller.VirtualKey, running map[string]admin.Key, now time.Time) {
-	one := listedKey{Caller: name, ID: k.ID, NotAfter: k.NotAfter.String(), State: keyUnknown}
-	if info, err := os.Stat(setting.Resolve(dir, k.Secret.File)); err == nil && k.Secret.File != "" {
-		made := info.ModTime().UTC()
-		one.Made = &made
+	files, err := keyfile.Made(place)
+	if err != nil {
+		return nil, err
 	}
-	if l.Since != nil {
-		one.State = keyWaiting
+	if err := files.Remove(); err != nil {
+		return nil, err
 	}
-	if taken, ok := running[name+"/"+k.ID]; ok {
-		one.State, one.LastUse = keyTaken, taken.LastUse
-		delete(running, name+"/"+k.ID)
+	text, err := reloadFor(ctx, file, id, false)
+	if err != nil {
+		return nil, fmt.Errorf("the files of key %s are removed, but the key may still be taken: have the gateway reload (SIGHUP), or freeze caller %s\n%w", id, place.Caller, err)
 	}
-	if k.NotAfter.Passed(now) {
-		one.State = keyExpired
-	}
-	l.Keys = append(l.Keys, one)
-}
-
-func (l *keyList) print(w io.Writer, now time.Time) error {
-	table := cli.Table{W: w, Header: []string{"CALLER", "ID", "AGE", "UNTIL", "LAST USE", "STATE"}}
-	for _, k := range l.Keys {
-		if err := table.Row([]string{k.Caller, k.ID, ago(k.Made, now), k.NotAfter, ago(k.LastUse, now), k.State}); err != nil {
-			return err
-		}
-	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	note := "no gateway was asked for uses: " + l.Running
-	if l.Since != nil {
-		note = "uses are known since " + l.Since.UTC().Format(time.RFC3339)
-	}
-	_, err := fmt.Fprintln(w, note)
-	return err
-}
-
-// ago returns how long ago a time was, in its largest unit.
-func ago(at *time.Time, now time.Time) string {
-	if at == nil {
-		return ""
-	}
-	age := max(now.Sub(*at), 0)
-	for _, unit := range []struct {
-		length time.Duration
-		name   string
-	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "m"}} {
-		if age >= unit.length {
-			return fmt.Sprintf("%d%s", age/unit.length, unit.name)
-		}
-	}
-	return fmt.Sprintf("%ds", age/time.Second)
+	return &revokedKey{place.Caller, id, text}, nil
 }

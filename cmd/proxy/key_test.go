@@ -181,7 +181,7 @@ func TestKeyOfRunningGateway(t *testing.T) {
 	if _, stdout, _ := k.run(t, "list"); strings.Count(stdout, "  taken\n") != 2 || !strings.Contains(stdout, made.ID+"  0") && !strings.Contains(stdout, made.ID+"  1") || strings.Contains(stdout, made.Secret) {
 		t.Errorf("listed:\n%s", stdout)
 	}
-	if code, stdout, stderr := k.run(t, "revoke", made.ID); code != cli.ExitOK || !strings.Contains(stdout, "The running gateway refuses it.") {
+	if code, stdout, stderr := k.run(t, "revoke", made.ID, "--json"); code != cli.ExitOK || !strings.Contains(stdout, `"running": "The running gateway refuses it."`) || !strings.Contains(stdout, `"id": "`+made.ID) {
 		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
 	if files, keys := k.files(t), k.keys(); len(files) != 0 || len(keys) != 1 {

@@ -4,7 +4,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -13,9 +15,10 @@ import (
 	"tollgate/cmd/proxy/tlscmd"
 	"tollgate/config"
 	"tollgate/internal/cli"
+	"tollgate/internal/sdkconfig"
 )
 
-// version is set by the linker ("-X main.version=..."); otherwise the module's build information tells.
+// version is set by the linker ("-X main.version=..."); otherwise it is that of the module's build information.
 var version string
 
 func main() {
@@ -23,24 +26,40 @@ func main() {
 }
 
 func rootCommand() *cobra.Command {
-	return cli.Program(programVersion(),
+	root := cli.Program(programVersion(),
 		cli.Chapter("The gateway and its configuration:", runCommand(), checkCommand(), explainCommand(), diffCommand(), schemaCommand()),
 		cli.Chapter("A running gateway:", statusCommand(), healthCommand(), reloadCommand(), freezeCommand(), freezesCommand(), unfreezeCommand(),
 			fleetCommand()),
 		cli.Chapter("Money:", actsCommand(), capsCommand(), resolveCommand()),
 		cli.Chapter("Callers:", keyCommand(), sdkConfigCommand()),
 		cli.Chapter("What was called, and what may be:", auditcmd.Command(), catalogCommand(), tlscmd.Command()),
-		cli.Chapter("To try it:", demoCommand(), simulateCommand(), versionCommand()))
+		cli.Chapter("To try it:", demoCommand(), simulateCommand()),
+		cli.Chapter("This program:", versionCommand(), cli.CompletionCommand()))
+	cli.Complete(root, map[string]cobra.CompletionFunc{"lang": cli.OfferOf(sdkconfig.Languages()...)})
+	return root
+}
+
+// versions is what `version --json` prints.
+type versions struct {
+	Version  string `json:"version"`
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
 }
 
 func versionCommand() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use: "version", Short: "Print the version", Example: "  tollgate version", Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), "tollgate "+programVersion())
-			return err
+			v := versions{programVersion(), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
+			return printAs(cmd.OutOrStdout(), asJSON, &v, func(w io.Writer, v *versions) error {
+				_, err := fmt.Fprintln(w, "tollgate "+v.Version)
+				return err
+			})
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
 }
 
 func schemaCommand() *cobra.Command {

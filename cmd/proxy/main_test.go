@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/goleak"
@@ -305,6 +306,55 @@ func TestExplainJSON(t *testing.T) {
 	}
 }
 
+// objects reads a JSON object a line.
+func objects[T any](t *testing.T, text string) (all []T) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		var one T
+		if err := json.Unmarshal([]byte(line), &one); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// TestTablesFit: no table of the catalog is wider than a page, nor is what explain says, but for words that are longer.
+func TestTablesFit(t *testing.T) {
+	file := sampleFile(t)
+	for _, args := range [][]string{
+		{"catalog"}, {"catalog", "--acts"}, {"explain", "-c", file, "--caller", "app", "POST", "/v3/orders/customer-orders/pay"},
+		{"explain", "-c", file, "--caller", "app", "GET", "/v2/nothing?" + strings.Repeat("a=1&", 3)},
+	} {
+		_, stdout, stderr := run(t, args...)
+		if stdout == "" {
+			t.Errorf("%v: %s", args, stderr)
+		}
+		for line := range strings.Lines(stdout) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > cli.MaxWidth {
+				t.Errorf("%v: %d columns: %s", args, n, line)
+			}
+		}
+	}
+}
+
+// TestHelpFits: the help of each command fits a page, but for its examples, and the chapters have a line for each command.
+func TestHelpFits(t *testing.T) {
+	each(func(words []string, _ *cobra.Command) {
+		_, stdout, _ := run(t, append(words, "--help")...)
+		section := ""
+		for line := range strings.Lines(stdout) {
+			line = strings.TrimSuffix(line, "\n")
+			if strings.HasSuffix(line, ":") && !strings.HasPrefix(line, " ") {
+				section = line
+			}
+			if n := utf8.RuneCountInString(line); n > cli.MaxWidth && section != "Examples:" && section != "Usage:" {
+				t.Errorf("%v --help: %d columns: %s", words, n, line)
+			}
+		}
+	})
+}
+
 func TestCatalog(t *testing.T) {
 	for _, c := range []struct {
 		args []string
@@ -313,15 +363,14 @@ func TestCatalog(t *testing.T) {
 		{nil, 216}, {[]string{"class:unknown"}, 1}, {[]string{"site:cn", "payorders"}, 3},
 	} {
 		_, stdout, _ := run(t, append([]string{"catalog", "--json"}, c.args...)...)
-		var operations []listedOperation
-		if err := json.Unmarshal([]byte(stdout), &operations); err != nil || len(operations) != c.want {
-			t.Errorf("catalog %v: %d operations, want %d, %v", c.args, len(operations), c.want, err)
+		if operations := objects[listedOperation](t, stdout); len(operations) != c.want || operations[0].Operation == "" {
+			t.Errorf("catalog %v: %d operations, want %d", c.args, len(operations), c.want)
 		}
 	}
-	if _, stdout, _ := run(t, "catalog", "orderpay"); !strings.Contains(stdout, "[deprecated PayOrders; to end by 2025-02-28]") {
+	if _, stdout, _ := run(t, "catalog", "-o", "wide", "orderpay"); !strings.Contains(stdout, "deprecated PayOrders; to end by 2025-02-28") {
 		t.Error(stdout)
 	}
-	if _, stdout, _ := run(t, "catalog", "PayOrders"); !strings.Contains(stdout, "/v3/orders/customer-orders/pay") {
+	if _, stdout, _ := run(t, "catalog", "-o", "wide", "PayOrders"); !strings.Contains(stdout, "/v3/orders/customer-orders/pay") {
 		t.Error(stdout)
 	}
 }
@@ -334,12 +383,11 @@ func TestCatalogActs(t *testing.T) {
 		{nil, 38}, {[]string{"site:intl"}, 12}, {[]string{"payorder"}, 6},
 	} {
 		_, stdout, _ := run(t, append([]string{"catalog", "--acts", "--json"}, c.args...)...)
-		var acts []listedAct
-		if err := json.Unmarshal([]byte(stdout), &acts); err != nil || len(acts) != c.want {
-			t.Errorf("%v: %d acts, want %d, %v", c.args, len(acts), c.want, err)
+		if acts := objects[listedAct](t, stdout); len(acts) != c.want || acts[0].Act == "" {
+			t.Errorf("%v: %d acts, want %d", c.args, len(acts), c.want)
 		}
 	}
-	_, stdout, _ := run(t, "catalog", "--acts", "UpdateSubEnterpriseAmount")
+	_, stdout, _ := run(t, "catalog", "--acts", "-o", "wide", "UpdateSubEnterpriseAmount")
 	for _, want := range []string{"member-give", "cash out", "request", "trans_id? (31d); customer_id + amount + balance_type=BALANCE_TYPE_DEBIT (10m)", "has trans_id as optional"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("no %q in\n%s", want, stdout)

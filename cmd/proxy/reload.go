@@ -15,7 +15,7 @@ func reloadCommand() *cobra.Command {
 	var running runningGateway
 	var dryRun, asJSON bool
 	cmd := &cobra.Command{
-		Use: "reload --config FILE", Short: "Have the running gateway load its configuration again, whole or not at all",
+		Use: "reload [--config FILE]", Short: "Have the running gateway load its configuration again, whole or not at all",
 		Long: "Have the running gateway read its configuration, secrets and certificates again, and say what changed. No call is cut. A\n" +
 			"configuration that is wrong, or that needs a restart, changes nothing; its problems are printed, and the exit code is 1.\n" +
 			"The gateway reads the file that it was started with: --config only says which gateway is meant.",

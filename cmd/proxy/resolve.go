@@ -19,14 +19,14 @@ func resolveCommand() *cobra.Command {
 	var request admin.ResolveRequest
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "resolve CALL-ID [--outcome succeeded|failed --reason TEXT] --config FILE", Short: "Settle a call of which it is unknown whether it was done",
+		Use: "resolve CALL-ID [--outcome succeeded|failed --reason TEXT] [--config FILE]", Short: "Settle a call of which it is unknown whether it was done",
 		Long: "Settle a call of which it is unknown whether it was done. Without --outcome nothing is settled: the command prints what the call holds, and\n" +
 			"what a read of the provider's shows where there is one. Look at the provider before you settle: failed sets the act free, so that it can be\n" +
-			"done again, and gives back what the call holds of caps. What is settled is on record with who, and why, and cannot be taken back.\n\n" +
+			"done again, and what the call holds of caps counts no more. What is settled is on record with who, and why, and cannot be undone.\n\n" +
 			"Payments of orders are looked up by the gateway itself, and settled where the order's status says it.",
 		Example: "  tollgate resolve 01999999-0000-7000-8000-000000000000 --config /etc/tollgate/tollgate.yaml\n" +
 			"  tollgate resolve 01999999-0000-7000-8000-000000000000 --outcome failed --reason 'no coupon in the list of 3 October' --config /etc/tollgate/tollgate.yaml",
-		Args: callID, ValidArgsFunction: running.completeCalls(admin.ActsRequest{Unknown: true}),
+		Args: callID, ValidArgsFunction: offerCalls(admin.ActsRequest{Unknown: true}),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			request.Call = args[0]
 			if err := checkResolution(&request); err != nil {
@@ -45,17 +45,17 @@ func resolveCommand() *cobra.Command {
 	}
 	running.flags(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&request.Outcome, "outcome", "", "what became of the call: succeeded or `failed`")
+	flags.StringVar(&request.Outcome, "outcome", "", "how the call ended: succeeded or `failed`")
 	flags.StringVar(&request.Reason, "reason", "", "how that is known, in a `text` for the record")
 	flags.BoolVar(&asJSON, "json", false, "print the answer of the API")
-	_ = cmd.RegisterFlagCompletionFunc("outcome", cobra.FixedCompletions([]cobra.Completion{logfile.Succeeded, logfile.Failed}, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
+	complete(cmd, "outcome", cli.OfferOf(logfile.Succeeded, logfile.Failed))
 	return cmd
 }
 
 func checkResolution(r *admin.ResolveRequest) error {
 	if r.Outcome == "" {
 		if r.Reason != "" {
-			return cli.UsageError("--reason is for what is settled: give --outcome, too")
+			return cli.UsageError("--reason is for what is settled: --outcome is needed, too")
 		}
 		return nil
 	}

@@ -33,9 +33,9 @@ func sdkConfigCommand() *cobra.Command {
 	var f sdkConfigFlags
 	cmd := &cobra.Command{
 		Use: "sdk-config --caller NAME --lang LANGUAGE --config FILE", Short: "Print the lines by which an application calls through the gateway",
-		Long: "Print the lines by which an application calls through the gateway: for the provider's SDKs (go, python, java, node), which sign with a\n" +
-			"virtual key, and for curl, which cannot: it goes through a listener whose fixed caller it is, or shows a client certificate. The\n" +
-			"lines say where the secret is, and never show it. The call in them is one that the caller may make.",
+		Long: "Print the lines by which an application calls through the gateway: for the provider's SDKs (go, python, java, node, php)\n" +
+			"and terraform, which sign with a virtual key, and for curl, which cannot: it goes through a listener whose fixed caller it is, or\n" +
+			"shows a client certificate. The lines say where the secret is, and never show it. The call in them is one that the caller may make.",
 		Example: "  tollgate sdk-config --caller billing-app --lang go --config /etc/tollgate/tollgate.yaml",
 		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -111,7 +111,7 @@ func (f *sdkConfigFlags) chooseListener(c *config.Config, auth []caller.Auth) (*
 		slices.SortStableFunc(fitting, func(a, b *config.Listener) int { return cmp.Compare(rank(a), rank(b)) })
 		return fitting[0], nil
 	case f.language == "curl":
-		return nil, errors.New("curl cannot sign calls as the provider's SDKs do: give the caller a plain listener on this machine (caller: " + f.caller +
+		return nil, errors.New("curl cannot sign calls as the provider's SDKs do: the caller needs a plain listener on this machine (caller: " + f.caller +
 			"), or a client certificate (auth: [{certificate: ...}]) and a listener with tls.client_ca")
 	}
 	return nil, errors.New("the caller can reach no listener over TCP; the SDKs use no unix sockets")

@@ -46,6 +46,8 @@ func TestSDKConfigChooses(t *testing.T) {
 		{"--caller keyed --lang go", 0, `WithAk("TGLAST").WithSk(os.Getenv("TOLLGATE_SECRET")).WithDomainId("c-17")`},
 		{"--caller keyed --lang go", 0, `export TOLLGATE_SECRET="$(cat '` + dir + `/it'\''s last.sk')"`},
 		{"--caller keyed --lang go", 0, "client.ShowCustomerAccountBalances("},
+		{"--caller keyed --lang php", 0, "->withEndpoint('https://gw.corp.example:8443')"},
+		{"--caller keyed --lang terraform --listener plain", 0, `bss = "http://127.0.0.1:8080"`},
 		{"--caller fixed --lang curl", 0, "curl --fail-with-body --unix-socket " + dir + "/app.sock http://localhost/PATH"},
 		{"--caller named --lang curl", 0, `curl --fail-with-body --cert "$CERT" --key "$KEY" https://gw.corp.example:8443/v2/accounts`},
 		{"--caller keyed --lang curl", cli.ExitFailure, "curl cannot sign calls"},
@@ -53,7 +55,7 @@ func TestSDKConfigChooses(t *testing.T) {
 		{"--caller over --lang java", cli.ExitFailure, "has no virtual key that has not ended"},
 		{"--caller keyed --lang go --listener socket", cli.ExitFailure, "no listener over TCP"},
 		{"--caller keyed --lang go --listener plane", cli.ExitUsage, `did you mean "plain"?`},
-		{"--caller keyed --lang rust", cli.ExitUsage, "choose from go, python, java, node, curl"},
+		{"--caller keyed --lang rust", cli.ExitUsage, "choose from go, python, java, node, php, terraform, curl"},
 		{`--caller keyed --lang go --host a"b`, cli.ExitUsage, "want a name or an IP address"},
 		{"--lang go", cli.ExitUsage, "--caller is needed"},
 	} {

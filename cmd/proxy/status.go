@@ -18,9 +18,9 @@ import (
 )
 
 func statusCommand() *cobra.Command {
-	show := func(w io.Writer, s *admin.Status) error { return printStatus(w, s, time.Now()) }
+	show := func(w io.Writer, s *admin.Status, wide bool) error { return printStatus(w, s, wide, time.Now()) }
 	return showing(&cobra.Command{
-		Use: "status --config FILE", Short: "Show the state of the running gateway on one screen",
+		Use: "status [--config FILE]", Short: "Show the state of the running gateway on one screen",
 		Long: "Show the state of the running gateway: readiness, freezes, configuration, log, fleet, listeners, upstreams, credentials, limits in use,\n" +
 			"certificates. It asks over the admin socket, so it needs root or the gateway's own user. It prints no secret. The exit code is 0 if\n" +
 			"the gateway answered, ready or not: scripts that ask whether it is ready use tollgate health.",
@@ -28,12 +28,15 @@ func statusCommand() *cobra.Command {
 	}, (*admin.Client).Status, show)
 }
 
-// showing completes a command that asks the running gateway for something and prints the answer, as JSON or in words.
-func showing[T any](cmd *cobra.Command, ask func(*admin.Client, context.Context) (*T, error), show func(io.Writer, *T) error) *cobra.Command {
+// showing completes a command that asks the running gateway for something and prints the answer, as JSON or in words and tables.
+func showing[T any](cmd *cobra.Command, ask func(*admin.Client, context.Context) (*T, error), show func(w io.Writer, answer *T, wide bool) error) *cobra.Command {
 	var running runningGateway
-	var asJSON bool
+	var format cli.FormatFlags
 	cmd.Args = cli.ExactArgs()
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := format.Parse(cmd); err != nil {
+			return err
+		}
 		client, err := running.client()
 		if err != nil {
 			return err
@@ -42,10 +45,13 @@ func showing[T any](cmd *cobra.Command, ask func(*admin.Client, context.Context)
 		if err != nil {
 			return err
 		}
-		return printAs(cmd.OutOrStdout(), asJSON, answer, show)
+		if format.Format == cli.AsJSON {
+			return cli.PrintJSON(cmd.OutOrStdout(), answer)
+		}
+		return show(cmd.OutOrStdout(), answer, format.Format == cli.AsWide)
 	}
 	running.flags(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer of the API")
+	format.Register(cmd)
 	return cmd
 }
 
@@ -53,7 +59,7 @@ func showing[T any](cmd *cobra.Command, ask func(*admin.Client, context.Context)
 type runningGateway struct{ file, socket string }
 
 func (r *runningGateway) flags(cmd *cobra.Command) {
-	cli.ConfigFlag(cmd, &r.file)
+	cli.ConfigFlag(cmd, &r.file, "socket")
 	cmd.Flags().StringVar(&r.socket, "socket", "", "`path` of the admin socket, where the configuration does not lead to it")
 }
 
@@ -66,11 +72,11 @@ func (r *runningGateway) String() string {
 }
 
 func (r *runningGateway) client() (*admin.Client, error) {
-	switch {
-	case r.socket != "":
+	if r.socket != "" {
 		return admin.At(r.socket), nil
-	case r.file == "":
-		return nil, cli.UsageError("a configuration file is needed: --config FILE")
+	}
+	if err := cli.NeedConfig(r.file); err != nil {
+		return nil, err
 	}
 	return admin.Find(r.file)
 }
@@ -79,7 +85,7 @@ func (r *runningGateway) client() (*admin.Client, error) {
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // printStatus prints one screen.
-func printStatus(w io.Writer, s *admin.Status, now time.Time) error {
+func printStatus(w io.Writer, s *admin.Status, wide bool, now time.Time) error {
 	ready := "ready"
 	if !s.Readiness.Ready {
 		ready = "NOT READY"
@@ -108,7 +114,7 @@ func printStatus(w io.Writer, s *admin.Status, now time.Time) error {
 		return err
 	}
 	for _, t := range []rows{freezeTable(s), listenerTable(s), upstreamTable(s), credentialTable(s, now), limitTable(s), certificateTable(s, now)} {
-		if err := t.print(w); err != nil {
+		if err := t.print(w, wide); err != nil {
 			return err
 		}
 	}
@@ -185,33 +191,11 @@ func span(d time.Duration) string {
 	return fmt.Sprintf("%d s", int(d/time.Second))
 }
 
-// rows are a table, the first with the header.
-type rows [][]string
-
-func (r *rows) add(cells ...string) { *r = append(*r, cells) }
-
-// print prints the table, unless it has a header only.
-func (r rows) print(w io.Writer) error {
-	if len(r) == 1 {
-		return nil
-	}
-	if _, err := fmt.Fprintln(w); err != nil {
-		return err
-	}
-	t := cli.Table{W: w, Header: r[0]}
-	for _, row := range r[1:] {
-		if err := t.Row(row); err != nil {
-			return err
-		}
-	}
-	return t.Flush()
-}
-
 // shownFreezes is how many freezes fit on the screen: the oldest.
 const shownFreezes = 10
 
 func freezeTable(s *admin.Status) rows {
-	t := rows{{"FREEZE", "STOPS", "SINCE", "UNTIL", "BY", "REASON"}}
+	t := rows{columns: []cli.Column{whole("FREEZE"), part("STOPS"), whole("SINCE"), whole("UNTIL"), part("BY"), part("REASON")}}
 	for _, f := range s.Freezes[:min(len(s.Freezes), shownFreezes)] {
 		until := "lifted"
 		if !f.Until.IsZero() {
@@ -226,7 +210,7 @@ func freezeTable(s *admin.Status) rows {
 }
 
 func listenerTable(s *admin.Status) rows {
-	t := rows{{"LISTENER", "ADDRESS", "TLS POLICY", "CONNECTIONS"}}
+	t := rows{columns: []cli.Column{part("LISTENER"), part("ADDRESS"), part("TLS POLICY"), number("CONNECTIONS")}}
 	for _, l := range s.Listeners {
 		t.add(l.Name, l.Address, l.TLS, strconv.Itoa(l.Connections))
 	}
@@ -234,7 +218,7 @@ func listenerTable(s *admin.Status) rows {
 }
 
 func upstreamTable(s *admin.Status) rows {
-	t := rows{{"UPSTREAM", "URL", "TLS POLICY", "IN USE", "OPEN", "MOST", "CLOCK AHEAD"}}
+	t := rows{columns: []cli.Column{part("UPSTREAM"), part("URL"), part("TLS POLICY"), number("IN USE"), number("OPEN"), number("MOST"), number("CLOCK AHEAD")}}
 	for _, u := range s.Upstreams {
 		ahead := ""
 		if u.ClockAhead != nil {
@@ -246,15 +230,17 @@ func upstreamTable(s *admin.Status) rows {
 }
 
 func credentialTable(s *admin.Status, now time.Time) rows {
-	t := rows{{"CREDENTIAL", "CLASS", "UPSTREAM", "ACCESS KEY", "GENERATION", "STATE"}}
+	t := rows{columns: []cli.Column{part("CREDENTIAL"), part("CLASS"), part("UPSTREAM"), part("ACCESS KEY"), number("GENERATION"), part("STATE")}}
 	for _, c := range s.Credentials {
-		t.add(c.Name, c.Class, c.Upstream, c.AccessKey, text.NotZero(c.Generation), credentialState(&c, now))
+		for _, state := range credentialStates(&c, now) {
+			t.add(c.Name, c.Class, c.Upstream, c.AccessKey, text.NotZero(c.Generation), state)
+		}
 	}
 	return t
 }
 
-func credentialState(c *admin.CredentialStatus, now time.Time) string {
-	var states []string
+// credentialStates returns what holds of a credential, for a row each.
+func credentialStates(c *admin.CredentialStatus, now time.Time) (states []string) {
 	for _, p := range c.Pauses {
 		who := ""
 		if p.Caller != "" {
@@ -268,11 +254,14 @@ func credentialState(c *admin.CredentialStatus, now time.Time) string {
 	if c.ReadError != "" {
 		states = append(states, "cannot be read again: "+c.ReadError)
 	}
-	return cmp.Or(strings.Join(states, "; "), "accepted")
+	if len(states) == 0 {
+		return []string{"accepted"}
+	}
+	return states
 }
 
 func limitTable(s *admin.Status) rows {
-	t := rows{{"LIMIT IN USE", "COUNTS", "LEFT", "OF", "ALLOWS", "WAITING"}}
+	t := rows{columns: []cli.Column{part("LIMIT IN USE"), part("COUNTS"), number("LEFT"), number("OF"), part("ALLOWS"), number("WAITING")}}
 	for _, l := range s.Limits.Fullest {
 		counts := strings.Join(notEmpty(l.Caller, l.Operation, l.Credential, l.Upstream), " ")
 		left := strconv.FormatFloat(max(l.Left, 0), 'f', 1, 64)
@@ -297,7 +286,7 @@ func notEmpty(texts ...string) (all []string) {
 const shownCertificates = 10
 
 func certificateTable(s *admin.Status, now time.Time) rows {
-	t := rows{{"CERTIFICATE", "OF", "EXPIRES", "IN"}}
+	t := rows{columns: []cli.Column{part("CERTIFICATE"), part("OF"), whole("EXPIRES"), whole("IN")}}
 	for _, c := range s.Certificates[:min(len(s.Certificates), shownCertificates)] {
 		of := "listener " + c.Listener
 		if c.Upstream != "" {

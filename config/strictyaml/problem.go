@@ -1,6 +1,7 @@
 package strictyaml
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -34,9 +35,10 @@ func (p *Problem) Error() string {
 	return b.String()
 }
 
-// Errors are all problems of a configuration, in the order of the file.
+// Errors are all problems of a file, in its order.
 type Errors struct {
 	Problems []*Problem
+	Of       string // what the file is: "seed"; empty: "configuration"
 }
 
 // maxPrinted bounds the text of [Errors]; a file with more is rarely read to its end.
@@ -49,9 +51,9 @@ func (e *Errors) Error() string {
 		b.WriteString(p.Error() + "\n")
 	}
 	if len(e.Problems) == 1 {
-		b.WriteString("1 problem in the configuration")
+		b.WriteString("1 problem in the " + cmp.Or(e.Of, "configuration"))
 	} else {
-		fmt.Fprintf(&b, "%d problems in the configuration", len(e.Problems))
+		fmt.Fprintf(&b, "%d problems in the %s", len(e.Problems), cmp.Or(e.Of, "configuration"))
 		if len(e.Problems) == maxProblems {
 			b.WriteString(", perhaps more")
 		}

@@ -181,7 +181,7 @@ func (d *Document) Err() error {
 	if len(all) == 0 {
 		return nil
 	}
-	return &Errors{all[:min(len(all), maxProblems)]}
+	return &Errors{Problems: all[:min(len(all), maxProblems)]}
 }
 
 // sorted returns the problems of the file itself, with their excerpts.

@@ -9,9 +9,10 @@ import (
 
 // answer is what goes back: a JSON value, an HTML page, or nothing.
 type answer struct {
-	status int
-	body   any
-	html   string
+	status  int
+	body    any
+	html    string
+	english bool // what body has as words
 }
 
 // object is a JSON object under construction.
@@ -23,9 +24,9 @@ func ok(body object) *answer { return &answer{status: http.StatusOK, body: body}
 func done() *answer { return &answer{status: http.StatusNoContent} }
 
 // fail answers in the v2 shape: error_code and error_msg, present on failure only.
-func fail(status int, code string) *answer { return failText(status, code, messages()[code]) }
+func fail(status int, code string) *answer { return failText(status, code, messages[code]) }
 
-func failText(status int, code, text string) *answer {
+func failText(status int, code string, text any) *answer {
 	return &answer{status: status, body: object{"error_code": code, "error_msg": text}}
 }
 
@@ -50,7 +51,7 @@ func signatureError(reason string) *answer {
 	return gatewayError(http.StatusUnauthorized, "APIG.0301", "Incorrect IAM authentication information: "+reason)
 }
 
-// encode gives the body's bytes and content type.
+// encode returns the body's bytes and content type.
 func (a *answer) encode(requestID string) (body []byte, contentType string) {
 	if a.html != "" {
 		return []byte(a.html), "text/html"
@@ -66,7 +67,7 @@ func (a *answer) encode(requestID string) (body []byte, contentType string) {
 	var buffer bytes.Buffer
 	encoder := json.NewEncoder(&buffer)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(a.body); err != nil {
+	if err := encoder.Encode(translate(a.body, a.english)); err != nil {
 		panic("bsssim: encoding an answer: " + err.Error()) // the values are our own
 	}
 	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), "application/json;charset=UTF-8"
@@ -79,31 +80,5 @@ func (a *answer) write(w http.ResponseWriter, requestID string) {
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	}
 	w.WriteHeader(a.status)
-	_, _ = w.Write(body) // the caller may have left; there is nobody to tell
-}
-
-// messages are the meanings of the documented codes.
-func messages() map[string]string {
-	return map[string]string{
-		"CBC.0100":     "The parameter is wrong.",
-		"CBC.0101":     "The parameter is invalid.",
-		"CBC.0151":     "Access denied.",
-		"CBC.0155":     "The operation is not allowed.",
-		"CBC.0999":     "Other errors.",
-		"CBC.5001":     "The account is not a partner.",
-		"CBC.5003":     "The account balance is insufficient.",
-		"CBC.5004":     "No right over this customer.",
-		"CBC.5021":     "The customer is of the referral model.",
-		"CBC.99003651": "A transaction of the resource is in progress; it cannot be unsubscribed.",
-		"CBC.99005003": "The account balance is insufficient.",
-		"CBC.99005010": "The order cannot be cancelled.",
-		"CBC.99005026": "The order is not a refund or downgrade order.",
-		"CBC.99000037": "No right over this reseller.",
-		"CBC.99000047": "The account does not exist.",
-		"CBC.99000049": "The customer has no resale balance account.",
-		"CBC.99000088": "The payment is being processed or done; do not repeat it.",
-		"CBC.99007004": "Business checks are not met.",
-		"CBC.99007009": "The transaction id is repeated.",
-		"CBC.30000010": "The order does not exist.",
-	}
+	_, _ = w.Write(body) // the caller may have left
 }

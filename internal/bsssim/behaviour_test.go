@@ -10,7 +10,7 @@ import (
 	"tollgate/catalog"
 )
 
-// account gives the key of a default account that may call the operation.
+// account returns the key of a default account that may call the operation.
 func account(o *catalog.Operation) string {
 	switch {
 	case o.Kind == catalog.KindDistributor:
@@ -213,13 +213,13 @@ func TestRenew(t *testing.T) {
 }
 
 func TestFunds(t *testing.T) {
-	const give, take = "/v2/accounts/partner-accounts/adjust-amount", "/v2/accounts/partner-accounts/reclaim"
+	const allocate, reclaim = "/v2/accounts/partner-accounts/adjust-amount", "/v2/accounts/partner-accounts/reclaim"
 	w := newWorld(t, Config{})
-	got := w.want(partnerAK, "POST", give, `{"customer_id":"c-18","amount":"99.99"}`, 200, "")
+	got := w.want(partnerAK, "POST", allocate, `{"customer_id":"c-18","amount":"99.99"}`, 200, "")
 	if member(any(got.body), "transfer_id") == "" {
 		t.Errorf("no transfer_id: %s", got.text)
 	}
-	w.want(partnerAK, "POST", take, `{"customer_id":"c-18","amount":9.99}`, 200, "") // a JSON number does too
+	w.want(partnerAK, "POST", reclaim, `{"customer_id":"c-18","amount":9.99}`, 200, "") // a JSON number does too
 	check(t, "customer", w.balance("c-18"), 110_00)
 	check(t, "partner", w.partnerFunds("p-1"), 9910_00)
 	for body, code := range map[string]string{
@@ -230,9 +230,9 @@ func TestFunds(t *testing.T) {
 		`{"customer_id":"c-20","amount":"1"}`:      "CBC.99000049",
 		`{"customer_id":"c-18","amount":"999999"}`: "CBC.99005003",
 	} {
-		w.want(partnerAK, "POST", give, body, 400, code)
+		w.want(partnerAK, "POST", allocate, body, 400, code)
 	}
-	w.want(partnerAK, "POST", give, `{"customer_id":"c-40","amount":"1"}`, 403, "CBC.0155") // another partner's
+	w.want(partnerAK, "POST", allocate, `{"customer_id":"c-40","amount":"1"}`, 403, "CBC.0155") // another partner's
 	check(t, "partner after refusals", w.partnerFunds("p-1"), 9910_00)
 	const v1 = "/v1.0/p-1/partner/account-mgr/adjust-amount"
 	w.want(partnerAK, "POST", v1, `{"customer_id":"c-40","amount":"1"}`, 200, "CBC.5004")
@@ -295,16 +295,16 @@ func TestPartnerCoupons(t *testing.T) {
 }
 
 func TestEnterpriseMembers(t *testing.T) {
-	const give, take = "/v2/enterprises/multi-accounts/transfer-amount", "/v2/enterprises/multi-accounts/retrieve-amount"
+	const allocate, reclaim = "/v2/enterprises/multi-accounts/transfer-amount", "/v2/enterprises/multi-accounts/retrieve-amount"
 	w := newWorld(t, Config{})
-	w.want(masterAK, "POST", give, `{"customer_id":"c-31","amount":"100","trans_id":"t-1"}`, 204, "")
-	w.want(masterAK, "POST", give, `{"customer_id":"c-31","amount":"100","trans_id":"t-1"}`, 400, "CBC.99007009")
-	w.want(masterAK, "POST", take, `{"customer_id":"c-31","amount":"30","trans_id":"t-2"}`, 204, "")
+	w.want(masterAK, "POST", allocate, `{"customer_id":"c-31","amount":"100","trans_id":"t-1"}`, 204, "")
+	w.want(masterAK, "POST", allocate, `{"customer_id":"c-31","amount":"100","trans_id":"t-1"}`, 400, "CBC.99007009")
+	w.want(masterAK, "POST", reclaim, `{"customer_id":"c-31","amount":"30","trans_id":"t-2"}`, 204, "")
 	check(t, "member", w.balance("c-31"), 120_00)
 	check(t, "master", w.balance("c-30"), 730_00)
-	w.want(masterAK, "POST", give, `{"customer_id":"c-31","amount":"9999","trans_id":"t-3"}`, 400, "CBC.99005003")
-	w.want(masterAK, "POST", give, `{"customer_id":"c-31","amount":"1","trans_id":"t-3"}`, 204, "") // a refused one may be used again
-	w.want(masterAK, "POST", give, `{"customer_id":"c-17","amount":"1","trans_id":"t-4"}`, 400, "CBC.99000047")
+	w.want(masterAK, "POST", allocate, `{"customer_id":"c-31","amount":"9999","trans_id":"t-3"}`, 400, "CBC.99005003")
+	w.want(masterAK, "POST", allocate, `{"customer_id":"c-31","amount":"1","trans_id":"t-3"}`, 204, "") // a refused one may be used again
+	w.want(masterAK, "POST", allocate, `{"customer_id":"c-17","amount":"1","trans_id":"t-4"}`, 400, "CBC.99000047")
 	w.want(masterAK, "POST", "/v1.0/c-30/customer/account-mgr/transfer", `{"subCustomerId":"c-32","amount":"5","transId":"t-5"}`, 200, "CBC.0000")
 	w.want(masterAK, "POST", "/v1.0/c-30/customer/account-mgr/transfer", `{"subCustomerId":"c-32","amount":"5","transId":"t-5"}`, 200, "CBC.99007009")
 	got := w.want(masterAK, "POST", "/v2/enterprises/multi-accounts/transfer-coupon", `{"customer_id":"c-31","coupon_id":"CP-30","amount":"15","trans_id":"t-6"}`, 200, "")

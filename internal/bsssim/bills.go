@@ -5,7 +5,7 @@ import "time"
 // cycle is a billing cycle: months begin at midnight in UTC+8.
 func cycle(t time.Time) string { return t.In(time.FixedZone("UTC+8", 8*60*60)).Format("2006-01") }
 
-// bills gives the paid orders that the account may see, of the customer and cycle asked for.
+// bills returns the paid orders that the account may see, of the customer and cycle asked for.
 func (r *request) bills() []*order {
 	var orders []*order
 	want := r.text("bill_cycle", "cycle")

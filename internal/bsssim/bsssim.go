@@ -2,8 +2,9 @@
 // without an account: an [http.Handler] with toy accounts, orders, coupons and balances that move.
 //
 // It knows every operation of the catalog. Those that pay, renew, unsubscribe, allocate, issue or list act on the toy
-// state; the others give a legal answer of the documented shape with nothing in it. Errors have the documented status
-// and code; where no page names a code, the code starts with "SIM.". Messages are English whatever X-Language says.
+// state; the others return a legal answer of the documented shape with nothing in it. Errors have the documented status
+// and code; where no page names a code, the code starts with "SIM.". Messages and names of services are Chinese, or English with
+// X-Language: en_US, as the pages document; those of the API gateway in front of BSS are English always.
 //
 // # What it checks
 //
@@ -16,26 +17,18 @@
 //
 // # The state at the start
 //
-// [DefaultAccounts] lists the accounts with their keys. In yuan (dollars on the international site):
+// It is that of a [Seed], by default the built-in one, which seed.yaml lists and explains: partners, customers, access keys, orders,
+// resources, coupons. Whenever a customer has no unpaid order left that its balance covers, after it paid or cancelled one, there is a new
+// one like that: CS-c-17-1, CS-c-17-2 and so on.
 //
-//	p-1   partner, 10000.00        customers c-17 (500.00), c-18 (20.00), c-20 (referral model: no balance account)
-//	p-9   distributor, 50000.00    customer c-40 (100.00); resellers r-1 (1000.00), r-2 (0.00); c-41 belongs to r-1
-//	c-30  enterprise master, 800.00, of no partner; members c-31 (50.00), c-32 (0.00)
-//
-//	CS-1001  unpaid order of c-17, 99.00, one resource      CS-1002  unpaid order of c-17, 9999.00 (more than it has)
-//	CS-1003  paid order of c-17 (resources res-1, res-2)    CS-2001  unpaid order of c-18, 15.00
-//	CS-3001  unpaid order of c-30, 120.00
-//
-//	Q-1  coupon quota of p-1, 1000.00    Q-9  coupon quota of p-9, 5000.00
-//	CP-1 coupon of c-17, 20.00           CP-30 coupon of c-30, 40.00
-//
-// Ids made later count up, so that equal calls give equal states.
+// Ids made later count up, so that equal calls lead to equal states.
 package bsssim
 
 import (
 	"cmp"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -64,10 +57,11 @@ type Account struct {
 	EnterpriseMaster bool
 }
 
-// Config is what a Server needs. The zero value simulates the site "cn" with [DefaultAccounts].
+// Config is what a Server needs. The zero value simulates the site "cn" with the built-in seed.
 type Config struct {
 	Site     string           // "cn" (default) or "intl"
-	Accounts []Account        // nil: DefaultAccounts(); accounts unknown to the start state get 10000.00 (partner) or 500.00
+	Seed     *Seed            // of [ParseSeed]; nil: the built-in one
+	Accounts []Account        // nil: those of the seed. Accounts that it does not know have 10000.00 (partner) or 500.00
 	Clock    func() time.Time // nil: time.Now
 	// Unthrottled switches the quotas off.
 	Unthrottled bool
@@ -79,16 +73,8 @@ type Config struct {
 	CustomerIDs bool
 }
 
-// DefaultAccounts lists the accounts of the start state. The keys are made up and good for nothing else.
-func DefaultAccounts() []Account {
-	return []Account{
-		{AccessKey: "SIMPARTNER0001", SecretKey: "simulated-partner-secret-0001", DomainID: "p-1", Class: Partner},
-		{AccessKey: "SIMDISTRIBUTOR0009", SecretKey: "simulated-distributor-secret-0009", DomainID: "p-9", Class: Partner, Distributor: true},
-		{AccessKey: "SIMCUSTOMER0017", SecretKey: "simulated-customer-secret-0017", DomainID: "c-17", Class: Customer},
-		{AccessKey: "SIMCUSTOMER0018", SecretKey: "simulated-customer-secret-0018", DomainID: "c-18", Class: Customer},
-		{AccessKey: "SIMMASTER0030", SecretKey: "simulated-master-secret-0030", DomainID: "c-30", Class: Customer, EnterpriseMaster: true},
-	}
-}
+// DefaultAccounts lists the accounts of the built-in seed. The keys are made up and good for nothing else.
+func DefaultAccounts() []Account { return builtInSeed().accounts() }
 
 // Server is the simulator. It is safe for concurrent use; acts on the toy state are one after the other.
 type Server struct {
@@ -111,8 +97,11 @@ type Server struct {
 // class: mistakes of the program that calls it.
 func New(config Config) *Server {
 	config.Site = cmp.Or(config.Site, "cn")
+	if config.Seed == nil {
+		config.Seed = builtInSeed()
+	}
 	if config.Accounts == nil {
-		config.Accounts = DefaultAccounts()
+		config.Accounts = config.Seed.accounts()
 	}
 	if config.Clock == nil {
 		config.Clock = time.Now
@@ -140,11 +129,14 @@ func New(config Config) *Server {
 	return s
 }
 
-// Reset returns to the start state and forgets calls, faults, locks and throttling.
+// Accounts returns the accounts that the server knows, by their access keys.
+func (s *Server) Accounts() []Account { return slices.Clone(s.config.Accounts) }
+
+// Reset returns to the start state and drops calls, faults, locks and throttling.
 func (s *Server) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.state = startState(s.config.Site, s.config.Clock())
+	s.state = startState(s.config.Seed, s.config.Site, s.config.Clock())
 	for _, a := range s.accounts {
 		s.state.settle(a)
 	}
@@ -174,6 +166,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	given := s.admitted(w, r, &call, operation, params, fault)
+	given.english = wantsEnglish(r.Header)
 	if breaksConnection(fault.Kind) {
 		s.record(call, 0)
 		breakConnection(w, fault.Kind, given)
@@ -182,7 +175,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	given.write(w, call.RequestID)
 }
 
-// admitted reads and checks a call in the order that the package comment gives, and has it answered.
+// admitted reads and checks a call in the order of the package comment, and has it answered.
 func (s *Server) admitted(w http.ResponseWriter, r *http.Request, call *Call, o *catalog.Operation, params catalog.Params, fault Fault) *answer {
 	if o == nil {
 		return gatewayError(http.StatusNotFound, "APIG.0101", "The API does not exist or has not been published in the environment")

@@ -89,7 +89,7 @@ func (s *Server) record(c Call, status int) {
 	s.calls.add(c)
 }
 
-// Calls gives what arrived, oldest first: the last 10,000 calls, fewer if their bodies are large. A call is there
+// Calls returns what arrived, oldest first: the last 10,000 calls, fewer if their bodies are large. A call is there
 // before its answer, or the end of its connection, can be seen. What Header and Body hold must not be changed.
 func (s *Server) Calls() []Call {
 	s.mu.Lock()

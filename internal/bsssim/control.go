@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// Control gives the handler that steers and shows the simulator. It belongs on a listener of its own, on loopback: it
-// asks nobody who they are. Requests that a web page sent are refused.
+// Control returns the handler that steers and shows the simulator. It belongs on a listener of its own, on loopback: it
+// asks for no credentials. Requests that a web page sent are refused.
 //
 //	GET  /state             partners, customers, orders, resources, coupons as they are now, and all that money did
-//	GET  /calls?limit=N     the newest N calls (100 unless told), oldest first, without what authenticates
+//	GET  /calls?limit=N     the newest N calls (100 by default), oldest first, without what authenticates
 //	POST /faults            {"operation": "PayOrders", "kind": "drop", "times": 1, "delay": "2s"}; see [Fault]
 //	POST /reset             see [Server.Reset]
 func (s *Server) Control() http.Handler {

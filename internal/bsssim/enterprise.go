@@ -2,7 +2,7 @@ package bsssim
 
 import "net/http"
 
-// member gives the enterprise member named, or the refusal.
+// member returns the enterprise member named, or the refusal.
 func (r *request) member() (*customer, *answer) {
 	c := r.state.customers[r.text("customer_id", "sub_customer_id", "subCustomerId")]
 	if c == nil || c.Master != r.account.DomainID {
@@ -27,7 +27,7 @@ func (r *request) transfer() (member *customer, id string, refusal *answer) {
 }
 
 // memberFunds moves funds between master and member. Its trans_id makes a repetition an error instead of a second transfer.
-func memberFunds(give bool) handler {
+func memberFunds(toMember bool) handler {
 	return func(r *request) *answer {
 		member, id, refusal := r.transfer()
 		if refusal != nil {
@@ -38,7 +38,7 @@ func memberFunds(give bool) handler {
 			return r.reject("CBC.0100", "CBC.0101")
 		}
 		from, to := &r.customer().Balance, &member.Balance
-		if !give {
+		if !toMember {
 			from, to = to, from
 		}
 		if *from < amount {
@@ -77,7 +77,7 @@ func reclaimable(r *request) *answer {
 	return ok(object{"total_count": 1, "amount_infos": []object{row}})
 }
 
-// claimCoupon gives a part of the master's coupon to a member as a coupon of its own.
+// claimCoupon moves a part of the master's coupon to a member, as a coupon of its own.
 func claimCoupon(r *request) *answer {
 	member, id, refusal := r.transfer()
 	if refusal != nil {

@@ -29,7 +29,7 @@ const (
 
 var faultKinds = []FaultKind{Slow, Drop, DropBeforeRead, CloseAfterRead, Truncate, ServerError, BadGateway, Partial, BadSignature}
 
-// Fault tells the simulator to misbehave.
+// Fault is one way to misbehave, for some calls.
 type Fault struct {
 	Operation string        // empty: any, also unknown ones
 	Kind      FaultKind     //
@@ -65,7 +65,7 @@ func (s *Server) Inject(f Fault) error {
 	return nil
 }
 
-// takeFault gives the fault for a call of that operation, the zero Fault if there is none.
+// takeFault returns the fault for a call of that operation, the zero Fault if there is none.
 func (s *Server) takeFault(operation string) Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -2,7 +2,7 @@ package bsssim
 
 import "net/http"
 
-// resaleCustomer gives the customer whose funds the partner may move, or the refusal.
+// resaleCustomer returns the customer whose funds the partner may move, or the refusal.
 func (r *request) resaleCustomer() (*customer, *answer) {
 	c := r.state.customers[r.text("customer_id")]
 	switch {
@@ -103,7 +103,7 @@ func moveReseller(kind, idName string) handler {
 	}
 }
 
-// ownReseller gives the reseller named by indirect_partner_id if it is the account's.
+// ownReseller returns the reseller named by indirect_partner_id if it is the account's.
 func (r *request) ownReseller() *reseller {
 	other := r.state.resellers[r.text("indirect_partner_id")]
 	if other == nil || other.Partner != r.account.DomainID {
@@ -170,5 +170,5 @@ func listAdjusts(r *request) *answer {
 	return r.either(object{"totalCount": len(rows), "records": page(r, rows)}, object{"total_count": len(rows), "records": page(r, rows)})
 }
 
-// matches tells whether a filter is absent or equal to the value.
+// matches reports whether a filter is absent or equal to the value.
 func matches(want, value string) bool { return want == "" || want == value }

@@ -39,7 +39,7 @@ func payOrder(r *request, o *order) *answer {
 	return r.accept(nil)
 }
 
-// usableCoupons gives the coupons of the request; false if one of them is not the customer's or is used.
+// usableCoupons returns the coupons of the request; false if one of them is not the customer's or is used.
 func (r *request) usableCoupons() ([]*coupon, bool) {
 	if r.text("use_coupon") == "NO" {
 		return nil, true
@@ -75,6 +75,7 @@ func (r *request) charge(o *order, coupons []*coupon) bool {
 	o.Status, o.Paid = orderDone, r.now
 	r.moved(MovedPayment, o.ID, o.Customer, due)
 	r.deliver(o)
+	r.state.follow(o, r.now)
 	return true
 }
 
@@ -97,6 +98,7 @@ func cancelOrder(r *request, o *order) *answer {
 		return r.reject("CBC.99005010", "CBC.99005010")
 	}
 	o.Status = orderCancelled
+	r.state.follow(o, r.now)
 	return r.accept(nil)
 }
 
@@ -121,7 +123,7 @@ func (r *request) orderRow(o *order) object {
 		}
 	}
 	return object{
-		"order_id": o.ID, "customer_id": o.Customer, "service_type_code": "hws.service.type.ec2", "service_type_name": "Elastic Cloud Server",
+		"order_id": o.ID, "customer_id": o.Customer, "service_type_code": "hws.service.type.ec2", "service_type_name": serverName,
 		"source_type": 1, "status": o.Status, "order_type": o.Type, "amount_after_discount": o.Amount, "official_amount": o.Amount,
 		"measure_id": o.Measure, "create_time": stamp(o.Created), "payment_time": stamp(o.Paid), "currency": o.Currency,
 		"sub_order_infos": []any{},
@@ -133,7 +135,7 @@ func showOrder(r *request, o *order) *answer {
 		return ok1(object{"count": 1, "orderInfo": r.orderRow(o), "orderlineItems": []object{{"orderLineItemId": o.ID + "-000001", "periodNum": 1, "periodType": 2}}})
 	}
 	line := object{
-		"order_line_item_id": o.ID + "-000001", "service_type_code": "hws.service.type.ec2", "service_type_name": "Elastic Cloud Server",
+		"order_line_item_id": o.ID + "-000001", "service_type_code": "hws.service.type.ec2", "service_type_name": serverName,
 		"product_id": "simulated-product", "period_type": 2, "period_num": 1, "subscription_num": 1, "amount_after_discount": o.Amount,
 		"official_amount": o.Amount, "currency": o.Currency, "category_code": "main_product",
 	}

@@ -96,8 +96,8 @@ func onDemandPrice(r *request) *answer {
 
 func listServiceTypes(r *request) *answer {
 	rows := []object{
-		{"service_type_code": "hws.service.type.ebs", "service_type_name": "Elastic Volume Service", "abbreviation": "EVS"},
-		{"service_type_code": "hws.service.type.ec2", "service_type_name": "Elastic Cloud Server", "abbreviation": "ECS"},
+		{"service_type_code": "hws.service.type.ebs", "service_type_name": volumeName, "abbreviation": "EVS"},
+		{"service_type_code": "hws.service.type.ec2", "service_type_name": serverName, "abbreviation": "ECS"},
 	}
 	return ok(object{"total_count": len(rows), "service_types": page(r, rows)})
 }

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// ownQuota gives a quota that the account has for itself; those granted to resellers are not.
+// ownQuota returns a quota that the account has for itself; those granted to resellers are not.
 func (r *request) ownQuota(id string) *quota {
 	q := r.state.quotas[id]
 	if q == nil || q.Partner != r.account.DomainID || q.Reseller != "" {
@@ -14,7 +14,7 @@ func (r *request) ownQuota(id string) *quota {
 	return q
 }
 
-// grantQuota gives quota_amount out of a quota to each reseller named.
+// grantQuota moves quota_amount out of a quota to each reseller named.
 func grantQuota(r *request) *answer {
 	parent := r.ownQuota(r.text("quota_id"))
 	amount, valid := r.amount("quota_amount")

@@ -32,7 +32,7 @@ type request struct {
 
 type handler func(*request) *answer
 
-// dispatch reads the body and calls the operation's handler, or gives its empty answer.
+// dispatch reads the body and calls the operation's handler, or returns its empty answer.
 func (s *Server) dispatch(r *request) *answer {
 	if len(r.raw) > 0 {
 		body, isObject := parseBody(r.raw)
@@ -68,7 +68,7 @@ func parseQuery(raw string) url.Values {
 	return values
 }
 
-// text gives a scalar by the first of the names that is there, in path, body or query.
+// text returns a scalar by the first of the names that is there, in path, body or query.
 func (r *request) text(names ...string) string {
 	for _, name := range names {
 		if value := r.params.Get(name); value != "" {
@@ -96,7 +96,7 @@ func scalar(value any) string {
 	return ""
 }
 
-// list gives the scalars of an array by the first of the names that is there.
+// list returns the scalars of an array by the first of the names that is there.
 func (r *request) list(names ...string) []string {
 	for _, name := range names {
 		values, isList := r.body[name].([]any)
@@ -112,7 +112,7 @@ func (r *request) list(names ...string) []string {
 	return nil
 }
 
-// each gives one member of every object of an array: each("coupon_infos", "id").
+// each returns one member of every object of an array: each("coupon_infos", "id").
 func (r *request) each(array, member string) []string {
 	var texts []string
 	values, _ := r.body[array].([]any)
@@ -127,7 +127,7 @@ func (r *request) each(array, member string) []string {
 // amount reads a positive amount by the first of the names that is there.
 func (r *request) amount(names ...string) (cents, bool) { return parseCents(r.text(names...)) }
 
-// customer gives the customer that acts for itself.
+// customer returns the customer that acts for itself.
 func (r *request) customer() *customer { return r.state.customers[r.account.DomainID] }
 
 func (r *request) v1() bool { return r.operation.CodeAlways }
@@ -159,7 +159,7 @@ func (r *request) either(v1, v2 object) *answer {
 	return ok(v2)
 }
 
-// page cuts rows by offset (an item offset from 0) and limit (1 to 1000, 10 unless told).
+// page cuts rows by offset (an item offset from 0) and limit (1 to 1000, 10 by default).
 func page[T any](r *request, rows []T) []T {
 	offset, err := strconv.Atoi(cmp.Or(r.text("offset"), "0"))
 	limit, err2 := strconv.Atoi(cmp.Or(r.text("limit"), "10"))
@@ -170,7 +170,7 @@ func page[T any](r *request, rows []T) []T {
 	return append([]T{}, rows[from:min(from+limit, len(rows))]...) // never nil: an empty list is [] in JSON
 }
 
-// sorted gives the values of a map in the order of their keys.
+// sorted returns the values of a map in the order of their keys.
 func sorted[T any](m map[string]T) []T {
 	var values []T
 	for _, key := range slices.Sorted(maps.Keys(m)) {
@@ -212,7 +212,7 @@ func refuseClass(a *Account, o *catalog.Operation, params catalog.Params) *answe
 	return nil
 }
 
-// silentForPartners tells whether a partner, who can have no prepaid resources, gets an empty list rather than an error.
+// silentForPartners reports whether a partner, who can have no prepaid resources, gets an empty list rather than an error.
 func silentForPartners(o *catalog.Operation) bool {
 	return o.Effect == catalog.Read && strings.HasPrefix(o.Path, "/v1.0/{domain_id}/common/order-mgr/") && strings.Contains(o.Path, "resource")
 }

@@ -30,7 +30,7 @@ func (r *request) split(ids []string) (good []*resource, bad []failure) {
 func failures(idName string, bad []failure) []object {
 	rows := []object{}
 	for _, f := range bad {
-		rows = append(rows, object{idName: f.id, "error_code": f.code, "error_msg": messages()[f.code]})
+		rows = append(rows, object{idName: f.id, "error_code": f.code, "error_msg": messages[f.code]})
 	}
 	return rows
 }
@@ -77,7 +77,7 @@ func renew(r *request) *answer {
 	return r.batchAnswer([]string{o.ID}, bad)
 }
 
-// unsubscribe gives the running month back to the customer, one refund order a call.
+// unsubscribe refunds the running month to the customer, by one refund order for each call.
 func unsubscribe(r *request) *answer {
 	ids := r.list("resource_ids", "resourceIds")
 	if len(ids) == 0 || len(ids) > 10 {

@@ -121,7 +121,7 @@ func (s *Server) checkDate(r *http.Request) *answer {
 		"Incorrect app authentication information: signature expired, signature time:%.40s, server time:%s", text, now.Format(dateLayout)))
 }
 
-// locked tells whether the key is locked now. A lock that has run out starts the count anew.
+// locked reports whether the key is locked now. A lock that has run out resets the count.
 func (s *Server) locked(access string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -192,7 +192,7 @@ func canonicalRequest(r *http.Request, body []byte, signed []string) (text strin
 	return strings.Join([]string{r.Method, canonicalURI(r.URL.Path), query, headers.String(), strings.Join(signed, ";"), payload}, "\n"), true
 }
 
-// headerValues gives the values of a signed header, sorted; the server keeps two of them out of the header map.
+// headerValues returns the values of a signed header, sorted; the server keeps two of them out of the header map.
 func headerValues(r *http.Request, name string) []string {
 	switch strings.ToLower(name) {
 	case "host":

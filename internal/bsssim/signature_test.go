@@ -97,8 +97,8 @@ func TestSignatureRefusals(t *testing.T) {
 		{"two", func(r *http.Request) { r.Header.Add("Authorization", r.Header.Get("Authorization")) }, 401, "unsupported or malformed", VerdictScheme},
 		{"scheme", func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }, 401, "unsupported or malformed", VerdictScheme},
 		{"unknown key", func(r *http.Request) {
-			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), partnerAK, "NOBODY", 1))
-		}, 401, "Get secretKey failed,ak:NOBODY,err:ak not exist", VerdictUnknown},
+			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), partnerAK, "UNKNOWNAK", 1))
+		}, 401, "Get secretKey failed,ak:UNKNOWNAK,err:ak not exist", VerdictUnknown},
 		{"other key", func(r *http.Request) {
 			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), partnerAK, distributorAK, 1))
 		}, 401, "verify aksk signature fail", VerdictWrong},
@@ -111,7 +111,7 @@ func TestSignatureRefusals(t *testing.T) {
 		{"hash of another body", func(r *http.Request) { r.Header.Set("X-Sdk-Content-Sha256", strings.Repeat("0", 64)) }, 401, "verify aksk signature fail", VerdictWrong},
 		{"unsigned payload", func(r *http.Request) { r.Header.Set("X-Sdk-Content-Sha256", "UNSIGNED-PAYLOAD") }, 401, "not signed", VerdictUnsigned},
 		{"no date", func(r *http.Request) { r.Header.Del("X-Sdk-Date") }, 401, "signature expired", VerdictDate},
-		{"other account", func(r *http.Request) { r.Header.Set("X-Domain-Id", "p-2") }, 403, "Access denied", VerdictValid},
+		{"other account", func(r *http.Request) { r.Header.Set("X-Domain-Id", "p-2") }, 403, "访问拒绝", VerdictValid},
 		{"own account", func(r *http.Request) { r.Header.Set("X-Domain-Id", "p-1") }, 200, "", VerdictValid},
 	}
 	for _, test := range tests {
@@ -151,7 +151,7 @@ func TestLock(t *testing.T) {
 	for range allowedFailures {
 		wrong()
 	}
-	w.want(partnerAK, "GET", typesPath, "", 200, "") // success starts the count anew
+	w.want(partnerAK, "GET", typesPath, "", 200, "") // success resets the count
 	for i := range allowedFailures + 1 {
 		if got := wrong(); !strings.Contains(got.text, "verify aksk") {
 			t.Fatalf("failure %d: %s", i+1, got.text)

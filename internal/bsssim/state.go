@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"time"
+
+	"tollgate/catalog"
 )
 
 // The numbers of order states and types that the order pages document.
@@ -36,6 +38,8 @@ type state struct {
 	quotas    map[string]*quota
 	coupons   map[string]*coupon
 	used      map[string]bool // transaction ids of enterprise calls
+	followed  map[string]int  // how many orders followed those that a customer paid or cancelled
+	follows   int             // the sum of these
 	adjusts   []adjustment
 	quotaLog  []quotaRecord
 	couponLog []couponRecord
@@ -130,52 +134,76 @@ type couponRecord struct {
 	Time                                   time.Time
 }
 
-// startState builds the world that the package comment describes.
-func startState(site string, now time.Time) *state {
+// startState builds the world of a seed.
+func startState(seed *Seed, site string, now time.Time) *state {
 	now = now.UTC().Truncate(time.Second)
 	s := &state{
-		site: site, currency: "CNY", start: now,
+		site: site, currency: catalog.Currency(site), start: now,
 		partners: make(map[string]*partner), resellers: make(map[string]*reseller), customers: make(map[string]*customer),
 		orders: make(map[string]*order), resources: make(map[string]*resource), quotas: make(map[string]*quota),
-		coupons: make(map[string]*coupon), used: make(map[string]bool),
+		coupons: make(map[string]*coupon), used: make(map[string]bool), followed: make(map[string]int),
 	}
-	if site == "intl" {
-		s.currency = "USD"
+	s.plantAccounts(seed)
+	s.plantOrders(seed)
+	for _, e := range seed.CouponQuotas {
+		s.quotas[string(e.ID)] = &quota{ID: string(e.ID), Partner: string(e.Partner), Value: cents(e.Value), Balance: cents(e.Value)}
 	}
-	s.partners["p-1"] = &partner{"p-1", 10_000_00}
-	s.partners["p-9"] = &partner{"p-9", 50_000_00}
-	s.resellers["r-1"] = &reseller{"r-1", "p-9", 1000_00}
-	s.resellers["r-2"] = &reseller{"r-2", "p-9", 0}
-	for _, c := range []customer{
-		{ID: "c-17", Name: "acme", Partner: "p-1", Balance: 500_00},
-		{ID: "c-18", Name: "globex", Partner: "p-1", Balance: 20_00},
-		{ID: "c-20", Name: "initech", Partner: "p-1", Referral: true},
-		{ID: "c-30", Name: "umbrella", Balance: 800_00},
-		{ID: "c-31", Name: "umbrella-lab", Master: "c-30", Balance: 50_00},
-		{ID: "c-32", Name: "umbrella-shop", Master: "c-30"},
-		{ID: "c-40", Name: "hooli", Partner: "p-9", Balance: 100_00},
-		{ID: "c-41", Name: "piedpiper", Partner: "p-9", Reseller: "r-1"},
-	} {
-		c.Created = now.AddDate(-1, 0, 0)
-		s.customers[c.ID] = &c
+	for _, e := range seed.Coupons {
+		s.coupons[string(e.ID)] = &coupon{
+			ID: string(e.ID), Customer: string(e.Customer), Partner: string(e.Partner), Quota: string(e.Quota), Value: cents(e.Value), Balance: cents(e.Value),
+		}
 	}
-	s.addOrder(order{ID: "CS-1001", Customer: "c-17", Type: typeNew, Status: orderUnpaid, Amount: 99_00, Created: now})
-	s.addOrder(order{ID: "CS-1002", Customer: "c-17", Type: typeNew, Status: orderUnpaid, Amount: 9999_00, Created: now})
-	s.addOrder(order{ID: "CS-2001", Customer: "c-18", Type: typeNew, Status: orderUnpaid, Amount: 15_00, Created: now})
-	s.addOrder(order{ID: "CS-3001", Customer: "c-30", Type: typeNew, Status: orderUnpaid, Amount: 120_00, Created: now})
-	s.addOrder(order{ID: "CS-1003", Customer: "c-17", Type: typeNew, Status: orderDone, Amount: 60_00, Created: now.AddDate(0, -1, 0),
-		Paid: now.AddDate(0, -1, 0), Resources: []string{"res-1", "res-2"}})
-	for _, id := range []string{"res-1", "res-2"} {
-		s.resources[id] = &resource{ID: id, Customer: "c-17", Order: "CS-1003", Monthly: 30_00, Expires: now.AddDate(0, 1, 0)}
-	}
-	s.quotas["Q-1"] = &quota{ID: "Q-1", Partner: "p-1", Value: 1000_00, Balance: 1000_00}
-	s.quotas["Q-9"] = &quota{ID: "Q-9", Partner: "p-9", Value: 5000_00, Balance: 5000_00}
-	s.coupons["CP-1"] = &coupon{ID: "CP-1", Customer: "c-17", Partner: "p-1", Quota: "Q-1", Value: 20_00, Balance: 20_00}
-	s.coupons["CP-30"] = &coupon{ID: "CP-30", Customer: "c-30", Value: 40_00, Balance: 40_00}
 	return s
 }
 
-// settle gives an account that the start state does not know a partner's or a customer's balance.
+func (s *state) plantAccounts(seed *Seed) {
+	for _, e := range seed.Partners {
+		s.partners[string(e.ID)] = &partner{string(e.ID), e.Balance}
+	}
+	for _, e := range seed.Resellers {
+		s.resellers[string(e.ID)] = &reseller{string(e.ID), string(e.Partner), e.Balance}
+	}
+	for _, e := range seed.Customers {
+		s.customers[string(e.ID)] = &customer{
+			ID: string(e.ID), Name: string(cmp.Or(e.Name, e.ID)), Partner: string(e.Partner), Reseller: string(e.Reseller), Master: string(e.Master),
+			Referral: e.Referral, Balance: e.Balance, Created: s.start.AddDate(-1, 0, 0),
+		}
+	}
+}
+
+// plantOrders adds the orders of a seed, and what they opened.
+func (s *state) plantOrders(seed *Seed) {
+	for _, e := range seed.Orders {
+		o := order{
+			ID: string(e.ID), Customer: string(e.Customer), Type: typeNew, Status: orderStatus(e.Status), Amount: cents(e.Amount),
+			Currency: string(e.Currency), Measure: e.Measure, Created: s.start.AddDate(0, -e.MonthsAgo, 0),
+		}
+		if o.Status == orderDone {
+			o.Paid = o.Created
+		}
+		s.addOrder(o)
+	}
+	for _, e := range seed.Resources {
+		s.resources[string(e.ID)] = &resource{
+			ID: string(e.ID), Customer: string(e.Customer), Order: string(e.Order), Monthly: cents(e.Monthly), AutoRenew: e.AutoRenew,
+			OnDemand: e.OnDemand, Expires: s.start.AddDate(0, e.MonthsLeft, 0),
+		}
+		of := s.orders[string(e.Order)]
+		of.Resources = append(of.Resources, string(e.ID))
+	}
+}
+
+func orderStatus(word string) int {
+	switch word {
+	case "paid":
+		return orderDone
+	case "cancelled":
+		return orderCancelled
+	}
+	return orderUnpaid
+}
+
+// settle opens a balance for an account that the seed does not know: as a partner or a customer.
 func (s *state) settle(a *Account) {
 	if a.Class == Partner && s.partners[a.DomainID] == nil {
 		s.partners[a.DomainID] = &partner{a.DomainID, 10_000_00}
@@ -193,7 +221,7 @@ func (s *state) addOrder(o order) *order {
 }
 
 // full reports whether no more objects or movements fit; one call makes at most as many as its body lists.
-func (s *state) full() bool { return max(s.made, len(s.ledger)) >= maxObjects }
+func (s *state) full() bool { return max(s.made, len(s.ledger), s.follows) >= maxObjects }
 
 // next makes an id that is unique in this state.
 func (s *state) next(prefix string) string {
@@ -201,7 +229,27 @@ func (s *state) next(prefix string) string {
 	return fmt.Sprintf("%s-%d", prefix, 9000+s.made)
 }
 
-// customerOf gives a customer that the account may act for: itself, or a customer of that partner.
+// follow makes an order like one that was just paid or cancelled, if its customer has no other that its balance covers: a developer always has
+// one to pay, for as long as there is money. Its id depends on the customer's orders alone.
+func (s *state) follow(ended *order, now time.Time) {
+	balance := s.customers[ended.Customer].Balance
+	for _, o := range s.orders {
+		if o.Customer == ended.Customer && o.Status == orderUnpaid && o.Amount <= balance {
+			return
+		}
+	}
+	next := order{
+		Customer: ended.Customer, Type: typeNew, Status: orderUnpaid, Amount: ended.Amount, Currency: ended.Currency, Measure: ended.Measure, Created: now,
+	}
+	for next.ID == "" || s.orders[next.ID] != nil { // a seed may have it
+		s.followed[ended.Customer]++
+		next.ID = fmt.Sprintf("CS-%s-%d", ended.Customer, s.followed[ended.Customer])
+	}
+	s.follows++
+	s.addOrder(next)
+}
+
+// customerOf returns a customer that the account may act for: itself, or a customer of that partner.
 func (s *state) customerOf(a *Account, id string) *customer {
 	c := s.customers[id]
 	if c == nil || a.Class == Customer && c.ID != a.DomainID || a.Class == Partner && c.Partner != a.DomainID {

@@ -79,10 +79,12 @@ func Program(version string, chapters ...[]*cobra.Command) *cobra.Command {
 		Short: "A gateway for cloud billing calls: whitelisted TLS, injected signatures, separation, limits, an audit log",
 		Long: "Tollgate stands between a company's applications and a cloud provider's billing API. Applications hold no cloud key;\n" +
 			"every call is decided, limited, signed and written down before it goes out.\n\n" +
-			"Start with: tollgate demo",
-		Example: "  tollgate check  --config /etc/tollgate/tollgate.yaml\n" +
+			"Start with: tollgate demo\n\n" +
+			"Commands find the configuration by --config, the variable " + EnvConfig + ", or ./" + DefaultConfig + ". Those that read the audit log find it by --dir, " +
+			"the configuration of --config, the variable " + EnvAuditDir + ", or else as commands find the configuration.",
+		Example: "  tollgate check                                        # ./tollgate.yaml\n" +
 			"  tollgate status --config /etc/tollgate/tollgate.yaml\n" +
-			"  tollgate freeze --all --reason 'key leaked' --config /etc/tollgate/tollgate.yaml   # stop everything",
+			"  tollgate freeze --all --reason 'key leaked'           # stop everything",
 		Version:       version,
 		Args:          needsCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -90,12 +92,12 @@ func Program(version string, chapters ...[]*cobra.Command) *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 { // a wrong command is told before its flags
+		if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 { // a wrong command is reported before its flags
 			return needsCommand(cmd, words)
 		}
-		return UsageError("%w\nsee: %s --help", err, cmd.CommandPath())
+		return UsageError("%s\nsee: %s --help", flagProblem(cmd, err), cmd.CommandPath())
 	})
-	root.CompletionOptions.HiddenDefaultCmd = true
+	wrapHelp(root)
 	root.SuggestionsMinimumDistance = suggestWithin
 	for _, commands := range chapters {
 		title := commands[0].GroupID

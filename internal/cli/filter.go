@@ -61,11 +61,14 @@ var (
 	outcomes  = []string{logfile.Succeeded, logfile.Failed, logfile.Partial, logfile.NotSent, logfile.Unknown}
 )
 
+// states are the values of --outcome.
+func states() []string { return append(slices.Clip(outcomes), calls.Refused, calls.Open) }
+
 // Parse sets Filter from the flags, or returns a usage error.
 func (f *CallFlags) Parse() error {
 	err := cmp.Or(
 		CheckChoice("effect", f.Filter.Effect, effects), CheckChoice("class", f.Filter.Class, classes), CheckChoice("decision", f.Filter.Decision, decisions),
-		CheckChoice("outcome", f.Filter.State, append(slices.Clip(outcomes), calls.Refused, calls.Open)), CheckChoice("site", f.Filter.Site, catalog.Sites()),
+		CheckChoice("outcome", f.Filter.State, states()), CheckChoice("site", f.Filter.Site, catalog.Sites()),
 	)
 	if err != nil {
 		return err

@@ -4,48 +4,77 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
-
-	"tollgate/internal/text"
 )
 
 // The formats.
 const (
-	AsTable = "table"
+	AsTable = "table" // rows within [MaxWidth] columns
+	AsWide  = "wide"  // rows with all columns, nothing truncated
 	AsJSON  = "json"
 	AsCSV   = "csv"
+	AsHTML  = "html"
 )
 
-// FormatFlags are the flags that choose how rows are printed.
+// FormatFlags are the flags that choose how a result is printed.
 type FormatFlags struct {
-	Format    string
-	json, BOM bool
+	Format     string // one of the formats; empty: [AsTable]
+	BOM        bool
+	formats    []string
+	json       bool
+	deprecated string // the value of --format
 }
 
-// Register adds the flags to a command.
-func (f *FormatFlags) Register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.Format, "format", AsTable, "table, json (one object a line) or csv")
-	cmd.Flags().BoolVar(&f.json, "json", false, "short for --format json")
-	cmd.Flags().BoolVar(&f.BOM, "bom", false, "begin CSV with a byte order mark, by which some spreadsheets know UTF-8")
+// Register adds the flags to a command that prints tables, wide ones and JSON, and the other formats that are named.
+func (f *FormatFlags) Register(cmd *cobra.Command, others ...string) {
+	f.formats = append([]string{AsTable, AsWide, AsJSON}, others...)
+	flags := cmd.Flags()
+	flags.StringVarP(&f.Format, "output", "o", AsTable, "`format`: "+strings.Join(f.formats, ", "))
+	flags.BoolVar(&f.json, "json", false, "short for -o json")
+	flags.StringVar(&f.deprecated, "format", "", "former name of --output")
+	flags.Lookup("format").Hidden = true
+	if slices.Contains(others, AsCSV) {
+		flags.BoolVar(&f.BOM, "bom", false, "begin CSV with a byte order mark, by which some spreadsheets recognise UTF-8")
+	}
+	complete := cobra.FixedCompletions(f.formats, cobra.ShellCompDirectiveNoFileComp)
+	if err := cmd.RegisterFlagCompletionFunc("output", complete); err != nil {
+		panic(err) // the flag was registered above
+	}
 }
 
 // Parse sets Format and checks the flags.
 func (f *FormatFlags) Parse(cmd *cobra.Command) error {
-	if f.json {
-		if cmd.Flags().Changed("format") && f.Format != AsJSON {
-			return UsageError("--json and --format %s contradict each other", f.Format)
+	chosen := ""
+	for _, flag := range [...]struct{ name, value, text string }{
+		{"output", f.Format, "-o " + f.Format}, {"format", f.deprecated, "--format " + f.deprecated}, {"json", AsJSON, "--json"},
+	} {
+		switch {
+		case !cmd.Flags().Changed(flag.name) || flag.name == "json" && !f.json:
+		case chosen != "" && f.Format != flag.value:
+			return UsageError("%s and %s contradict each other", chosen, flag.text)
+		default:
+			chosen, f.Format = flag.text, flag.value
 		}
-		f.Format = AsJSON
 	}
 	if f.BOM && f.Format != AsCSV {
-		return UsageError("--bom is for --format csv")
+		return UsageError("--bom is for -o csv")
 	}
-	return CheckChoice("format", f.Format, []string{AsTable, AsJSON, AsCSV})
+	return CheckChoice("output", f.Format, f.formats)
+}
+
+// IsTable reports whether the format is that of a table, wide or not.
+func (f *FormatFlags) IsTable() bool {
+	return f.Format == AsTable || f.Format == AsWide || f.Format == ""
+}
+
+// Table returns an empty table with the columns that the format has.
+func (f *FormatFlags) Table(w io.Writer, columns ...Column) *Table {
+	return &Table{W: w, Columns: columns, Wide: f.Format == AsWide}
 }
 
 // WriteLine writes a value as one line of JSON, with nothing in it that a terminal would not print.
@@ -64,71 +93,6 @@ func writeJSON(w io.Writer, value any, indent string) error {
 	}
 	_, err := io.WriteString(w, EscapeUnprintable(text.String()))
 	return err
-}
-
-// Table prints rows in columns as wide as their widest cell so far. It holds a block of rows, so that a long log does not
-// fill memory.
-type Table struct {
-	W      io.Writer
-	Header []string
-	widths []int
-	block  [][]string
-	Right  map[int]bool // columns of numbers
-}
-
-// tableBlock is after how many rows the widths are settled anew, under a header of their own.
-const tableBlock = 1000
-
-// Row adds a row. Empty cells become "-".
-func (t *Table) Row(cells []string) error {
-	clean := make([]string, len(cells))
-	for i, cell := range cells {
-		if clean[i] = text.Printable(cell, '\uFFFD'); cell == "" {
-			clean[i] = "-"
-		}
-	}
-	if t.block = append(t.block, clean); len(t.block) < tableBlock {
-		return nil
-	}
-	err := t.Flush()
-	t.widths = nil
-	return err
-}
-
-// Flush prints the rows that are held: the first time with the header.
-func (t *Table) Flush() error {
-	if len(t.block) == 0 {
-		return nil
-	}
-	if t.widths == nil {
-		t.widths = make([]int, len(t.Header))
-		t.block = append([][]string{t.Header}, t.block...)
-	}
-	for _, row := range t.block {
-		for i, cell := range row {
-			t.widths[i] = max(t.widths[i], utf8.RuneCountInString(cell))
-		}
-	}
-	var b strings.Builder
-	for _, row := range t.block {
-		b.WriteString(t.line(row))
-		b.WriteByte('\n')
-	}
-	t.block = t.block[:0]
-	_, err := io.WriteString(t.W, b.String())
-	return err
-}
-
-func (t *Table) line(row []string) string {
-	var b strings.Builder
-	for i, cell := range row {
-		width := t.widths[i]
-		if !t.Right[i] {
-			width = -width
-		}
-		fmt.Fprintf(&b, "%*s  ", width, cell)
-	}
-	return strings.TrimRight(b.String(), " ")
 }
 
 // EscapeUnprintable escapes in JSON what a terminal would not print, which encoding/json lets through in part: strangers

@@ -3,14 +3,15 @@ package cli
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
+
+	"tollgate/internal/text"
 )
 
 // Progress draws a bar on a terminal, and nothing elsewhere.
 type Progress struct {
-	w     io.Writer // nil when nobody watches
+	w     io.Writer // nil unless it is a terminal
 	next  time.Time
 	drawn bool
 }
@@ -24,10 +25,8 @@ const (
 // NewProgress returns a progress bar on w, which is drawn if w is a terminal.
 func NewProgress(w io.Writer) *Progress {
 	p := &Progress{next: time.Now().Add(progressFirst)}
-	if file, ok := w.(*os.File); ok {
-		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-			p.w = w
-		}
+	if text.IsTerminal(w) {
+		p.w = w
 	}
 	return p
 }

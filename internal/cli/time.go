@@ -14,24 +14,33 @@ import (
 // TimeFlags are the flags that choose a time range, and the zone in which times are read and printed.
 type TimeFlags struct {
 	sinceText, untilText, Last, month, zoneText string
-	begin, end                                  string // what the flags of sinceText and untilText are called
 
 	Since, Until time.Time
 	Zone         *time.Location
 }
 
 // Register adds the flags --since, --until, --last, --month and --zone to a command.
-func (f *TimeFlags) Register(cmd *cobra.Command) { f.RegisterAs(cmd, "since", "until") }
-
-// RegisterAs is Register with other names for --since and --until.
-func (f *TimeFlags) RegisterAs(cmd *cobra.Command, begin, end string) {
-	f.begin, f.end = begin, end
+func (f *TimeFlags) Register(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.sinceText, begin, "", "from this `time` on: 2026-01-31, \"2026-01-31 15:04\", RFC 3339, or an age (24h, 7d)")
-	flags.StringVar(&f.untilText, end, "", "before this `time`, or age")
+	flags.StringVar(&f.sinceText, "since", "", "from this `time` on: 2026-01-31, \"2026-01-31 15:04\", RFC 3339, or an age (24h, 7d)")
+	flags.StringVar(&f.untilText, "until", "", "before this `time`, or age")
 	flags.StringVar(&f.Last, "last", "", "the last so much time: an `age` (24h, 7d)")
-	flags.StringVar(&f.month, "month", "", "a whole `month` in --zone: 2026-10")
-	flags.StringVar(&f.zoneText, "zone", "UTC", "time `zone` for reading and printing times: Asia/Shanghai")
+	flags.StringVar(&f.month, "month", "", "a whole `month` in --zone: 2026-10, last (the one that has ended), or this")
+	ZoneFlag(cmd, &f.zoneText, "reading and printing times")
+}
+
+// ZoneFlag adds the flag --zone to a command.
+func ZoneFlag(cmd *cobra.Command, zone *string, purpose string) {
+	cmd.Flags().StringVar(zone, "zone", "UTC", "time `zone` for "+purpose+": Asia/Shanghai")
+}
+
+// AcceptFromTo adds --from and --to as other names of --since and --until, which the help does not show.
+func (f *TimeFlags) AcceptFromTo(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	for name, text := range map[string]*string{"from": &f.sinceText, "to": &f.untilText} {
+		flags.StringVar(text, name, "", "")
+		flags.Lookup(name).Hidden = true
+	}
 }
 
 // Parse sets Since, Until and Zone from the flags, or returns a usage error.
@@ -41,11 +50,11 @@ func (f *TimeFlags) Parse(now time.Time) error {
 		return UsageError("--zone: %w", err)
 	}
 	if f.month != "" && (f.sinceText != "" || f.untilText != "" || f.Last != "") || f.Last != "" && (f.sinceText != "" || f.untilText != "") {
-		return UsageError("choose one of --month, --last, and --%s with --%s", f.begin, f.end)
+		return UsageError("choose one of --month, --last, and --since with --until")
 	}
 	switch {
 	case f.month != "":
-		f.Since, f.Until, err = parseMonth(f.month, f.Zone)
+		f.Since, f.Until, err = parseMonth(f.month, now, f.Zone)
 		err = FlagError("month", err)
 	case f.Last != "":
 		var age time.Duration
@@ -53,13 +62,13 @@ func (f *TimeFlags) Parse(now time.Time) error {
 		f.Since, err = now.Add(-age), FlagError("last", err)
 	default:
 		if f.Since, err = parseMoment(f.sinceText, now, f.Zone); err != nil {
-			return FlagError(f.begin, err)
+			return FlagError("since", err)
 		}
 		f.Until, err = parseMoment(f.untilText, now, f.Zone)
-		err = FlagError(f.end, err)
+		err = FlagError("until", err)
 	}
 	if err == nil && !f.Until.IsZero() && f.Until.Before(f.Since) {
-		err = UsageError("--%s is before --%s", f.end, f.begin)
+		err = UsageError("--until is before --since")
 	}
 	return err
 }
@@ -107,13 +116,21 @@ func parseAge(text string) (time.Duration, error) {
 	return 0, fmt.Errorf("%q is no age such as 24h, 30m or 7d", text)
 }
 
-// parseMonth gives the first instant of a month and that of the next.
-func parseMonth(text string, zone *time.Location) (since, until time.Time, err error) {
-	t, err := time.Parse("2006-01", text)
-	if err != nil {
-		return since, until, fmt.Errorf("%q is no month such as 2026-10", text)
+// parseMonth returns the first instant of a month and that of the next.
+func parseMonth(text string, now time.Time, zone *time.Location) (since, until time.Time, err error) {
+	year, month, _ := now.In(zone).Date()
+	switch text {
+	case "this":
+	case "last":
+		month--
+	default:
+		t, err := time.Parse("2006-01", text)
+		if err != nil {
+			return since, until, fmt.Errorf("%q is no month: want one such as 2026-10, last, or this", text)
+		}
+		year, month = t.Year(), t.Month()
 	}
-	return startOfDay(t.Year(), t.Month(), 1, zone), startOfDay(t.Year(), t.Month()+1, 1, zone), nil
+	return startOfDay(year, month, 1, zone), startOfDay(year, month+1, 1, zone), nil
 }
 
 // wallLayouts are times without an offset, as people write them and as the tables show them.
@@ -142,13 +159,13 @@ func parseMoment(text string, now time.Time, zone *time.Location) (time.Time, er
 	return time.Time{}, fmt.Errorf("%q is neither an age (24h, 7d) nor a time (2026-01-31, 2026-01-31T15:04:05Z); times without an offset are in --zone", text)
 }
 
-// onTheClock gives the instant at which a clock in the zone shows what wall, which is in UTC, shows.
+// onTheClock returns the instant at which a clock in the zone shows what wall, which is in UTC, shows.
 func onTheClock(wall time.Time, zone *time.Location) (time.Time, error) {
 	switch instants := showing(wall, zone); len(instants) {
 	case 1:
 		return instants[0], nil
 	case 0:
-		return time.Time{}, fmt.Errorf("no clock in %s shows %s: it is set forward past it; give an offset, as %s",
+		return time.Time{}, fmt.Errorf("no clock in %s shows %s: it is set forward past it; write an offset, as %s",
 			zone, wall.Format(time.DateTime), near(wall, zone).Format(time.RFC3339))
 	default:
 		return time.Time{}, fmt.Errorf("clocks in %s show %s twice, as they are set back: say %s or %s",
@@ -156,7 +173,7 @@ func onTheClock(wall time.Time, zone *time.Location) (time.Time, error) {
 	}
 }
 
-// showing gives the instants, in order, at which a clock in the zone shows what wall, which is in UTC, shows: one, or none
+// showing returns the instants, in order, at which a clock in the zone shows what wall, which is in UTC, shows: one, or none
 // or two where clocks are changed.
 func showing(wall time.Time, zone *time.Location) []time.Time {
 	before, after := near(wall, zone).ZoneBounds()
@@ -197,7 +214,7 @@ type EndFlags struct{ until, zone string }
 // Register adds the flags to a command.
 func (f *EndFlags) Register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.until, "until", "", "end by itself at this `time` (2026-01-31, \"2026-01-31 15:04\", RFC 3339), or after so long (90m, 24h, 7d)")
-	cmd.Flags().StringVar(&f.zone, "zone", "UTC", "time `zone` for reading --until: Asia/Shanghai")
+	ZoneFlag(cmd, &f.zone, "reading --until")
 }
 
 // Parse returns the time that the flags say, the zero time if they say none, or a usage error.

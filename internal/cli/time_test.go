@@ -38,19 +38,24 @@ func TestDaysBeginOnce(t *testing.T) {
 }
 
 func TestMonths(t *testing.T) {
+	now := time.Date(2026, 12, 31, 20, 0, 0, 0, time.UTC) // in Shanghai January has begun
 	for _, c := range []struct{ month, zone, since, until string }{
 		{"2026-10", "UTC", "2026-10-01T00:00:00Z", "2026-11-01T00:00:00Z"},
 		{"2026-10", "Asia/Shanghai", "2026-09-30T16:00:00Z", "2026-10-31T16:00:00Z"},
 		{"2026-03", "Europe/Berlin", "2026-02-28T23:00:00Z", "2026-03-31T22:00:00Z"},
 		{"2026-12", "America/New_York", "2026-12-01T05:00:00Z", "2027-01-01T05:00:00Z"},
 		{"2024-02", "UTC", "2024-02-01T00:00:00Z", "2024-03-01T00:00:00Z"},
+		{"last", "UTC", "2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z"},
+		{"this", "UTC", "2026-12-01T00:00:00Z", "2027-01-01T00:00:00Z"},
+		{"last", "Asia/Shanghai", "2026-11-30T16:00:00Z", "2026-12-31T16:00:00Z"}, // December, of the year before
+		{"this", "Asia/Shanghai", "2026-12-31T16:00:00Z", "2027-01-31T16:00:00Z"},
 		{"2017-10", "America/Asuncion", "2017-10-01T04:00:00Z", "2017-11-01T03:00:00Z"}, // set forward at midnight of the first
 	} {
 		zone, err := LoadZone(c.zone)
 		if err != nil {
 			t.Fatal(err)
 		}
-		since, until, err := parseMonth(c.month, zone)
+		since, until, err := parseMonth(c.month, now, zone)
 		if err != nil || since.UTC().Format(time.RFC3339) != c.since || until.UTC().Format(time.RFC3339) != c.until {
 			t.Errorf("%s in %s is %v to %v, %v", c.month, c.zone, since.UTC(), until.UTC(), err)
 		}

@@ -3,6 +3,7 @@ package demo
 import (
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -36,7 +37,7 @@ const (
 )
 
 func newWorld() (*world, error) {
-	dir, err := os.MkdirTemp("", "tollgate-demo-")
+	dir, err := makeFolder()
 	if err != nil {
 		return nil, err
 	}
@@ -48,12 +49,39 @@ func newWorld() (*world, error) {
 	return d, nil
 }
 
+// makeFolder makes the demo's folder: among the temporary files, or where there can be none in the user's cache, or here.
+func makeFolder() (string, error) {
+	places := []func() (string, error){
+		func() (string, error) { return os.TempDir(), nil },
+		func() (string, error) {
+			cache, err := os.UserCacheDir()
+			if err != nil {
+				return "", err
+			}
+			return cache, os.MkdirAll(cache, 0o700)
+		},
+		os.Getwd,
+	}
+	var failed []error
+	for _, place := range places {
+		parent, err := place()
+		if err == nil {
+			var dir string
+			if dir, err = os.MkdirTemp(parent, "tollgate-demo-"); err == nil {
+				return filepath.Abs(dir)
+			}
+		}
+		failed = append(failed, err)
+	}
+	return "", fmt.Errorf("there is no place for the demo's files: %w", errors.Join(failed...))
+}
+
 func (d *world) prepare() error {
 	var err error
 	if d.ca, err = testpki.New(); err != nil {
 		return err
 	}
-	if err := d.writeCertificates(); err != nil {
+	if err := d.writeFiles(); err != nil {
 		return err
 	}
 	if err := d.startSimulator(); err != nil {
@@ -79,12 +107,16 @@ func (d *world) prepare() error {
 
 func (d *world) file(name string) string { return filepath.Join(d.dir, name) }
 
-func (d *world) writeCertificates() error {
+// writeFiles writes what the configuration names, and the secret that an application of the shop would have.
+func (d *world) writeFiles() error {
 	gateway, err := d.ca.Server("localhost", "127.0.0.1")
 	if err != nil {
 		return err
 	}
 	if err := testpki.WriteFiles(gateway, d.file("gateway.crt"), d.file("gateway.key")); err != nil {
+		return err
+	}
+	if err := os.WriteFile(d.file("shop.sk"), []byte(shopSecret+"\n"), 0o600); err != nil {
 		return err
 	}
 	return d.ca.WriteFile(d.file("ca.pem"))
@@ -127,12 +159,11 @@ func (d *world) secrets(name string) (string, bool) {
 		"PARTNER_AK": v.Partner.AccessKey, "PARTNER_SK": v.Partner.SecretKey,
 		"DISTRIBUTOR_AK": v.Distributor.AccessKey, "DISTRIBUTOR_SK": v.Distributor.SecretKey,
 		"CUSTOMER_AK": v.Customer.AccessKey, "CUSTOMER_SK": v.Customer.SecretKey,
-		"SHOP_SK": shopSecret,
 	}[name]
 	return value, ok
 }
 
-// text is the configuration. It is also what the demo shows to whoever asks how it was done.
+// text returns the configuration, and leaves it in the folder, for visitors to read.
 func (d *world) text() ([]byte, error) {
 	var text bytes.Buffer
 	if err := configTemplate.Execute(&text, d.values); err != nil {
@@ -148,7 +179,7 @@ listeners:
     tls: {policy: huawei-high, certificate: {files: {cert: gateway.crt, key: gateway.key}}}
   - name: loopback
     address: {{.Plain}}
-    caller: report                 # whoever reaches this port is the caller "report"
+    caller: report                 # every process that reaches this port is the caller "report"
 upstreams:
   bss: {url: "https://{{.Upstream}}", catalog: cn, timeout: 10s, tls: {policy: huawei-high, ca: ca.pem}}
 credentials:
@@ -157,7 +188,7 @@ credentials:
   customer:    {class: customer, domain_id: {{.Customer.DomainID}}, access_key: {env: CUSTOMER_AK}, secret_key: {env: CUSTOMER_SK}}
 callers:
   shop:                            # proves itself with keys that the gateway issued
-    auth: [{access_key: {id: ` + shopKey + `, secret: {env: SHOP_SK}}}]
+    auth: [{access_key: {id: ` + shopKey + `, secret: {file: shop.sk}}}]
     grants:
       - {operations: [ListSubCustomers, CreateSubCustomer, queryCustomerInfoList], credential: partner}
       - {operations: [ListIndirectPartners], credential: distributor}
@@ -171,6 +202,6 @@ limits:
     - {name: cities, per: [caller, operation], operations: [ListCities], rate: 1/min, burst: 2}
 audit: {dir: audit, checkpoints: {every: 1s}}
 admin: {address: {{.Admin}}, socket: none}
-log: {level: warn, format: console}
+log: {level: warn, format: text}
 bounds: {drain: 5s}
 `))

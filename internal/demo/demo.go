@@ -18,7 +18,8 @@ import (
 // Options are what a demo needs from the program that it is part of.
 type Options struct {
 	Version   string
-	Once      bool // end after the tour
+	Command   string // by which the program is called, for lines to paste
+	Once      bool   // end after the tour
 	Out, Logs io.Writer
 	// List prints the calls of the audit log in dir.
 	List func(ctx context.Context, w io.Writer, dir string) error
@@ -40,10 +41,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	if o.Once { // the tour provokes a lost connection; its warning would look like a fault
-		c.Log.Level = "error"
-	}
-	logger, _, err := service.NewLogger(c.Log, o.Logs)
+	afterwards := c.Log.Level
+	c.Log.Level = "error" // the tour provokes a lost connection, whose warning would look like a fault
+	logger, level, err := service.NewLogger(c.Log, o.Logs)
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,12 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err := o.showTour(ctx, setup, s.AuditLog()); err != nil || o.Once {
 		return err
 	}
-	showLines(setup, o.Out)
+	if err := level.UnmarshalText([]byte(afterwards)); err != nil {
+		return err
+	}
+	if err := showLines(setup, o.Command, o.Out); err != nil {
+		return err
+	}
 	select {
 	case <-ctx.Done():
 		fmt.Fprintln(o.Out, "\nstopping")
@@ -68,12 +73,13 @@ func Run(ctx context.Context, o Options) (err error) {
 
 func (o *Options) showTour(ctx context.Context, setup *world, log *audit.Log) error {
 	out := o.Out
-	fmt.Fprintf(out, "Tollgate %s: a simulated billing API on https://%s, the gateway in front of it.\n\nThe tour:\n", o.Version, setup.values.Upstream)
+	fmt.Fprintf(out, "Tollgate %s: a simulated billing API on https://%s, the gateway in front of it.\nFiles: %s\n\nThe tour:\n",
+		o.Version, setup.values.Upstream, setup.dir)
 	problems, err := newRunner(setup, out).run(ctx, log)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\nWhat the audit log says (%s):\n", setup.file("audit"))
+	fmt.Fprintln(out, "\nWhat the audit log says:")
 	if err := settled(ctx, log); err != nil {
 		return err
 	}
@@ -105,36 +111,4 @@ func showEvidence(ctx context.Context, log *audit.Log, dir string, out io.Writer
 	_, err = fmt.Fprintf(out, "\nRecomputed from its files (tollgate audit verify), the log is whole: %d records, signed by\n%s.\n"+
 		"tollgate audit prove and tollgate audit export take it to others.\n", report.Records, report.Signers[0].Key)
 	return err
-}
-
-// showLines prints what a visitor can paste into another terminal.
-func showLines(d *world, out io.Writer) {
-	v := d.values
-	fmt.Fprintf(out, `
-The gateway stays up until Ctrl-C. Paste into another terminal:
-
-  # as the caller "report", over the loopback port; no keys needed
-  curl -s http://%[1]s/v2/systems/configs/provinces
-  curl -s -X POST http://%[1]s/v2/partners/sub-customers/query --json '{"limit":10}'
-  curl -s -X POST http://%[1]s/v3/orders/customer-orders/pay --json '{"order_id":"CS-2001"}'   # refused: no grant
-
-  # the audit log: verified, listed, summed up
-  tollgate audit verify --dir %[3]s
-  tollgate audit list --effect spend --dir %[3]s
-  tollgate audit report --by operation --dir %[3]s
-
-  # metrics, readiness, the log's own lines, the configuration
-  curl -s http://%[2]s/readyz
-  curl -s http://%[2]s/metrics | grep tollgate_
-  less %[3]s/*.jsonl
-  cat %[4]s
-
-The provider's Go SDK, unmodified, as the caller "shop" (endpoint and keys are all that changes; the CA is the demo's):
-
-  auth, _ := global.NewCredentialsBuilder().WithAk("%[5]s").WithSk("%[6]s").WithDomainId("c-17").SafeBuild()
-  pool := x509.NewCertPool(); pem, _ := os.ReadFile("%[7]s"); pool.AppendCertsFromPEM(pem)
-  hc, _ := bss.BssClientBuilder().WithEndpoints([]string{"https://%[8]s"}).WithCredential(auth).
-      WithHttpConfig(config.DefaultHttpConfig().WithHttpTransport(&http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}})).SafeBuild()
-  answer, err := bss.NewBssClient(hc).ShowCustomerAccountBalances(&model.ShowCustomerAccountBalancesRequest{})
-`, v.Plain, v.Admin, d.file("audit"), d.file("tollgate.yaml"), shopKey, shopSecret, d.file("ca.pem"), v.HTTPS)
 }

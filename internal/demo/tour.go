@@ -18,7 +18,7 @@ import (
 	"tollgate/signing"
 )
 
-// step is one call of the tour, with what must come of it.
+// step is one call of the tour, with the result that it must have.
 type step struct {
 	title     string
 	signed    bool // over HTTPS with the shop's keys; otherwise over the loopback port
@@ -26,7 +26,7 @@ type step struct {
 	method    string
 	path      string
 	body      string
-	fault     bsssim.FaultKind // told to the simulator before
+	fault     bsssim.FaultKind // injected into the simulator before
 	operation string           // that the fault is for
 
 	status  int
@@ -59,7 +59,7 @@ func scenario() []step {
 			status: 200, outcome: logfile.Succeeded, arrives: 1},
 		{title: "wrong credential class", method: "POST", path: "/v3/payments/free-resources/query", body: `{}`,
 			status: 403, code: "TG.3002", outcome: logfile.Refused},
-		{title: "unknown caller", signed: true, key: "NOBODY", method: "GET", path: "/v2/accounts/customer-accounts/balances",
+		{title: "unknown caller", signed: true, key: "TGUNKNOWN", method: "GET", path: "/v2/accounts/customer-accounts/balances",
 			status: 401, code: "TG.2004", outcome: logfile.Refused},
 		{title: "deprecated operation: works, marked", signed: true, method: "POST", path: "/v1.0/p-1/partner/customer-mgr/query", body: `{}`,
 			status: 200, header: "Deprecation", outcome: logfile.Succeeded, arrives: 1},
@@ -71,7 +71,7 @@ func scenario() []step {
 	}
 }
 
-// seen is what came of a step.
+// seen is the answer to the call of a step.
 type seen struct {
 	status int
 	header http.Header
@@ -96,7 +96,7 @@ func newRunner(setup *world, out io.Writer) *runner {
 	}
 }
 
-// run makes all calls and gives what differed from the plan.
+// run makes all calls and returns what differed from the plan.
 func (g *runner) run(ctx context.Context, log *audit.Log) ([]string, error) {
 	var problems []string
 	for i, s := range scenario() {
@@ -164,7 +164,7 @@ func (g *runner) call(ctx context.Context, s step) (seen, error) {
 func (g *runner) sign(r *http.Request, s step) error {
 	key := g.key
 	if s.key != "" {
-		key = signing.SDK.NewKey(s.key, secret.New("a-secret-that-nobody-issued"))
+		key = signing.SDK.NewKey(s.key, secret.New("a-secret-that-was-never-issued"))
 	}
 	query, err := signing.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -190,7 +190,7 @@ func errorCode(body []byte) string {
 	return answer.ErrorCode
 }
 
-// recorded looks up in the audit log what became of a call.
+// recorded returns the outcome of a call by the audit log.
 func (g *runner) recorded(ctx context.Context, log *audit.Log, call string) (string, error) {
 	if err := settled(ctx, log); err != nil {
 		return "", err
@@ -250,11 +250,15 @@ func (s step) compare(got seen, arrived int, outcome string) []string {
 	return differences
 }
 
+// printLine prints a step in two lines of up to 100 columns, and what differs from the plan below.
 func (g *runner) printLine(number int, s step, got seen, outcome string, differences []string) {
 	mark := "ok"
 	if len(differences) > 0 {
-		mark = "NOT AS PLANNED: " + strings.Join(differences, "; ")
+		mark = "NOT AS PLANNED"
 	}
 	path, _, _ := strings.Cut(s.path, "?")
-	fmt.Fprintf(g.out, "%2d  %-38s %-4s %-58s %d %-9s %-10s %s\n", number, s.title, s.method, path, got.status, got.code, outcome, mark)
+	fmt.Fprintf(g.out, "%2d  %-42s %d %-9s %-10s %s\n    %s %s\n", number, s.title, got.status, got.code, outcome, mark, s.method, path)
+	for _, difference := range differences {
+		fmt.Fprintf(g.out, "    %s\n", difference)
+	}
 }

@@ -20,7 +20,7 @@ func Words(word string, known []string) []string {
 	lower := strings.ToLower(word)
 	var found []candidate
 	for _, k := range known {
-		d := distance(lower, strings.ToLower(k))
+		d := Distance(lower, strings.ToLower(k))
 		if d <= 1+len(word)/4 {
 			found = append(found, candidate{k, d})
 		}
@@ -38,8 +38,8 @@ func Words(word string, known []string) []string {
 // longest is how much of a word counts, in bytes.
 const longest = 100
 
-// distance is the Levenshtein distance in bytes.
-func distance(a, b string) int {
+// Distance returns the Levenshtein distance of two words, in bytes, of which the first hundred count.
+func Distance(a, b string) int {
 	a, b = a[:min(len(a), longest)], b[:min(len(b), longest)]
 	var previous, current [longest + 1]int
 	for j := range len(b) + 1 {

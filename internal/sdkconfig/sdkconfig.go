@@ -1,19 +1,22 @@
-// Package sdkconfig has the lines by which an application calls the provider's API through the gateway: for the provider's unmodified SDKs, and
-// for curl.
+// Package sdkconfig has the lines by which an application calls the provider's API through the gateway: for the provider's unmodified SDKs, for
+// Terraform, and for curl.
 package sdkconfig
 
 import (
 	"embed"
 	"fmt"
-	"regexp"
 	"strings"
 	"sync"
 	"text/template"
 	"unicode"
+
+	"tollgate/internal/text"
 )
 
 // Languages are those that there are lines for.
-func Languages() []string { return []string{"go", "python", "java", "node", "curl"} }
+func Languages() []string {
+	return []string{"go", "python", "java", "node", "php", "terraform", "curl"}
+}
 
 // Settings are what the lines depend on.
 type Settings struct {
@@ -40,7 +43,7 @@ type Settings struct {
 var files embed.FS
 
 var templates = sync.OnceValue(func() *template.Template {
-	return template.Must(template.New("").Funcs(template.FuncMap{"lower": lowerFirst, "snake": snake, "sh": quoted}).ParseFS(files, "*.tmpl"))
+	return template.Must(template.New("").Funcs(template.FuncMap{"lower": lowerFirst, "snake": snake, "sh": text.ShellWord}).ParseFS(files, "*.tmpl"))
 })
 
 // Lines returns the lines for a language.
@@ -60,20 +63,18 @@ func (s Settings) Service() string {
 	return "bss"
 }
 
+// Package returns the name of the site's API as the SDK for PHP has it in namespaces.
+func (s Settings) Package() string { return strings.ToUpper(s.Service()[:1]) + s.Service()[1:] }
+
 // Client returns the name of the SDKs' client type.
-func (s Settings) Client() string {
-	return strings.ToUpper(s.Service()[:1]) + s.Service()[1:] + "Client"
-}
+func (s Settings) Client() string { return s.Package() + "Client" }
 
-// plain are the words that a shell takes as they are.
-var plain = regexp.MustCompile(`^[A-Za-z0-9_./-]+$`)
-
-// quoted returns a word for a shell.
-func quoted(word string) string {
-	if plain.MatchString(word) {
-		return word
+// Region returns a region of the site.
+func (s Settings) Region() string {
+	if s.Site == "intl" {
+		return "ap-southeast-1"
 	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	return "cn-north-1"
 }
 
 func lowerFirst(name string) string {

@@ -3,6 +3,7 @@ package sdkconfig
 import (
 	"go/parser"
 	"go/token"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -32,6 +33,10 @@ func TestLines(t *testing.T) {
 		{"java", full, []string{"import com.huaweicloud.sdk.bss.v2.BssClient;", "client.showCustomerAccountBalances(new ShowCustomerAccountBalancesRequest())", `Collections.singletonList("https://gateway.corp.example:8443")`, "-file /etc/ca.pem"}},
 		{"java", intl, []string{"com.huaweicloud.sdk.bssintl.v2.BssintlClient;", "BssintlClient.newBuilder()"}},
 		{"node", full, []string{"NODE_EXTRA_CA_CERTS=/etc/ca.pem", `url: "/v2/accounts/customer-accounts/balances"`, "process.env.TOLLGATE_SECRET"}},
+		{"php", intl, []string{"use HuaweiCloud\\SDK\\Bssintl\\V2\\BssintlClient;", "BssintlClient::newBuilder()", "curl.cainfo=/path/to/ca.pem"}},
+		{"terraform", intl, []string{`region     = "ap-southeast-1"`, "SSL_CERT_FILE=/path/to/ca.pem"}},
+		{"php", odd, []string{`curl.cainfo='/etc/it'\''s "ours".pem'`}},
+		{"terraform", odd, []string{`export TF_VAR_tollgate_secret="$(cat '/run/$(id)')"`}},
 		{"curl", full, []string{"curl --fail-with-body --cacert /etc/ca.pem https://gateway.corp.example:8443/v2/accounts/customer-accounts/balances\n"}},
 		{"python", odd, []string{`config.ssl_ca_cert = "/etc/it's \"ours\".pem"`, `export TOLLGATE_SECRET="$(cat '/run/$(id)')"`}},
 		{"curl", odd, []string{`--cacert '/etc/it'\''s "ours".pem' https`}},
@@ -50,6 +55,24 @@ func TestLines(t *testing.T) {
 	}
 }
 
+// TestGolden: what no tool runs here is compared with what was held against the sources that the templates name.
+func TestGolden(t *testing.T) {
+	for _, language := range []string{"php", "terraform"} {
+		got, err := Lines(language, full)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := os.ReadFile("testdata/" + language + ".golden")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got != string(want) {
+			t.Errorf("%s: got\n%s\nwant\n%s", language, got, want)
+		}
+		check(t, language, got)
+	}
+}
+
 // check has a reader of the language look at the lines, where there is one.
 func check(t *testing.T, language, text string) {
 	t.Helper()
@@ -64,9 +87,26 @@ func check(t *testing.T, language, text string) {
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%v: %s in\n%s", err, out, text)
 		}
+	case "php":
+		checkWith(t, text, "php", "-l")
+	case "terraform":
+		checkWith(t, text, "terraform", "fmt", "-no-color", "-check", "-diff", "-")
 	case "java":
 		if strings.Count(text, "{") != strings.Count(text, "}") || strings.Count(text, "(") != strings.Count(text, ")") {
 			t.Errorf("brackets do not fit in\n%s", text)
 		}
+	}
+}
+
+// checkWith has a tool that may be missing read the lines.
+func checkWith(t *testing.T, text, tool string, args ...string) {
+	t.Helper()
+	if _, err := exec.LookPath(tool); err != nil {
+		return
+	}
+	cmd := exec.Command(tool, args...)
+	cmd.Stdin = strings.NewReader(text)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%s: %v: %s in\n%s", tool, err, out, text)
 	}
 }

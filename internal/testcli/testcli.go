@@ -12,7 +12,7 @@ import (
 	"tollgate/internal/cli"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files")
+var update = flag.Bool("update", false, "write the golden files")
 
 // Run executes one command line in this process.
 func Run(t *testing.T, root *cobra.Command, args ...string) (code int, stdout, stderr string) {

@@ -84,32 +84,37 @@ func TestAuditGolden(t *testing.T) {
 	dir := reviewed(t)
 	for name, args := range map[string]string{
 		"list.txt":         "list",
-		"list.json":        "list --format json --zone Asia/Shanghai",
-		"list.csv":         "list --format csv --zone Asia/Shanghai",
+		"list-wide.txt":    "list -o wide",
+		"list.json":        "list -o json --zone Asia/Shanghai",
+		"list.csv":         "list -o csv --zone Asia/Shanghai",
 		"list-spend.txt":   "list --effect spend --min-amount 500 --currency cny -n 5",
 		"list-paid.txt":    "list --account c-17 --operation PayOrders",
-		"list-old.csv":     "list --deprecated --format csv",
-		"none.txt":         "list --caller nobody",
-		"none.csv":         "list --caller nobody --format csv --bom",
+		"list-old.csv":     "list --deprecated -o csv",
+		"none.txt":         "list --caller none",
+		"none.csv":         "list --caller none -o csv --bom",
+		"report-wide.txt":  "report -o wide --by caller,customer",
 		"report.txt":       "report --month 2026-10 --zone Asia/Shanghai",
 		"report-utc.txt":   "report --month 2026-10 --by caller",
 		"report.json":      "report --month 2026-11 --zone Asia/Shanghai --by operation,customer --json",
-		"report.csv":       "report --by caller,customer --format csv",
+		"report.csv":       "report --by caller,customer -o csv",
 		"report-paid.txt":  "report --by account --effect spend",
 		"records.txt":      "records --from-seq 4",
 		"records-paid.txt": "records --account c-17",
 		"records.json":     "records --kind outcome --json",
-		"show.txt":         "show c-2",
+		"show.txt":         "show c-2 --zone Asia/Shanghai",
+		"show-refused.txt": "show c-3",
+		"show.json":        "show c-2 --json",
+		"records-wide.txt": "records -o wide --from-seq 4",
 		"tail.txt":         "tail -n 2",
 		"tail.json":        "tail -n 1 --json --outcome open",
 		"tail-record.txt":  "tail --records -n 2 --zone Asia/Shanghai",
 	} {
 		words := strings.Fields(args)
 		code, stdout, stderr := run(t, append([]string{"audit", words[0], "--dir", dir}, words[1:]...)...)
-		if code != cli.ExitOK || stderr != "" {
+		if source := fmt.Sprintf("source: the log in %s, to record 14\n", dir); code != cli.ExitOK || stderr != source {
 			t.Errorf("%s: exit %d, %s", args, code, stderr)
 		}
-		testcli.Golden(t, filepath.Join("testdata", name), "audit "+args, stdout)
+		testcli.Golden(t, filepath.Join("testdata", name), "audit "+args, strings.ReplaceAll(stdout, dir, "DIR"))
 	}
 }
 
@@ -150,8 +155,8 @@ func TestAuditUsageErrors(t *testing.T) {
 		"list --zone Mars/Olympus", "list --zone Local", "list --zone ../etc/passwd", "list --last -3h", "list --last yesterday", "list --since 2026-02-30",
 		"list --until 2026-01-01 --since 2026-01-02", "list --zone Europe/Berlin --since 2026-03-29T02:30", "list --zone Europe/Berlin --since 2026-10-25T02:30",
 		"list --min-amount 1,000", "list --max-amount x", "list --currency yuan", "list --status 7", "list --outcome good", "list --site mars", "list --class either",
-		"list --decision maybe", "list --limit -1", "list --limit 100001", "list --format xml", "list --json --format csv", "list --bom", "list x",
-		"report --by caller,currency", "report --by caller,caller", "report --format table --json", "records --kind call", "records --from-seq 9 --to-seq 3",
+		"list --decision maybe", "list --limit -1", "list --limit 100001", "list -o xml", "list --format xml", "list --json -o csv", "list --json --format csv", "list --bom", "list x",
+		"report --by caller,currency", "report --by caller,caller", "report -o table --json", "records --kind call", "records --from-seq 9 --to-seq 3",
 		"records --effect spend", "tail --records --effect spend", "tail --month 2026-10", "tail --zone x", "tail -n -2", "show",
 	} {
 		words := strings.Fields(args)
@@ -221,10 +226,14 @@ func TestTailFollows(t *testing.T) {
 		script = script[1:]
 		next()
 	}}
+	var notes bytes.Buffer
 	f := tailFlags{dir: dir, zone: time.UTC, follow: true}
 	f.calls.Filter.Last = 1
-	if err := f.tail(ctx, w, ticks); err != nil {
+	if err := f.tail(ctx, w, &notes, ticks); err != nil {
 		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("source: the log in %s, to record 8\n", dir); notes.String() != want {
+		t.Errorf("%q, want %q", &notes, want)
 	}
 	var seen []string
 	for line := range strings.Lines(w.text.String()) {
@@ -239,7 +248,7 @@ func TestTailFollows(t *testing.T) {
 // TestTailOfADamagedLog: a fault of the log ends it, an interrupt is none.
 func TestTailOfADamagedLog(t *testing.T) {
 	dir := reviewed(t)
-	f := tailFlags{dir: dir, zone: time.UTC, follow: true, records: true, json: true}
+	f := tailFlags{dir: dir, zone: time.UTC, follow: true, records: true, format: cli.FormatFlags{Format: cli.AsJSON}}
 	ticks := make(chan time.Time, 1)
 	w := &steps{after: func() {
 		if err := os.Truncate(filepath.Join(dir, "00000000000000000001.jsonl"), 10); err != nil {
@@ -251,7 +260,7 @@ func TestTailOfADamagedLog(t *testing.T) {
 		}
 	}}
 	f.calls.Filter.Last = 1
-	if err := f.tail(t.Context(), w, ticks); err == nil || !strings.Contains(err.Error(), "cut") {
+	if err := f.tail(t.Context(), w, io.Discard, ticks); err == nil || !strings.Contains(err.Error(), "cut") {
 		t.Errorf("%v", err)
 	}
 }
@@ -263,7 +272,7 @@ func (failing) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 func TestAuditOutputErrors(t *testing.T) {
 	dir := reviewed(t)
-	for _, args := range []string{"list", "list --json", "list --format csv", "report", "report --format csv", "records", "records --json", "show c-1", "tail", "tail --json", "tail --records"} {
+	for _, args := range []string{"list", "list --json", "list -o csv", "report", "report -o wide", "report --json", "report -o csv", "records", "records --json", "show c-1", "tail", "tail --json", "tail --records"} {
 		words := strings.Fields(args)
 		var stderr bytes.Buffer
 		if code := cli.Execute(t.Context(), cli.Program("test", cli.Chapter("All:", Command())), append([]string{"audit", words[0], "--dir", dir}, words[1:]...), failing{}, &stderr); code != cli.ExitFailure {

@@ -16,6 +16,7 @@ import (
 
 func hashCommand() *cobra.Command {
 	var dir, file string
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "hash (--dir DIR | --key-file FILE) FILE", Short: "Print the keyed hash of a body, to compare with body_mac or answer_mac of a record",
 		Long: "Of what records withhold on purpose they have a keyed hash, which says nothing without the key. FILE holds the body as it was sent,\n" +
@@ -26,7 +27,7 @@ func hashCommand() *cobra.Command {
 		Args: cli.ExactArgs("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if (dir == "") == (file == "") {
-				return cli.UsageError("one of --dir and --key-file is needed: the audit directory, or audit.hash_key of the configuration")
+				return cli.UsageError("one key is needed: that of the audit directory (%s), or --key-file with audit.hash_key of the configuration", cli.DirWays)
 			}
 			if file == "" {
 				file = filepath.Join(dir, mac.FileName)
@@ -38,15 +39,16 @@ func hashCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printMAC(cmd.OutOrStdout(), key, args[0], cmd.InOrStdin())
+			return printMAC(cmd.OutOrStdout(), key, args[0], cmd.InOrStdin(), asJSON)
 		},
 	}
-	cmd.Flags().StringVar(&dir, "dir", "", "audit `directory`, as audit.dir of the configuration")
+	cli.DirFlag(cmd, &dir, "key-file")
 	cmd.Flags().StringVar(&file, "key-file", "", "`file` of the hash key, as audit.hash_key of the configuration (default: hash.key in --dir)")
+	jsonFlag(cmd, &asJSON)
 	return cmd
 }
 
-func printMAC(w io.Writer, key *mac.Key, name string, stdin io.Reader) error {
+func printMAC(w io.Writer, key *mac.Key, name string, stdin io.Reader, asJSON bool) error {
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {
@@ -58,6 +60,12 @@ func printMAC(w io.Writer, key *mac.Key, name string, stdin io.Reader) error {
 	hash, err := key.Read(stdin)
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", name, err)
+	}
+	if asJSON {
+		return cli.PrintJSON(w, struct {
+			Hash string `json:"hash"`
+			Key  string `json:"mac_key"`
+		}{hash, key.ID()})
 	}
 	_, err = fmt.Fprintf(w, "%s  mac_key %s\n", hash, key.ID())
 	return err

@@ -27,7 +27,7 @@ func parseKeys(values []string) ([]checkpoint.PublicKey, error) {
 	var keys []checkpoint.PublicKey
 	for _, value := range values {
 		if isPrivate(value) {
-			return nil, cli.UsageError("--key: this is a private key, and nobody else's business; the public one is what tollgate audit key prints")
+			return nil, cli.UsageError("--key: this is a private key, which must not leave the gateway; the public one is what tollgate audit key prints")
 		}
 		key, err := checkpoint.ParsePublicKey(value)
 		if err == nil {
@@ -46,7 +46,7 @@ func parseKeys(values []string) ([]checkpoint.PublicKey, error) {
 	return keys, nil
 }
 
-// isPrivate tells a private key that was given by mistake.
+// isPrivate reports whether a text is a private key, named by mistake.
 func isPrivate(text string) bool { return strings.HasPrefix(strings.TrimSpace(text), "PRIVATE+") }
 
 // maxKeyFile bounds a file of public keys, in bytes.
@@ -62,6 +62,7 @@ func keyFile(name string) ([]checkpoint.PublicKey, error) {
 
 func keyCommand() *cobra.Command {
 	var dir string
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "key --dir DIR", Short: "Print the public keys of the log, and from which record on each signs",
 		Long: "Keep what this prints where the gateway's operator cannot change it: a log that is replaced as a whole shows by its key alone.\n" +
@@ -73,29 +74,54 @@ func keyCommand() *cobra.Command {
 				return err
 			}
 			uses, err := log.Keys()
-			if err == nil {
-				_, err = io.WriteString(cmd.OutOrStdout(), uses.String())
+			if err != nil {
+				return err
 			}
-			return err
+			return printKeys(cmd.OutOrStdout(), cmd.ErrOrStderr(), dir, uses, asJSON)
 		},
 	}
 	cli.DirFlag(cmd, &dir)
+	jsonFlag(cmd, &asJSON)
 	return cmd
+}
+
+// usedKey is a public key of a log as JSON.
+type usedKey struct {
+	Key  string `json:"key"`
+	Seq  uint64 `json:"seq"` // of the record from which on it signs
+	Lost bool   `json:"previous_lost,omitempty"`
+}
+
+func printKeys(w, notes io.Writer, dir string, uses proof.Keyring, asJSON bool) error {
+	source := cli.LogSource(dir, 0)
+	if !asJSON {
+		_, err := io.WriteString(w, uses.String())
+		return errors.Join(err, source.Say(notes))
+	}
+	keys := []usedKey{} // never null
+	for _, use := range uses {
+		keys = append(keys, usedKey{use.Key.String(), use.Seq, use.Lost})
+	}
+	err := cli.PrintJSON(w, struct {
+		Source cli.Source `json:"source"`
+		Keys   []usedKey  `json:"keys"`
+	}{source, keys})
+	return errors.Join(err, source.Say(notes))
 }
 
 func rotateKeyCommand() *cobra.Command {
 	var dir, file string
-	var lost bool
+	var lost, asJSON bool
 	cmd := &cobra.Command{
 		Use: "rotate-key (--dir DIR | --key-file FILE)", Short: "Prepare another key, which the gateway signs with from its next start on",
-		Long: "The new key is written beside the old one, as FILE.new. At the next start of the gateway the log tells of it, both keys sign,\n" +
+		Long: "The new key is written beside the old one, as FILE.new. At the next start of the gateway the log states it, both keys sign,\n" +
 			"and the new one takes the old one's place. A key whose file is lost cannot sign any more: with --lost the new one signs\n" +
-			"alone, and whoever verifies the log must get the new public key from you.",
+			"alone, and those who verify the log must get the new public key from you.",
 		Example: "  tollgate audit rotate-key --dir /var/lib/tollgate/audit\n  tollgate audit rotate-key --dir D --key-file /run/secrets/audit.key --lost",
 		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" && dir == "" {
-				return cli.UsageError("one of --dir and --key-file is needed: the audit directory, or audit.key of the configuration")
+				return cli.UsageError("one key is needed: that of the audit directory (%s), or --key-file with audit.key of the configuration", cli.DirWays)
 			}
 			if lost && dir == "" {
 				return cli.UsageError("--lost needs --dir, the audit directory: the name that the key was for stands there")
@@ -103,32 +129,40 @@ func rotateKeyCommand() *cobra.Command {
 			if file == "" {
 				file = filepath.Join(dir, "signing.key")
 			}
-			return rotateKey(cmd.OutOrStdout(), cmd.ErrOrStderr(), dir, file, lost)
+			return rotateKey(cmd.OutOrStdout(), cmd.ErrOrStderr(), dir, file, lost, asJSON)
 		},
 	}
-	cmd.Flags().StringVar(&dir, "dir", "", "audit `directory`, as audit.dir of the configuration")
+	cli.DirFlag(cmd, &dir, "key-file")
 	cmd.Flags().StringVar(&file, "key-file", "", "`file` of the private key, as audit.key of the configuration (default: signing.key in --dir)")
 	cmd.Flags().BoolVar(&lost, "lost", false, "the old key is lost")
+	jsonFlag(cmd, &asJSON)
 	return cmd
 }
 
-func rotateKey(w, remarks io.Writer, dir, file string, lost bool) error {
+func rotateKey(w, remarks io.Writer, dir, file string, lost, asJSON bool) error {
 	prepare := func(file string) (checkpoint.PublicKey, error) { return audit.PrepareRotation(file, remarkOn(remarks)) }
-	after := "both keys sign then, so that whoever has the old public key can follow"
+	after := "both keys sign then, so that those who have the old public key can follow"
 	if lost {
 		name, err := logName(dir)
 		if err != nil {
 			return err
 		}
 		prepare = func(file string) (checkpoint.PublicKey, error) { return audit.ReplaceLostKey(file, name) }
-		after = "no signature leads to it from the lost one: give it to whoever verifies the log"
+		after = "no signature leads to it from the lost one: it must reach those who verify the log"
 	}
 	key, err := prepare(file)
 	if errors.Is(err, os.ErrNotExist) && !lost {
-		err = fmt.Errorf("%w: name the file with --key-file when audit.key of the configuration does; is the key lost for good, give --lost", err)
+		err = fmt.Errorf("%w: name the file with --key-file when audit.key of the configuration does; is the key lost for good, use --lost", err)
 	}
 	if err != nil {
 		return err
+	}
+	if asJSON {
+		return cli.PrintJSON(w, struct {
+			File string `json:"file"`
+			Key  string `json:"key"`
+			Lost bool   `json:"previous_lost"`
+		}{file + ".new", key.String(), lost})
 	}
 	_, err = fmt.Fprintf(w, "%s.new is ready. The gateway takes it up when it is started again (a reload is not enough);\n%s:\n%v\n", file, after, key)
 	return err

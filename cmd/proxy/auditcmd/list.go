@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"strings"
 	"sync"
@@ -14,10 +12,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"tollgate/audit/calls"
-	"tollgate/audit/export"
 	"tollgate/internal/cli"
 	"tollgate/internal/text"
 )
+
+// indexRule says what an index is worth.
+const indexRule = "An index finds calls; every row is read from the lines of the log. A row of the index that its lines do not bear out is an\n" +
+	"error. What was removed from the index, a call or the settlement of an unknown one, is not found by it, and the sums that it\n" +
+	"holds are not compared with the log: --index none reads the log. The line \"source:\" on standard error says what was read."
 
 type listFlags struct {
 	place
@@ -32,10 +34,10 @@ func listCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list (--dir DIR | --bundle BUNDLE)", Short: "List calls, the newest last",
 		Long: "List calls: one row for each, joined from its records, in the order in which the calls ended. Their time is when they\n" +
-			"were allowed or refused. Calls without an outcome (yet) are \"open\" and come last. See docs/operations.md.",
+			"were allowed or refused. Calls without an outcome (yet) are \"open\" and come last. See docs/operations.md.\n\n" + indexRule,
 		Example: "  tollgate audit list --dir /var/lib/tollgate/audit --last 24h\n" +
 			"  tollgate audit list --bundle october.zip --effect spend                            # verify it first\n" +
-			"  tollgate audit list --dir D --month 2026-10 --zone Asia/Shanghai --effect spend --format csv --bom > october.csv\n" +
+			"  tollgate audit list --dir D --month 2026-10 --zone Asia/Shanghai --effect spend -o csv --bom > october.csv\n" +
 			"  tollgate audit list --dir D --customer c-17 --min-amount 1000 --currency CNY --json\n" +
 			"  tollgate audit list --dir D --account c-17 --operation PayOrders                   # what c-17 paid with its own key\n" +
 			"  tollgate audit list --dir D --caller billing-app --decision refused",
@@ -44,17 +46,17 @@ func listCommand() *cobra.Command {
 			if err := f.parse(cmd, time.Now()); err != nil {
 				return err
 			}
-			return f.read(cmd.ErrOrStderr(), func(source calls.Source) error {
-				return listCalls(cmd.Context(), cmd.OutOrStdout(), source, &f.calls.Filter, f.format, f.times.Zone)
+			return f.read(f.index, cmd.ErrOrStderr(), func(r *reading) error {
+				return listCalls(cmd.Context(), cmd.OutOrStdout(), r, &f.calls.Filter, f.format, f.times.Zone)
 			})
 		},
 	}
 	f.place.register(cmd)
-	indexFlag(cmd, &f.index)
+	indexFlag(cmd, &f.index, autoIndex, "the index by which calls are found")
 	f.times.Register(cmd)
 	f.calls.Register(cmd)
 	cli.LimitFlag(cmd, &f.calls.Filter.Last, 0)
-	f.format.Register(cmd)
+	f.format.Register(cmd, cli.AsCSV)
 	return cmd
 }
 
@@ -63,59 +65,36 @@ func (f *listFlags) parse(cmd *cobra.Command, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if f.bundle != "" && f.index != "" {
+	if f.bundle != "" && cmd.Flags().Changed("index") {
 		return cli.UsageError("--index is of a log's directory; a bundle has none")
 	}
 	f.calls.Between(f.times.Since, f.times.Until)
-	return nil
-}
-
-// read calls fn with what answers questions about the calls.
-func (f *listFlags) read(notes io.Writer, fn func(calls.Source) error) error {
-	if f.bundle == "" {
-		return fn(callsIn(f.dir, f.index, notes))
-	}
-	log, _, bundle, err := export.Open(f.bundle)
-	if err != nil {
-		return err
-	}
-	defer bundle.Close() // opened for reading: nothing can be lost
-	return fn(calls.Files{FS: log})
+	f.calls.Filter.Call, err = f.fullID(f.calls.Filter.Call)
+	return err
 }
 
 // ListAll prints all calls of the log in dir as a table.
 func ListAll(ctx context.Context, w io.Writer, dir string) error {
-	return listCalls(ctx, w, callsIn(dir, noIndex, nil), &calls.Filter{}, cli.FormatFlags{Format: cli.AsTable}, time.UTC)
+	return listCalls(ctx, w, readDir(dir, noIndex, nil), &calls.Filter{}, cli.FormatFlags{Format: cli.AsTable}, time.UTC)
 }
 
-func listCalls(ctx context.Context, w io.Writer, source calls.Source, filter *calls.Filter, format cli.FormatFlags, zone *time.Location) error {
+func listCalls(ctx context.Context, w io.Writer, r *reading, filter *calls.Filter, format cli.FormatFlags, zone *time.Location) error {
 	out := bufio.NewWriter(w)
-	p := newCallPrinter(out, format, zone)
-	err := errors.Join(source.Calls(ctx, filter, p.print), p.flush(), out.Flush())
-	if err == nil && p.printed == 0 && format.Format == cli.AsTable {
-		_, err = fmt.Fprintln(w, "no calls match")
-	}
-	return err
+	p := newCallPrinter(out, format, zone, func() string { return r.from.Kind })
+	return p.end(out, format, "no calls match", r.Calls(ctx, filter, p.print))
 }
 
-// printer prints calls or records in one of the formats.
-type printer[T any] struct {
-	row     func(T) error
-	flush   func() error
-	printed int
+// listedRow is a row as JSON. Its member source is the peer's address, so what the row was found by has another name.
+type listedRow struct {
+	*calls.Row
+	ReadFrom string `json:"read_from"` // a kind of cli.Source
 }
 
-func (p *printer[T]) print(v T) error {
-	p.printed++
-	return p.row(v)
-}
-
-func unbuffered() error { return nil }
-
-func newCallPrinter(w io.Writer, f cli.FormatFlags, zone *time.Location) *printer[*calls.Call] {
+// newCallPrinter returns a printer of calls that were read from a kind of source.
+func newCallPrinter(w io.Writer, f cli.FormatFlags, zone *time.Location, kind func() string) *printer[*calls.Call] {
 	switch f.Format {
 	case cli.AsJSON:
-		return &printer[*calls.Call]{row: func(c *calls.Call) error { return cli.WriteLine(w, c.Row(zone)) }, flush: unbuffered}
+		return &printer[*calls.Call]{row: func(c *calls.Call) error { return cli.WriteLine(w, listedRow{c.Row(zone), kind()}) }, flush: unbuffered}
 	case cli.AsCSV:
 		csv := calls.NewCSV(w, f.BOM)
 		header := sync.OnceValue(func() error { return csv.Write(calls.RowColumns) })
@@ -126,29 +105,56 @@ func newCallPrinter(w io.Writer, f cli.FormatFlags, zone *time.Location) *printe
 			return csv.Write(c.Row(zone).Cells())
 		}}
 	}
-	t := &cli.Table{W: w, Header: callHeader(zone), Right: map[int]bool{7: true}}
-	return &printer[*calls.Call]{row: func(c *calls.Call) error { return t.Row(callCells(c, zone)) }, flush: t.Flush}
+	return tablePrinter(w, f, callColumns(zone))
 }
 
-func callHeader(zone *time.Location) []string {
-	return []string{"TIME (" + zone.String() + ")", "CALLER", "OPERATION", "EFFECT", "CREDENTIAL", "ACCOUNT", "OUTCOME", "AMOUNT", "WHAT", "CALL"}
+// callColumns are the columns of a table of calls. Narrow ones say the reason beside the outcome, and a path where there is no operation.
+func callColumns(zone *time.Location) []column[*calls.Call] {
+	return append(timeColumns(zone, (*calls.Call).Time), []column[*calls.Call]{
+		{cli.Column{Name: "CALLER"}, (*calls.Call).CallerText},
+		{cli.Column{Name: "OPERATION", Narrow: true}, callOperation},
+		{cli.Column{Name: "OPERATION", Wide: true}, (*calls.Call).Operation},
+		{cli.Column{Name: "EFFECT", Wide: true}, (*calls.Call).Effect},
+		{cli.Column{Name: "CREDENTIAL", Wide: true}, (*calls.Call).Credential},
+		{cli.Column{Name: "ACCOUNT", Wide: true}, (*calls.Call).Account},
+		{cli.Column{Name: "OUTCOME", Narrow: true}, callEnd},
+		{cli.Column{Name: "OUTCOME", Wide: true}, callOutcome},
+		{cli.Column{Name: "AMOUNT", Number: true, Narrow: true}, func(c *calls.Call) string { return callAmount(c, false) }},
+		{cli.Column{Name: "AMOUNT", Number: true, Wide: true}, func(c *calls.Call) string { return callAmount(c, true) }},
+		{cli.Column{Name: "WHAT", Wide: true}, callWhat},
+		{cli.Column{Name: "CALL", Whole: true, Narrow: true}, func(c *calls.Call) string { return calls.ShortID(c.ID()) }},
+		{cli.Column{Name: "CALL", Whole: true, Wide: true}, (*calls.Call).ID},
+	}...)
 }
 
-const tableTime = "2006-01-02 15:04:05.000"
+func callOperation(c *calls.Call) string {
+	row := c.Row(time.UTC)
+	return cmp.Or(row.Operation, join(row.Method, row.Path))
+}
 
-func callCells(c *calls.Call, zone *time.Location) []string {
-	return []string{
-		c.Time().In(zone).Format(tableTime), c.CallerText(), c.Operation(), c.Effect(), c.Credential(), c.Account(), callOutcome(c), callAmount(c),
-		callWhat(c), c.ID(),
+// callEnd returns the outcome with what explains it.
+func callEnd(c *calls.Call) string {
+	if c.Settled != nil {
+		return join(callOutcome(c), "(settled)")
 	}
+	return join(callOutcome(c), callReason(c))
+}
+
+// callReason returns the reason, where the outcome does not say it.
+func callReason(c *calls.Call) string {
+	if c.Reason() == c.State() {
+		return ""
+	}
+	return c.Reason()
 }
 
 // callOutcome says in a word or three how it went.
 func callOutcome(c *calls.Call) string {
-	return strings.Join(strings.Fields(c.State()+" "+text.NotZero(c.Status())+" "+c.ErrorCode()), " ")
+	return join(c.State(), text.NotZero(c.Status()), c.ErrorCode())
 }
 
-func callAmount(c *calls.Call) string {
+// callAmount returns the first amount, perhaps with where it comes from, and that there are others.
+func callAmount(c *calls.Call, from bool) string {
 	amounts, unsummed := c.Amounts()
 	switch {
 	case len(amounts) == 0 && unsummed == 0:
@@ -157,8 +163,8 @@ func callAmount(c *calls.Call) string {
 		return unsummedText
 	}
 	text := amounts[0].Value.String() + " " + amounts[0].Currency
-	if from := amounts[0].From; from != "" {
-		text += " (" + from + ")"
+	if from && amounts[0].From != "" {
+		text += " (" + amounts[0].From + ")"
 	}
 	if len(amounts) > 1 {
 		text += " …"
@@ -171,13 +177,10 @@ func callAmount(c *calls.Call) string {
 
 const unsummedText = "not summed"
 
-// callWhat gives what matters most to a reader beside the columns.
+// callWhat returns what matters most to a reader beside the columns.
 func callWhat(c *calls.Call) string {
 	row := c.Row(time.UTC)
-	var parts []string
-	if row.Reason != row.Outcome {
-		parts = append(parts, row.Reason)
-	}
+	parts := []string{callReason(c)}
 	if row.Operation == "" && row.Path != "" {
 		parts = append(parts, row.Method, row.Path)
 	}
@@ -195,7 +198,7 @@ func callWhat(c *calls.Call) string {
 			parts = append(parts, ids.name+"="+strings.Join(ids.values, ","))
 		}
 	}
-	return shorten(strings.Join(strings.Fields(strings.Join(parts, " ")), " "), 100)
+	return cli.Shorten(join(parts...), 100)
 }
 
 func one(text string) []string {
@@ -210,11 +213,4 @@ func settledBy(row *calls.Row) []string {
 		return nil
 	}
 	return []string{cmp.Or(row.Settled.By, row.Settled.From)}
-}
-
-func shorten(text string, runes int) string {
-	if r := []rune(text); len(r) > runes {
-		return string(r[:runes-1]) + "…"
-	}
-	return text
 }

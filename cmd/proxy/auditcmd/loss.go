@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
+	"tollgate/audit"
 	"tollgate/config"
 	"tollgate/internal/cli"
 	"tollgate/service"
@@ -16,6 +17,7 @@ import (
 func acceptLossCommand() *cobra.Command {
 	var file string
 	var gaps []string
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "accept-loss --config FILE [--gap ID]...", Short: "Put on record that the log has lost records, so that the gateway starts again",
 		Long: "A start refuses a log that was rolled back, or that files are missing of, by what the copies of its checkpoints and its index\n" +
@@ -34,42 +36,63 @@ func acceptLossCommand() *cobra.Command {
 				return err
 			}
 			if len(gaps) == 0 {
-				return listLosses(cmd.Context(), cmd.OutOrStdout(), logger, c)
+				return listLosses(cmd.Context(), cmd.OutOrStdout(), logger, c, asJSON)
 			}
-			return acceptLosses(cmd.Context(), cmd.OutOrStdout(), logger, c, cmd.Root().Version, gaps)
+			return acceptLosses(cmd.Context(), cmd.OutOrStdout(), logger, c, cmd.Root().Version, gaps, asJSON)
 		},
 	}
 	cli.ConfigFlag(cmd, &file)
 	cmd.Flags().StringArrayVar(&gaps, "gap", nil, "`id` of a gap, as this command without --gap, and the error of the start, name it (can be repeated)")
+	jsonFlag(cmd, &asJSON)
 	return cmd
 }
 
-func listLosses(ctx context.Context, w io.Writer, logger *zap.Logger, c *config.Config) error {
+func listLosses(ctx context.Context, w io.Writer, logger *zap.Logger, c *config.Config, asJSON bool) error {
 	losses, err := service.Losses(ctx, c, logger)
 	if err != nil {
 		return err
 	}
+	text := "gap %s: %s\n"
 	if len(losses) == 0 {
-		_, err := fmt.Fprintln(w, "nothing is missing that a copy or the index knows of")
+		text = "nothing is missing that a copy or the index has\n"
+	}
+	if err := printLosses(w, losses, text, false, asJSON); err != nil || len(losses) == 0 {
 		return err
 	}
-	for _, loss := range losses {
-		if _, err := fmt.Fprintf(w, "gap %s: %s\n", loss.ID, loss.Text); err != nil {
-			return err
-		}
-	}
-	return cli.ExitCode(1)
+	return cli.ExitCode(cli.ExitFailure)
 }
 
-func acceptLosses(ctx context.Context, w io.Writer, logger *zap.Logger, c *config.Config, version string, gaps []string) error {
+func acceptLosses(ctx context.Context, w io.Writer, logger *zap.Logger, c *config.Config, version string, gaps []string, asJSON bool) error {
 	losses, err := service.AcceptLoss(ctx, c, version, gaps, logger)
 	if err != nil {
 		return err
 	}
+	return printLosses(w, losses, "gap %s is accepted, and the log says so: %s\n", true, asJSON)
+}
+
+// gap is a loss as JSON.
+type gap struct {
+	ID   string `json:"id"`
+	Text string `json:"text"`
+}
+
+// printLosses prints losses, each in a text with its id and its own text; the text alone if there are none.
+func printLosses(w io.Writer, losses []audit.Loss, text string, accepted, asJSON bool) (err error) {
+	list := []gap{} // never null
 	for _, loss := range losses {
-		if _, err := fmt.Fprintf(w, "gap %s is accepted, and the log says so: %s\n", loss.ID, loss.Text); err != nil {
-			return err
+		list = append(list, gap{loss.ID, loss.Text})
+		if !asJSON && err == nil {
+			_, err = fmt.Fprintf(w, text, loss.ID, loss.Text)
 		}
 	}
-	return nil
+	switch {
+	case asJSON:
+		return cli.PrintJSON(w, struct {
+			Gaps     []gap `json:"gaps"`
+			Accepted bool  `json:"accepted"`
+		}{list, accepted})
+	case len(losses) == 0:
+		_, err = io.WriteString(w, text)
+	}
+	return err
 }

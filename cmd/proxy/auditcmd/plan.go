@@ -2,15 +2,14 @@ package auditcmd
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"tollgate/audit/blobs"
-	"tollgate/audit/export"
 	"tollgate/audit/logfile"
 	"tollgate/config/snapshot"
 	"tollgate/internal/cli"
@@ -37,30 +36,18 @@ func planCommand() *cobra.Command {
 			if err := p.check(); err != nil {
 				return err
 			}
-			return p.withBlobs(func(fsys fs.FS) error { return printPlans(cmd.OutOrStdout(), fsys, args, asJSON) })
+			err := p.withBlobs(func(fsys fs.FS) error { return printPlans(cmd.OutOrStdout(), fsys, args, asJSON) })
+			return errors.Join(err, p.source().Say(cmd.ErrOrStderr()))
 		},
 	}
 	p.register(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the differences as JSON")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the differences, or the list of ids, as JSON")
 	return cmd
-}
-
-// withBlobs calls fn with what has the folder of texts.
-func (p *place) withBlobs(fn func(fs.FS) error) error {
-	if p.bundle == "" {
-		return fn(os.DirFS(p.dir))
-	}
-	_, meta, bundle, err := export.Open(p.bundle)
-	if err != nil {
-		return err
-	}
-	defer bundle.Close() // opened for reading: nothing can be lost
-	return fn(meta.Blobs)
 }
 
 func printPlans(w io.Writer, fsys fs.FS, ids []string, asJSON bool) error {
 	if len(ids) == 0 {
-		return listPlans(w, fsys)
+		return listPlans(w, fsys, asJSON)
 	}
 	texts := make([][]byte, len(ids))
 	for i, id := range ids {
@@ -83,8 +70,17 @@ func printPlans(w io.Writer, fsys fs.FS, ids []string, asJSON bool) error {
 	return cli.PrintChanges(w, changes, asJSON)
 }
 
-func listPlans(w io.Writer, fsys fs.FS) error {
+func listPlans(w io.Writer, fsys fs.FS, asJSON bool) error {
 	names, err := blobs.List(fsys)
+	if asJSON && err == nil {
+		ids := []string{} // never null
+		for _, name := range names {
+			ids = append(ids, name[:logfile.PlanDigits])
+		}
+		return cli.PrintJSON(w, struct {
+			Plans []string `json:"plans"`
+		}{ids})
+	}
 	for _, name := range names {
 		if err == nil {
 			_, err = fmt.Fprintln(w, name[:logfile.PlanDigits])

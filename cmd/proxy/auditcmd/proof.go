@@ -40,15 +40,16 @@ func openLog(dir string) (*proof.Log, error) {
 func proveCommand() *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
-		Use: "prove --dir DIR CALL-ID", Short: "Prove that a call's records are in the log, for somebody who has no log",
+		Use: "prove --dir DIR CALL-ID", Short: "Prove that a call's records are in the log, for people who have no log",
 		Long: "Prove prints a proof: the records of the call, their inclusion proofs, and the signed checkpoint that covers them.\n" +
-			"Whoever gets it checks it with: tollgate audit check-proof",
+			"It is checked with: tollgate audit check-proof\n\n" + idRule,
 		Example: "  tollgate audit prove --dir /var/lib/tollgate/audit 0198c2f4-… > proof.json", Args: cli.ExactArgs("CALL-ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if args[0] == "" {
-				return cli.UsageError("CALL-ID is empty; audit list shows the ids")
+			id, err := chosenCall(dir, args[0])
+			if err != nil {
+				return err
 			}
-			return prove(cmd.OutOrStdout(), cmd.ErrOrStderr(), dir, cli.PlainID(args[0]))
+			return prove(cmd.OutOrStdout(), cmd.ErrOrStderr(), dir, id)
 		},
 	}
 	cli.DirFlag(cmd, &dir)
@@ -67,7 +68,8 @@ func prove(w, notices io.Writer, dir, id string) error {
 	if r := p.Parsed(); len(r) == 1 && r[0].Kind == logfile.KindIntent {
 		fmt.Fprintln(notices, "tollgate: the log has no outcome of this call yet: the proof is of its intent alone")
 	}
-	return writeProof(w, p)
+	c, _, err := p.Open()
+	return errors.Join(err, writeProof(w, p), cli.LogSource(dir, c.Size).Say(notices))
 }
 
 func writeProof(w io.Writer, p proof.Proof) error {
@@ -93,6 +95,7 @@ func readBounded(name string, limit int64) ([]byte, error) {
 
 func checkProofCommand() *cobra.Command {
 	var keys []string
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "check-proof FILE [--key KEY]...", Short: "Check a proof of audit prove or audit consistency; it needs no log",
 		Example: "  tollgate audit check-proof proof.json --key tollgate/5f3a9c20d1e84b67+c74f2887+AQ…", Args: cli.ExactArgs("FILE"),
@@ -101,14 +104,15 @@ func checkProofCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return checkProof(cmd.OutOrStdout(), args[0], given)
+			return checkProof(cmd.OutOrStdout(), args[0], given, asJSON)
 		},
 	}
 	keysFlag(cmd, &keys)
+	jsonFlag(cmd, &asJSON)
 	return cmd
 }
 
-func checkProof(w io.Writer, name string, given []checkpoint.PublicKey) error {
+func checkProof(w io.Writer, name string, given []checkpoint.PublicKey, asJSON bool) error {
 	file, err := readBounded(name, proof.MaxFile)
 	if err != nil {
 		return fmt.Errorf("reading a proof: %w", err)
@@ -126,6 +130,9 @@ func checkProof(w io.Writer, name string, given []checkpoint.PublicKey) error {
 	}
 	if err != nil {
 		return fmt.Errorf("%s proves nothing: %w", name, err)
+	}
+	if asJSON {
+		return cli.PrintJSON(w, provenBy(p, given))
 	}
 	_, err = io.WriteString(w, cli.EscapeUnprintable(text.String()))
 	return err
@@ -155,7 +162,7 @@ func describeCall(w *strings.Builder, p *proof.Call, given []checkpoint.PublicKe
 	describeTrust(w, given)
 	w.WriteString("not proven: that the log has no other record of this call\n")
 	if !ended {
-		w.WriteString("not proven: what became of the call; its outcome, if the log has one, is not in this proof\n")
+		w.WriteString("not proven: how the call ended; its outcome, if the log has one, is not in this proof\n")
 	}
 	return nil
 }
@@ -186,15 +193,15 @@ func describeSigned(w *strings.Builder, c checkpoint.Checkpoint, keys []checkpoi
 // describeTrust says how much the signatures are worth when no key was given.
 func describeTrust(w *strings.Builder, given []checkpoint.PublicKey) {
 	if len(given) == 0 {
-		fmt.Fprintln(w, "The key is the proof's own: whoever made the proof may have made the key. Compare it with the log's public key, got by")
-		fmt.Fprintln(w, "another way, or give that with --key.")
+		fmt.Fprintln(w, "The key is the proof's own: it may have been made with the proof. Compare it with the log's public key,")
+		fmt.Fprintln(w, "got by another way, or name that with --key.")
 	}
 }
 
 func consistencyCommand() *cobra.Command {
 	var dir, out string
 	var keys []string
-	var force bool
+	var force, asJSON bool
 	cmd := &cobra.Command{
 		Use: "consistency OLD-CHECKPOINT --dir DIR", Short: "Show that the log only grew since a checkpoint that was kept elsewhere",
 		Long: "OLD-CHECKPOINT is a file with a signed note (tollgate audit checkpoint prints one) or with lines of JSON that have a member\n" +
@@ -208,17 +215,18 @@ func consistencyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return consistency(cmd.OutOrStdout(), args[0], dir, given, out, force)
+			return consistency(cmd.OutOrStdout(), cmd.ErrOrStderr(), args[0], dir, given, out, force, asJSON)
 		},
 	}
 	cli.DirFlag(cmd, &dir)
 	keysFlag(cmd, &keys)
-	cmd.Flags().StringVarP(&out, "out", "o", "", "write a proof for somebody who has no log to this `file`")
+	cmd.Flags().StringVarP(&out, "out", "o", "", "write a proof for people who have no log to this `file`")
 	cmd.Flags().BoolVar(&force, "force", false, "replace the file of -o if it is there")
+	jsonFlag(cmd, &asJSON)
 	return cmd
 }
 
-func consistency(w io.Writer, name, dir string, given []checkpoint.PublicKey, out string, force bool) error {
+func consistency(w, notes io.Writer, name, dir string, given []checkpoint.PublicKey, out string, force, asJSON bool) error {
 	log, err := openLog(dir)
 	if err != nil {
 		return err
@@ -237,13 +245,17 @@ func consistency(w io.Writer, name, dir string, given []checkpoint.PublicKey, ou
 			return err
 		}
 	}
+	source := cli.LogSource(dir, g.Newest.Size)
+	if asJSON {
+		return errors.Join(cli.PrintJSON(w, grownAs(g, source)), source.Say(notes))
+	}
 	fmt.Fprintf(w, "the log %s only grew since the last of %d old checkpoint(s):\n", g.Newest.Origin, g.Compared)
 	fmt.Fprintf(w, "  old  %d records, signed %s\n", g.Last.Size, g.Last.Time.Format(checkpoint.TimeFormat))
 	fmt.Fprintf(w, "  new  %d records, signed %s by %v\n", g.Newest.Size, g.Newest.Time.Format(checkpoint.TimeFormat), g.Newest.Keys[len(g.Newest.Keys)-1])
-	return nil
+	return source.Say(notes)
 }
 
-// writeFile gives a file its name when it is whole. Unless forced it replaces none.
+// writeFile writes a file, which has its name once it is whole. Unless forced it replaces none.
 func writeFile(name string, force bool, write func(io.Writer) error) error {
 	if err := mayWrite(name, force); err != nil {
 		return err
@@ -267,10 +279,10 @@ func mayWrite(name string, force bool) error {
 
 func checkpointCommand() *cobra.Command {
 	var dir string
-	var all bool
+	var all, asJSON bool
 	cmd := &cobra.Command{
 		Use: "checkpoint --dir DIR", Short: "Print the log's newest checkpoint, to be kept elsewhere",
-		Long: "A checkpoint that is kept where nobody can change it proves later what the log was: see audit consistency.",
+		Long: "A checkpoint that is kept where it cannot be changed proves later what the log was: see audit consistency.",
 		Example: "  tollgate audit checkpoint --dir /var/lib/tollgate/audit > checkpoint.txt\n" +
 			"  tollgate audit checkpoint --dir D --all > checkpoints.jsonl",
 		Args: cli.ExactArgs(),
@@ -279,18 +291,28 @@ func checkpointCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if all {
-				return printCheckpoints(cmd.OutOrStdout(), log)
-			}
 			s, err := log.Newest()
-			if err == nil {
+			if err != nil {
+				return err
+			}
+			source := cli.LogSource(dir, s.Size)
+			switch {
+			case all:
+				err = printCheckpoints(cmd.OutOrStdout(), log)
+			case asJSON:
+				err = cli.PrintJSON(cmd.OutOrStdout(), struct {
+					Source cli.Source `json:"source"`
+					signed
+				}{source, statedAs(s, s.Note)})
+			default:
 				_, err = io.WriteString(cmd.OutOrStdout(), s.Note)
 			}
-			return err
+			return errors.Join(err, source.Say(cmd.ErrOrStderr()))
 		},
 	}
 	cli.DirFlag(cmd, &dir)
 	cmd.Flags().BoolVar(&all, "all", false, "print all of them, as lines of JSON")
+	jsonFlag(cmd, &asJSON)
 	return cmd
 }
 

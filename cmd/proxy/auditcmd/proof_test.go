@@ -45,7 +45,7 @@ func (l *signedLog) file(t *testing.T, name, text string) string {
 	return path
 }
 
-// must runs a command that has to succeed, and gives what it prints.
+// must runs a command that has to succeed, and returns what it prints.
 func must(t *testing.T, args ...string) string {
 	t.Helper()
 	code, stdout, stderr := run(t, args...)
@@ -109,7 +109,7 @@ func TestProveTooEarly(t *testing.T) {
 	if code != cli.ExitOK || !strings.Contains(stderr, "no outcome of this call yet") || !strings.HasSuffix(stdout, "\"type\":\"tollgate call proof 1\"}\n") {
 		t.Errorf("exit %d, %s", code, stderr)
 	}
-	const unknown = "what became of the call"
+	const unknown = "how the call ended"
 	if out := must(t, "audit", "check-proof", l.file(t, "intent.json", stdout)); !strings.Contains(out, unknown) {
 		t.Error(out)
 	}

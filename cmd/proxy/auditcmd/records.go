@@ -2,10 +2,12 @@ package auditcmd
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,7 +26,7 @@ type recordFlags struct {
 	filter   logfile.Filter
 	from, to uint64
 	limit    int
-	json     bool
+	format   cli.FormatFlags
 }
 
 func recordsCommand() *cobra.Command {
@@ -36,10 +38,10 @@ func recordsCommand() *cobra.Command {
 			"  tollgate audit records --dir D --from-seq 4711 --to-seq 4720 --json   # the lines as they stand in the log",
 		Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := f.parse(time.Now()); err != nil {
+			if err := f.parse(cmd, time.Now()); err != nil {
 				return err
 			}
-			return f.list(cmd.OutOrStdout())
+			return f.list(cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	cli.DirFlag(cmd, &f.dir)
@@ -55,22 +57,23 @@ func recordsCommand() *cobra.Command {
 	flags.StringVar(&f.filter.Credential, "credential", "", "credential `name`")
 	flags.StringVar(&f.filter.Account, "account", "", "credential's account `id`")
 	cli.LimitFlag(cmd, &f.limit, 0)
-	flags.BoolVar(&f.json, "json", false, "print the records as they are, one JSON line each")
+	f.format.Register(cmd)
 	return cmd
 }
 
-func (f *recordFlags) parse(now time.Time) error {
-	if err := cmp.Or(f.times.Parse(now), cli.CheckChoice("kind", string(f.filter.Kind), logfile.Kinds)); err != nil {
+func (f *recordFlags) parse(cmd *cobra.Command, now time.Time) (err error) {
+	if err := cmp.Or(f.times.Parse(now), f.format.Parse(cmd), cli.CheckChoice("kind", string(f.filter.Kind), logfile.Kinds)); err != nil {
 		return err
 	}
 	if f.to != 0 && f.to < f.from {
 		return cli.UsageError("--to-seq %d is before --from-seq %d", f.to, f.from)
 	}
-	if err := cli.CheckLimit(f.limit); err != nil {
+	if err := cmp.Or(cli.CheckLimit(f.limit), cli.CheckDir(f.dir)); err != nil {
 		return err
 	}
-	f.filter.Since, f.filter.Until, f.filter.Call = f.times.Since, f.times.Until, cli.PlainID(f.filter.Call)
-	return cli.CheckDir(f.dir)
+	f.filter.Since, f.filter.Until = f.times.Since, f.times.Until
+	f.filter.Call, err = (&place{dir: f.dir}).fullID(f.filter.Call)
+	return err
 }
 
 func (f *recordFlags) match(r *logfile.Record) bool {
@@ -78,23 +81,19 @@ func (f *recordFlags) match(r *logfile.Record) bool {
 }
 
 // list prints matching records. With a limit it keeps only that many in memory.
-func (f *recordFlags) list(w io.Writer) error {
+func (f *recordFlags) list(w, notes io.Writer) error {
 	out := bufio.NewWriter(w)
-	p := newRecordPrinter(out, f.json, f.times.Zone)
+	p := newRecordPrinter(out, f.format, f.times.Zone)
 	last := calls.Last[record]{N: f.limit, Yield: p.print}
-	err := logfile.Read(f.dir, func(r *logfile.Record, line []byte) error {
-		if !f.match(r) {
-			return nil
-		}
-		return last.Add(record{r, append([]byte(nil), line...)})
+	return readLog(f.dir, notes, func(read func(func(*logfile.Record, []byte) error) error) error {
+		err := read(func(r *logfile.Record, line []byte) error {
+			if !f.match(r) {
+				return nil
+			}
+			return last.Add(record{r, bytes.Clone(line)})
+		})
+		return p.end(out, f.format, "no records match", errors.Join(err, last.Flush()))
 	})
-	if err = errors.Join(err, last.Flush(), p.flush(), out.Flush()); err != nil {
-		return err
-	}
-	if p.printed == 0 && !f.json {
-		_, err = fmt.Fprintln(w, "no records match")
-	}
-	return err
 }
 
 // record is a record with its line.
@@ -103,27 +102,38 @@ type record struct {
 	line []byte
 }
 
-func newRecordPrinter(w io.Writer, raw bool, zone *time.Location) *printer[record] {
-	if raw {
+// newRecordPrinter returns a printer of records. As JSON they are the lines as they stand in the log, to which nothing can be added.
+func newRecordPrinter(w io.Writer, f cli.FormatFlags, zone *time.Location) *printer[record] {
+	if f.Format == cli.AsJSON {
 		return &printer[record]{row: func(r record) error { return writeRaw(w, r.line) }, flush: unbuffered}
 	}
-	t := &cli.Table{W: w, Header: recordHeader(zone), Right: map[int]bool{0: true}}
-	return &printer[record]{row: func(r record) error { return t.Row(recordCells(r.Record, zone)) }, flush: t.Flush}
+	return tablePrinter(w, f, recordColumns(zone))
 }
 
-func recordHeader(zone *time.Location) []string {
-	return []string{"SEQ", "TIME (" + zone.String() + ")", "KIND", "CALLER", "OPERATION", "EFFECT", "CREDENTIAL", "RESULT", "WHAT", "CALL"}
+// recordColumns are the columns of a table of records. Narrow ones say operation and result before what else matters.
+func recordColumns(zone *time.Location) []column[record] {
+	times := timeColumns(zone, func(r record) time.Time { return r.Time })
+	return slices.Concat([]column[record]{
+		{cli.Column{Name: "SEQ", Number: true}, func(r record) string { return strconv.FormatUint(r.Seq, 10) }},
+	}, times, []column[record]{
+		{cli.Column{Name: "KIND", Whole: true}, func(r record) string { return string(r.Kind) }},
+		{cli.Column{Name: "CALLER"}, recordCaller},
+		{cli.Column{Name: "OPERATION", Wide: true}, func(r record) string { return r.Operation }},
+		{cli.Column{Name: "EFFECT", Wide: true}, func(r record) string { return r.Effect }},
+		{cli.Column{Name: "CREDENTIAL", Wide: true}, func(r record) string { return r.Credential }},
+		{cli.Column{Name: "RESULT", Wide: true}, func(r record) string { return recordResult(r.Record) }},
+		{cli.Column{Name: "WHAT", Wide: true}, func(r record) string { return recordWhat(r.Record) }},
+		{cli.Column{Name: "WHAT", Narrow: true}, func(r record) string { return join(r.Operation, recordResult(r.Record), recordWhat(r.Record)) }},
+		{cli.Column{Name: "CALL", Whole: true, Narrow: true}, func(r record) string { return calls.ShortID(r.Call) }},
+		{cli.Column{Name: "CALL", Whole: true, Wide: true}, func(r record) string { return r.Call }},
+	})
 }
 
-func recordCells(r *logfile.Record, zone *time.Location) []string {
-	caller := r.Caller
-	if caller == "" && r.ClaimedCaller != "" {
-		caller = "(" + r.ClaimedCaller + "?)"
+func recordCaller(r record) string {
+	if r.Caller == "" && r.ClaimedCaller != "" {
+		return "(" + r.ClaimedCaller + "?)"
 	}
-	return []string{
-		strconv.FormatUint(r.Seq, 10), r.Time.In(zone).Format(tableTime), string(r.Kind),
-		caller, r.Operation, r.Effect, r.Credential, recordResult(r), recordWhat(r), r.Call,
-	}
+	return r.Caller
 }
 
 // recordResult says in a word or two how it went.
@@ -139,7 +149,7 @@ func recordResult(r *logfile.Record) string {
 	return ""
 }
 
-// recordWhat gives the members that matter most to a reader.
+// recordWhat returns the members that matter most to a reader.
 func recordWhat(r *logfile.Record) string {
 	var parts []string
 	switch r.Kind {
@@ -166,7 +176,7 @@ func recordWhat(r *logfile.Record) string {
 			parts = append(parts, field.Name+"="+strings.Join(field.Values, ","))
 		}
 	}
-	return shorten(strings.Join(strings.Fields(strings.Join(parts, " ")), " "), 100)
+	return cli.Shorten(join(parts...), 100)
 }
 
 // reasonAt returns a reason, with what it needs beside it where it is that of a connection.
@@ -178,51 +188,6 @@ func reasonAt(stage, reason, failure string) string {
 		return stage + ": " + logfile.TLSFailureText(failure)
 	}
 	return stage + ": " + reason
-}
-
-func showCommand() *cobra.Command {
-	var dir string
-	var raw bool
-	cmd := &cobra.Command{
-		Use: "show --dir DIR CALL-ID", Short: "Show every record of one call, and of those that the gateway made for it",
-		Example: "  tollgate audit show --dir /var/lib/tollgate/audit 0198c2f4-…", Args: cli.ExactArgs("CALL-ID"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := cli.CheckDir(dir); err != nil {
-				return err
-			}
-			if args[0] == "" {
-				return cli.UsageError("CALL-ID is empty; audit list shows the ids")
-			}
-			return show(cmd.OutOrStdout(), dir, args[0], raw)
-		},
-	}
-	cli.DirFlag(cmd, &dir)
-	cmd.Flags().BoolVar(&raw, "json", false, "print the records as they are, one JSON line each")
-	return cmd
-}
-
-func show(w io.Writer, dir, id string, raw bool) error {
-	id = cli.PlainID(id)
-	found := false
-	err := logfile.Read(dir, func(r *logfile.Record, line []byte) error {
-		if !isAbout(r, id) {
-			return nil
-		}
-		found = true
-		if raw {
-			return writeRaw(w, line)
-		}
-		return cli.PrintJSON(w, r)
-	})
-	if err == nil && !found {
-		err = fmt.Errorf("no record has the call id %q; audit list shows the ids", id)
-	}
-	return err
-}
-
-// isAbout reports whether a record is of a call, of one that the gateway made for it, or an event about it.
-func isAbout(r *logfile.Record, call string) bool {
-	return r.Call == call || r.Kind == logfile.KindEvent && r.Subject == call || r.Spending != nil && r.For == call
 }
 
 // writeRaw writes a record's line as it stands in the log.

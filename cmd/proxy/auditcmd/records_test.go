@@ -30,7 +30,7 @@ func TestEventsAreListed(t *testing.T) {
 		"--kind refusal":             {"handshake: certificate expired", " bad_signature"},
 		"--kind refusals":            {"12× connection: too many connections from 192.0.2.7"},
 	} {
-		text := must(t, append([]string{"audit", "records", "--dir", dir}, strings.Fields(args)...)...)
+		text := must(t, append([]string{"audit", "records", "-o", "wide", "--dir", dir}, strings.Fields(args)...)...)
 		for _, line := range want {
 			if !strings.Contains(text, line) {
 				t.Errorf("%s: no %q in\n%s", args, line, text)

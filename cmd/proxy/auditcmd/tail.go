@@ -17,10 +17,11 @@ import (
 )
 
 type tailFlags struct {
-	dir, zoneText         string
-	calls                 cli.CallFlags
-	zone                  *time.Location
-	follow, records, json bool
+	dir, zoneText   string
+	calls           cli.CallFlags
+	zone            *time.Location
+	follow, records bool
+	format          cli.FormatFlags
 }
 
 func tailCommand() *cobra.Command {
@@ -31,49 +32,54 @@ func tailCommand() *cobra.Command {
 			"  tollgate audit tail --dir D -n 100 --outcome unknown\n  tollgate audit tail --dir D -f --records --json   # every record, as it is written",
 		Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := f.parse(); err != nil {
+			if err := f.parse(cmd); err != nil {
 				return err
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
 			ticker := time.NewTicker(tailEvery)
 			defer ticker.Stop()
-			return f.tail(ctx, cmd.OutOrStdout(), ticker.C)
+			return f.tail(ctx, cmd.OutOrStdout(), cmd.ErrOrStderr(), ticker.C)
 		},
 	}
 	cli.DirFlag(cmd, &f.dir)
 	cmd.Flags().BoolVarP(&f.follow, "follow", "f", false, "go on until interrupted")
 	cli.LimitFlag(cmd, &f.calls.Filter.Last, 10)
 	cmd.Flags().BoolVar(&f.records, "records", false, "records instead of calls")
-	cmd.Flags().BoolVar(&f.json, "json", false, "one JSON object a line; of records, the lines as they are")
 	cmd.Flags().StringVar(&f.zoneText, "zone", "UTC", "time `zone` for printing times: Asia/Shanghai")
 	f.calls.Register(cmd)
+	f.format.Register(cmd)
 	return cmd
 }
 
 // tailEvery is how often tail -f looks for further records.
 const tailEvery = 500 * time.Millisecond
 
-func (f *tailFlags) parse() (err error) {
+func (f *tailFlags) parse(cmd *cobra.Command) (err error) {
 	if f.zone, err = cli.LoadZone(f.zoneText); err != nil {
 		return cli.FlagError("zone", err)
 	}
-	if err := cmp.Or(f.calls.Parse(), cli.CheckLimit(f.calls.Filter.Last)); err != nil {
+	if err := cmp.Or(f.calls.Parse(), f.format.Parse(cmd), cli.CheckLimit(f.calls.Filter.Last)); err != nil {
 		return err
 	}
 	if plain := (calls.Filter{Last: f.calls.Filter.Last}); f.records && f.calls.Filter != plain {
 		return cli.UsageError("--records takes no filter of calls; audit records has filters of its own")
 	}
-	return cli.CheckDir(f.dir)
+	if err := cli.CheckDir(f.dir); err != nil {
+		return err
+	}
+	f.calls.Filter.Call, err = (&place{dir: f.dir}).fullID(f.calls.Filter.Call)
+	return err
 }
 
 // tail prints what is there, and at each tick what has come since. It reads the log once, with one reader, so that nothing
 // is missed or shown twice in between.
-func (f *tailFlags) tail(ctx context.Context, w io.Writer, ticks <-chan time.Time) error {
+func (f *tailFlags) tail(ctx context.Context, w, notes io.Writer, ticks <-chan time.Time) error {
 	view := f.calling(w)
 	if f.records {
 		view = f.recording(w)
 	}
+	from := &reading{from: cli.LogSource(f.dir, 0), notes: notes}
 	log := logfile.NewFollower(f.dir, 1)
 	defer log.Close() // opened for reading: nothing can be lost
 	read := func() error {
@@ -81,10 +87,11 @@ func (f *tailFlags) tail(ctx context.Context, w io.Writer, ticks <-chan time.Tim
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
+			from.saw(r.Seq)
 			return view.add(r, line)
 		})
 	}
-	if err := errors.Join(read(), view.end(f.follow)); err != nil || !f.follow {
+	if err := from.say(errors.Join(read(), view.end(f.follow))); err != nil || !f.follow {
 		return quiet(ctx, err)
 	}
 	for {
@@ -115,7 +122,7 @@ type tailView struct {
 }
 
 func (f *tailFlags) recording(w io.Writer) tailView {
-	p := newRecordPrinter(w, f.json, f.zone)
+	p := newRecordPrinter(w, f.format, f.zone)
 	last := &calls.Last[record]{N: f.calls.Filter.Last, Yield: p.print}
 	return tailView{
 		add:   func(r *logfile.Record, line []byte) error { return last.Add(record{r, append([]byte(nil), line...)}) },
@@ -126,11 +133,7 @@ func (f *tailFlags) recording(w io.Writer) tailView {
 
 // calling shows calls as they end, so that open ones are shown only when nothing follows.
 func (f *tailFlags) calling(w io.Writer) tailView {
-	format := cli.FormatFlags{Format: cli.AsTable}
-	if f.json {
-		format.Format = cli.AsJSON
-	}
-	p := newCallPrinter(w, format, f.zone)
+	p := newCallPrinter(w, f.format, f.zone, func() string { return cli.FromLog })
 	last := &calls.Last[*calls.Call]{N: f.calls.Filter.Last, Yield: p.print}
 	j := calls.NewJoiner(calls.SettlementsIn(f.dir), f.calls.Filter.Passing(last.Add))
 	return tailView{

@@ -35,10 +35,10 @@ type verifyFlags struct {
 func verifyCommand() *cobra.Command {
 	var f verifyFlags
 	cmd := &cobra.Command{
-		Use: "verify (--dir DIR | --bundle BUNDLE)", Short: "Recompute the log from its files and tell whatever was changed",
-		Long: "Recompute the log from its files and tell whatever was changed, removed, added or reordered.\n" +
+		Use: "verify (--dir DIR | --bundle BUNDLE)", Short: "Recompute the log from its files, and report what was changed",
+		Long: "Recompute the log from its files, and report what was changed, removed, added or reordered.\n" +
 			"The exit code is 0 only when the log is whole.\n\n" +
-			"With the log's own keys this finds what was done by somebody without the signing key. Only a public key kept elsewhere\n" +
+			"With the log's own keys this finds what was done without the signing key. Only a public key kept elsewhere\n" +
 			"(--key) shows that the whole log was replaced, and only a checkpoint kept elsewhere (--since-checkpoint) that its end\n" +
 			"was cut or that an old state was brought back.\n\n" +
 			"While a process has the log open, its last records may be unsigned: as many, and as old, as a gateway leaves them whose\n" +
@@ -85,7 +85,16 @@ func (f *verifyFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	return f.print(cmd.OutOrStdout(), report)
+	source := f.source(report)
+	return errors.Join(f.print(cmd.OutOrStdout(), report, source), source.Say(cmd.ErrOrStderr()))
+}
+
+// source returns what was verified.
+func (f *verifyFlags) source(r *verify.Report) cli.Source {
+	if f.bundle != "" {
+		return cli.Source{Kind: cli.FromBundle, Path: f.bundle, From: r.First, To: r.Last}
+	}
+	return cli.Source{Kind: cli.FromLog, Path: f.dir, From: r.First, To: r.Last}
 }
 
 func (f *verifyFlags) verify(cmd *cobra.Command, o verify.Options) (*verify.Report, error) {
@@ -141,14 +150,15 @@ func openWitnesses(name string, stdin io.Reader) (io.Reader, func(), error) {
 	return file, done, nil
 }
 
-func (f *verifyFlags) print(w io.Writer, r *verify.Report) error {
+func (f *verifyFlags) print(w io.Writer, r *verify.Report, source cli.Source) error {
 	var err error
 	if f.json {
 		r.Faults = append([]verify.Fault{}, r.Faults...) // never null
 		err = cli.PrintJSON(w, struct {
-			Whole bool `json:"whole"`
+			Whole  bool       `json:"whole"`
+			Source cli.Source `json:"source"`
 			*verify.Report
-		}{r.Whole(), r})
+		}{r.Whole(), source, r})
 	} else {
 		err = f.table(w, r)
 	}
@@ -224,7 +234,7 @@ func (f *verifyFlags) rows(r *verify.Report) [][2]string {
 	}
 	if f.since != "" {
 		row("kept checkpoints", "%d in agreement with this log%s", r.Witnessed,
-			leftOut(r.WitnessesSkipped, "checkpoint", "older than the bundle")+leftOut(r.WitnessesTorn, "line", "incomplete, from a crash or a full disk"))
+			leftOut(r.WitnessesSkipped, "checkpoint", "older than the bundle")+leftOut(r.WitnessesPartial, "line", "incomplete, from a crash or a full disk"))
 	}
 	return rows
 }
@@ -262,14 +272,14 @@ func (f *verifyFlags) proves(w io.Writer, r *verify.Report) error {
 	}
 	verdict := "\nThe log is whole.\n"
 	if r.Unsigned > 0 || r.Partial > 0 {
-		verdict = "\nThe log is whole up to its last checkpoint. Nothing is proven of what stands behind it.\n"
+		verdict = "\nThe log is whole up to its last checkpoint. What stands behind it is not proven.\n"
 	}
 	if len(f.keys) == 0 {
-		verdict += "It was checked with the keys that it names itself: somebody could have replaced all of it, signed with a key of their own.\n" +
-			"Give the public key that you have from elsewhere with --key.\n"
+		verdict += "It was checked with the keys that it names itself: it may have been replaced as a whole, and signed\n" +
+			"with another key. Check it with the public key that you have from elsewhere: --key.\n"
 	}
 	if f.since == "" {
-		verdict += "That its end was not cut is not proven: for that, give a checkpoint kept elsewhere with --since-checkpoint.\n"
+		verdict += "That its end was not cut is not proven: that takes a checkpoint kept elsewhere, --since-checkpoint.\n"
 	}
 	_, err := io.WriteString(w, verdict)
 	return err

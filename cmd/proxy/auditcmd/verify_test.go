@@ -58,15 +58,16 @@ func TestAuditVerify(t *testing.T) {
 		code int
 		says string
 	}{
-		{nil, cli.ExitOK, "Give the public key"},
+		{nil, cli.ExitOK, "Check it with the public key"},
 		{[]string{"--key", key, "--since-checkpoint", note}, cli.ExitOK, "1 in agreement with this log"},
 		{[]string{"--key", l.Key().String(), "--since-checkpoint", lines}, cli.ExitOK, "The log is whole."},
 		{[]string{"--json"}, cli.ExitOK, `"whole": true`},
+		{[]string{"--json"}, cli.ExitOK, `"source": {`},
 		{[]string{"--key", stranger.Public().String()}, cli.ExitFailure, "has not signed this log"},
 		{[]string{"--key", key, "--key", stranger.Public().String()}, cli.ExitFailure, "has not signed this log"},
 	} {
 		code, stdout, stderr := run(t, append([]string{"audit", "verify", "--dir", dir}, c.args...)...)
-		if code != c.code || !strings.Contains(stdout, c.says) || stderr != "" {
+		if code != c.code || !strings.Contains(stdout, c.says) || stderr != "source: the log in "+dir+", to record 18\n" {
 			t.Errorf("%v: exit %d\n%s%s", c.args, code, stdout, stderr)
 		}
 	}
@@ -137,7 +138,7 @@ func TestAuditVerifyFaults(t *testing.T) {
 	if code, stdout, _ = run(t, "audit", "verify", "--dir", dir, "--since-checkpoint", note, "--allow-unsigned"); code != cli.ExitFailure || !strings.Contains(stdout, "end was cut") {
 		t.Errorf("exit %d\n%s", code, stdout)
 	}
-	if code, stdout, _ = run(t, "audit", "verify", "--dir", dir, "--allow-unsigned"); code != cli.ExitOK || !strings.Contains(stdout, "Nothing is proven of what stands behind it") {
+	if code, stdout, _ = run(t, "audit", "verify", "--dir", dir, "--allow-unsigned"); code != cli.ExitOK || !strings.Contains(stdout, "What stands behind it is not proven") {
 		t.Errorf("exit %d\n%s", code, stdout)
 	}
 }

@@ -46,8 +46,7 @@ func caCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", "", "`directory` of the internal authority")
-	cli.ConfigFlag(cmd, &file)
-	cmd.Flags().Lookup("config").Usage = "take the directory from this configuration `file`"
+	cli.ConfigFlag(cmd, &file, "dir")
 	cmd.Flags().StringVar(&listener, "listener", "", "`name` of the listener; may be left out when all have one authority")
 	return cmd
 }

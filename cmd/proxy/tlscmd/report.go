@@ -18,70 +18,78 @@ import (
 	"tollgate/tlspolicy"
 )
 
-const asHTML = "html"
-
 type reportFlags struct {
-	dir, format, policy, config string
-	without                     []string
-	times                       cli.TimeFlags
+	dir, policy, config string
+	without             []string
+	times               cli.TimeFlags
+	format              cli.FormatFlags
 }
 
 func reportCommand() *cobra.Command {
 	var f reportFlags
 	cmd := &cobra.Command{
-		Use: "report --dir DIR", Short: "Say from the audit log how TLS was used, and who would break without a suite or version",
+		Use: "report --dir DIR", Short: "Say from the audit log how TLS was used, and who needs a suite or version",
 		Long: "Say from the audit log which versions, suites and groups were used, in and out; what peers offered; which connections were\n" +
 			"refused and why; which certificates were seen; and who could not connect any more if the policy had less.\n\n" +
 			"What is removed is named as `tollgate tls policy` does. Each --without is a question of its own; names with commas\n" +
 			"between are removed together. Without any: TLS 1.2, and each suite that was used.",
 		Example: "  tollgate tls report --dir /var/lib/tollgate/audit --last 30d\n" +
-			"  tollgate tls report --dir D --month 2026-10 --zone Asia/Shanghai --format html > october.html\n" +
+			"  tollgate tls report --dir D --month 2026-10 --zone Asia/Shanghai -o html > october.html\n" +
 			"  tollgate tls report --dir D --without \"TLS 1.2\" --without TLS_AES_128_GCM_SHA256,P-256",
 		Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd, time.Now()) },
 	}
+	cli.OptionalConfigFlag(cmd, &f.config, "take the policy, and without --dir the audit directory, from this configuration `file`")
 	cli.DirFlag(cmd, &f.dir)
 	f.times.Register(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.format, "format", cli.AsTable, "table, json or html")
 	flags.StringArrayVar(&f.without, "without", nil, "`names` of a version, suites or groups to think away (repeatable)")
 	flags.StringVar(&f.policy, "policy", "", "policy `name` of the listeners (default: the only one of --config, else huawei-high)")
-	flags.StringVarP(&f.config, "config", "c", "", "take the policy from this configuration `file`")
+	f.format.Register(cmd, cli.AsHTML)
 	return cmd
 }
 
 func (f *reportFlags) run(cmd *cobra.Command, now time.Time) error {
+	if err := f.format.Parse(cmd); err != nil {
+		return err
+	}
 	collector, err := f.collector(now)
 	if err != nil {
 		return err
 	}
-	if err := read(cmd.Context(), f.dir, collector); err != nil {
+	source := cli.LogSource(f.dir, 0)
+	if source.To, err = read(cmd.Context(), f.dir, collector); err != nil {
 		return err // of a part of the log there is no report
 	}
-	report, out := collector.Report(), bufio.NewWriter(cmd.OutOrStdout())
-	switch f.format {
-	case cli.AsJSON:
-		err = cli.PrintJSON(out, report)
-	case asHTML:
-		err = report.WriteHTML(out, f.times.Zone)
-	default:
-		err = f.table(out, report)
-	}
-	return errors.Join(err, out.Flush())
+	out := bufio.NewWriter(cmd.OutOrStdout())
+	return errors.Join(f.print(out, collector.Report(), source), out.Flush(), source.Say(cmd.ErrOrStderr()))
 }
 
-func read(ctx context.Context, dir string, collector *tlsreport.Collector) error {
-	return logfile.Read(dir, func(r *logfile.Record, _ []byte) error {
+func (f *reportFlags) print(w io.Writer, report *tlsreport.Report, source cli.Source) error {
+	switch f.format.Format {
+	case cli.AsJSON:
+		return cli.PrintJSON(w, struct {
+			Source cli.Source `json:"source"`
+			*tlsreport.Report
+		}{source, report})
+	case cli.AsHTML:
+		return report.WriteHTML(w, f.times.Zone)
+	}
+	return f.table(w, report)
+}
+
+// read has the collector see the records of the log in dir, and returns the last one.
+func read(ctx context.Context, dir string, collector *tlsreport.Collector) (last uint64, err error) {
+	err = logfile.Read(dir, func(r *logfile.Record, _ []byte) error {
+		last = r.Seq
 		collector.Add(r)
 		return ctx.Err()
 	})
+	return last, err
 }
 
 func (f *reportFlags) collector(now time.Time) (*tlsreport.Collector, error) {
 	if err := f.times.Parse(now); err != nil {
-		return nil, err
-	}
-	if err := cli.CheckChoice("format", f.format, []string{cli.AsTable, cli.AsJSON, asHTML}); err != nil {
 		return nil, err
 	}
 	policy, err := onePolicy(f.config, f.policy)
@@ -134,8 +142,9 @@ func listenersPolicy(file string) (*tlspolicy.Policy, error) {
 
 // sections prints the parts of a report one after the other; after a fault nothing more.
 type sections struct {
-	w   io.Writer
-	err error
+	w      io.Writer
+	format *cli.FormatFlags
+	err    error
 }
 
 func (s *sections) line(format string, args ...any) {
@@ -144,14 +153,14 @@ func (s *sections) line(format string, args ...any) {
 	}
 }
 
-// table prints rows under a title; numbers says which columns are numbers.
-func (s *sections) table(title string, header []string, numbers map[int]bool, rows [][]string) {
+// table prints rows under a title.
+func (s *sections) table(title string, columns []cli.Column, rows [][]string) {
 	s.line("\n%s", title)
 	if len(rows) == 0 {
 		s.line("none")
 		return
 	}
-	t := cli.Table{W: s.w, Header: header, Right: numbers}
+	t := s.format.Table(s.w, columns...)
 	for _, row := range rows {
 		if s.err == nil {
 			s.err = t.Row(row)
@@ -160,6 +169,27 @@ func (s *sections) table(title string, header []string, numbers map[int]bool, ro
 	if s.err == nil {
 		s.err = t.Flush()
 	}
+}
+
+// columns returns columns with names, of which the last so many are numbers. Those of [whole] are not truncated.
+func columns(numbers int, names ...string) []cli.Column {
+	list := cli.Columns(names...)
+	for i := range list {
+		list[i].Number = i >= len(list)-numbers
+		list[i].Whole = whole[names[i]]
+	}
+	return list
+}
+
+// whole are the columns of names that begin alike.
+var whole = map[string]bool{"VERSION": true, "SUITE": true, "GROUP": true}
+
+// wide has columns printed in wide tables only.
+func wide(list []cli.Column, indexes ...int) []cli.Column {
+	for _, i := range indexes {
+		list[i].Wide = true
+	}
+	return list
 }
 
 // rowsOf makes a row of each value.
@@ -171,18 +201,10 @@ func rowsOf[T any](values []T, row func(T) []string) [][]string {
 	return rows
 }
 
-func columns(numbers ...int) map[int]bool {
-	right := map[int]bool{}
-	for _, n := range numbers {
-		right[n] = true
-	}
-	return right
-}
-
 func digits(n uint64) string { return strconv.FormatUint(n, 10) }
 
 func (f *reportFlags) table(w io.Writer, r *tlsreport.Report) error {
-	s := &sections{w: w}
+	s := &sections{w: w, format: &f.format}
 	s.line("TLS %s, policy %s", f.times.Text(), r.Policy)
 	for _, note := range r.Notes {
 		s.line("note: %s", note)
@@ -190,13 +212,13 @@ func (f *reportFlags) table(w io.Writer, r *tlsreport.Report) error {
 	used := func(u tlsreport.Use) []string {
 		return []string{proven(u.Who), u.Identity, u.Version, u.Suite, u.Group, digits(u.Calls), digits(u.ResumedCalls), digits(u.Conns), digits(u.ResumedConns)}
 	}
-	s.table("USED BY CALLERS", strings.Fields("CALLER IDENTITY VERSION SUITE GROUP CALLS RESUMED CONNECTIONS RESUMED"), columns(5, 6, 7, 8), rowsOf(r.In, used))
-	s.table("USED TOWARDS UPSTREAMS", strings.Fields("UPSTREAM VERSION SUITE GROUP CALLS RESUMED"), columns(4, 5), rowsOf(r.Out, func(u tlsreport.Use) []string {
+	s.table("USED BY CALLERS", wide(columns(4, "CALLER", "IDENTITY", "VERSION", "SUITE", "GROUP", "CALLS", "RESUMED", "CONNECTIONS", "RESUMED"), 1, 7, 8), rowsOf(r.In, used))
+	s.table("USED TOWARDS UPSTREAMS", columns(2, "UPSTREAM", "VERSION", "SUITE", "GROUP", "CALLS", "RESUMED"), rowsOf(r.Out, func(u tlsreport.Use) []string {
 		return []string{u.Who, u.Version, u.Suite, u.Group, digits(u.Calls), digits(u.ResumedCalls)}
 	}))
 	s.without(r.Without)
 	s.refused(r)
-	s.table("OFFERED BY PEERS", strings.Fields("WHAT NAME CONNECTIONS REFUSED"), columns(2, 3), rowsOf(r.Offered, func(o tlsreport.Offered) []string {
+	s.table("OFFERED BY PEERS", columns(2, "WHAT", "NAME", "CONNECTIONS", "REFUSED"), rowsOf(r.Offered, func(o tlsreport.Offered) []string {
 		return []string{o.What, o.Name, digits(o.Conns), digits(o.Refused)}
 	}))
 	s.certificates(r, f.times.Zone)
@@ -221,8 +243,12 @@ func (s *sections) without(list []tlsreport.Without) {
 			s.line("\n%s", title)
 			continue
 		}
-		s.table(title, []string{"ANSWER", "CALLER", "IDENTITY", "SOURCES", "CALLS", "CONNECTIONS", "WITH OFFER", "WHY"}, columns(3, 4, 5, 6), rows)
+		s.table(title, withoutColumns(), rows)
 	}
+}
+
+func withoutColumns() []cli.Column {
+	return append(wide(columns(4, "ANSWER", "CALLER", "IDENTITY", "SOURCES", "CALLS", "CONNECTIONS", "WITH OFFER"), 2, 3, 6), cli.Column{Name: "WHY"})
 }
 
 func (s *sections) refused(r *tlsreport.Report) {
@@ -240,8 +266,8 @@ func (s *sections) refused(r *tlsreport.Report) {
 			rows = append(rows, row)
 		}
 	}
-	s.table("REFUSED CONNECTIONS", []string{"REASON", "COUNT", "SOURCES", "SUCH AS", "OFFERED"}, columns(1, 2), rows)
-	s.table("CALLS NOT SENT FOR WANT OF A TLS CONNECTION", strings.Fields("UPSTREAM REASON CALLS"), columns(2), rowsOf(r.Upstream, func(u tlsreport.Failed) []string {
+	s.table("REFUSED CONNECTIONS", append(columns(2, "REASON", "COUNT", "SOURCES"), columns(0, "SUCH AS", "OFFERED")...), rows)
+	s.table("CALLS NOT SENT FOR WANT OF A TLS CONNECTION", columns(1, "UPSTREAM", "REASON", "CALLS"), rowsOf(r.Upstream, func(u tlsreport.Failed) []string {
 		return []string{u.Upstream, u.Reason, digits(u.Calls)}
 	}))
 }
@@ -254,14 +280,14 @@ func atLeast(n int, more bool) string {
 }
 
 func (s *sections) certificates(r *tlsreport.Report, zone *time.Location) {
-	s.table("CERTIFICATES OF PEERS", []string{"VALID UNTIL", "", "WHOSE", "NAME", "SUBJECT", "SHA-256", "CALLS"}, columns(6), rowsOf(r.Certs, func(c tlsreport.Cert) []string {
+	s.table("CERTIFICATES OF PEERS", columns(1, "VALID UNTIL", "DIRECTION", "WHOSE", "NAME", "SUBJECT", "SHA-256", "CALLS"), rowsOf(r.Certs, func(c tlsreport.Cert) []string {
 		until := "unknown"
 		if !c.NotAfter.IsZero() {
 			until = c.NotAfter.In(zone).Format(time.DateOnly)
 		}
 		return []string{until, c.Direction, proven(c.Who), c.ServerName, c.Peer, c.Fingerprint, digits(c.Calls)}
 	}))
-	s.table("SERVER NAMES THAT CALLERS ASKED FOR", []string{"NAME", "CONNECTIONS"}, columns(1), rowsOf(r.Names, func(n tlsreport.Name) []string {
+	s.table("SERVER NAMES THAT CALLERS ASKED FOR", columns(1, "NAME", "CONNECTIONS"), rowsOf(r.Names, func(n tlsreport.Name) []string {
 		return []string{n.Name, digits(n.Conns)}
 	}))
 }

@@ -2,10 +2,12 @@ package tlscmd
 
 import (
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"go.uber.org/goleak"
 
@@ -81,27 +83,45 @@ func TestTLSReportGolden(t *testing.T) {
 	dir := handshakes(t)
 	for name, args := range map[string]string{
 		"report.txt":  "",
-		"report.json": "--format json --without TLS1.2,P-256 --policy huawei",
-		"report.html": "--format html --zone Asia/Shanghai",
+		"wide.txt":    "-o wide",
+		"report.json": "-o json --without TLS1.2,P-256 --policy huawei",
+		"report.html": "-o html --zone Asia/Shanghai",
 		"none.txt":    "--since 2026-11-01",
-		"none.html":   "--since 2026-11-01 --format html",
+		"none.html":   "--since 2026-11-01 -o html",
 	} {
 		code, stdout, stderr := run(t, append([]string{"tls", "report", "--dir", dir}, strings.Fields(args)...)...)
-		if code != cli.ExitOK || stderr != "" {
+		if code != cli.ExitOK || stderr != fmt.Sprintf("source: the log in %s, to record 12\n", dir) {
 			t.Errorf("%s: exit %d, %s", args, code, stderr)
+		}
+		if args == "" && longest(stdout) > cli.MaxWidth {
+			t.Errorf("a line has %d columns:\n%s", longest(stdout), stdout)
 		}
 		if strings.ContainsAny(stdout, "\x1b\u202e") || strings.Contains(stdout, "<b>") && strings.HasSuffix(name, ".html") {
 			t.Errorf("%s: a hostile name gets through", args)
 		}
-		testcli.Golden(t, filepath.Join("testdata", name), "tls report "+args, stdout)
+		testcli.Golden(t, filepath.Join("testdata", name), "tls report "+args, strings.ReplaceAll(stdout, dir, "DIR"))
 	}
 }
 
+// longest returns how many characters the longest line of a text has.
+func longest(text string) (most int) {
+	for line := range strings.Lines(text) {
+		most = max(most, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")))
+	}
+	return most
+}
+
 func TestTLSReportJSON(t *testing.T) {
-	_, stdout, _ := run(t, "tls", "report", "--dir", handshakes(t), "--format", "json")
-	var r tlsreport.Report
+	_, stdout, _ := run(t, "tls", "report", "--dir", handshakes(t), "--json")
+	var r struct {
+		Source cli.Source
+		tlsreport.Report
+	}
 	if err := json.Unmarshal([]byte(stdout), &r); err != nil {
 		t.Fatal(err)
+	}
+	if r.Source.Kind != cli.FromLog || r.Source.To != 12 {
+		t.Errorf("source: %+v", r.Source)
 	}
 	w := r.Without[0]
 	if len(w.Breaks) != 2 || w.Breaks[0].Caller != "batch" || w.Breaks[0].Inferred != 1 || w.Breaks[1].Identity != evilName || w.Breaks[1].Breaking != 1 || w.Stay != 1 {
@@ -112,9 +132,9 @@ func TestTLSReportJSON(t *testing.T) {
 func TestTLSReportWrongUse(t *testing.T) {
 	dir := handshakes(t)
 	for args, want := range map[string]string{
-		"":                           "--dir is needed",
+		"":                           "the audit directory is needed: --dir DIR",
 		"--dir D --without TLS1.1":   `--without: policy huawei-high has no "TLS1.1" to remove; it has TLS 1.3, `,
-		"--dir D --format csv":       "choose from table, json, html",
+		"--dir D --format csv":       "choose from table, wide, json, html",
 		"--dir D --policy none":      `--policy: unknown policy "none"`,
 		"--dir D --month 13":         "--month",
 		"--dir D --last 1d --zone X": "--zone",

@@ -58,7 +58,7 @@ func scanCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.policy, "policy", tlspolicy.Default, "policy `name`")
-	flags.StringVarP(&f.config, "config", "c", "", "take the policy from this configuration `file`")
+	cli.OptionalConfigFlag(cmd, &f.config, "take the policy from this configuration `file`")
 	flags.StringVar(&f.name, "name", "", "server `name` to ask for and to expect (default: HOST)")
 	flags.StringVar(&f.roots, "ca", "", "PEM `file` of the CAs to trust (default: the system's)")
 	flags.DurationVar(&f.timeout, "timeout", 5*time.Second, "how long each connection may take")

@@ -32,6 +32,7 @@ func policyCommand() *cobra.Command {
 			}
 			return nil
 		},
+		ValidArgsFunction: cli.PolicyArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			policies, err := choosePolicies(file, args)
 			if err != nil {
@@ -40,11 +41,11 @@ func policyCommand() *cobra.Command {
 			return printPolicies(cmd.OutOrStdout(), policies)
 		},
 	}
-	cmd.Flags().StringVarP(&file, "config", "c", "", "show the policies that this configuration `file` uses")
+	cli.OptionalConfigFlag(cmd, &file, "show the policies that this configuration `file` uses")
 	return cmd
 }
 
-// choosePolicies gives the named policy, or all of the program or of a configuration.
+// choosePolicies returns the named policy, or all of the program or of a configuration.
 func choosePolicies(file string, args []string) ([]*tlspolicy.Policy, error) {
 	known, err := knownPolicies(file)
 	if err != nil || len(args) == 0 {
@@ -105,7 +106,7 @@ func printPolicies(w io.Writer, policies []*tlspolicy.Policy) error {
 
 func statementCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "statement", Short: "Print the compliance statement: every suite of the whitelist, and what becomes of it",
+		Use: "statement", Short: "Print the compliance statement: every suite of the whitelist, and where it is offered",
 		Example: "  tollgate tls statement > tls-compliance.md", Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return tlspolicy.WriteStatement(cmd.OutOrStdout()) },
 	}

@@ -1,0 +1,85 @@
+package calls
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Bounds of the logs that are paged together, which bound a cursor's text.
+const (
+	MaxLogs    = 32
+	MaxLogName = 64 // bytes
+)
+
+// Named is a [Pager] of one log.
+type Named struct {
+	Log string // the name with which the Pager was made
+	Pager
+}
+
+// merged makes pages of several logs.
+type merged []Named
+
+// Several returns a [Pager] of the calls of several logs, each with a name of its own. For a page it holds one page of each log.
+func Several(logs []Named) (Pager, error) {
+	if len(logs) > MaxLogs {
+		return nil, fmt.Errorf("%d logs: at most %d can be paged together", len(logs), MaxLogs)
+	}
+	for i, log := range logs {
+		if len(log.Log) > MaxLogName {
+			return nil, fmt.Errorf("log %.80q: a name has at most %d bytes", log.Log, MaxLogName)
+		}
+		if slices.ContainsFunc(logs[:i], func(other Named) bool { return other.Log == log.Log }) {
+			return nil, fmt.Errorf("two logs are named %q", log.Log)
+		}
+	}
+	return merged(slices.Clone(logs)), nil
+}
+
+// Page implements [Pager]. Errors name the log.
+func (m merged) Page(ctx context.Context, f *Filter, after Cursor, n int) ([]Placed, Cursor, error) {
+	pages, next := make([][]Placed, len(m)), after
+	var faults []error
+	for i, log := range m {
+		page, cursor, err := log.Page(ctx, f, after, n)
+		if err == nil && slices.ContainsFunc(page, func(p Placed) bool { return p.Log != log.Log }) {
+			page, err = nil, errors.New("its calls have another log's name")
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("log %q: %w", log.Log, err))
+		}
+		pages[i] = page
+		if end, ok := cursor.Ends[log.Log]; ok {
+			next = next.Next(nil, log.Log, end)
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, after, ctx.Err()
+	}
+	page := merge(pages, n)
+	if len(page) > 0 {
+		ends := next.Ends
+		next = page[len(page)-1].place()
+		next.Ends = ends
+	}
+	return page, next, errors.Join(faults...)
+}
+
+// merge returns the first n calls of pages, which are in the order of pages each.
+func merge(pages [][]Placed, n int) (page []Placed) {
+	for len(page) < n {
+		first := -1
+		for i := range pages {
+			if len(pages[i]) > 0 && (first < 0 || comparePlaces(pages[i][0].place(), pages[first][0].place()) < 0) {
+				first = i
+			}
+		}
+		if first < 0 {
+			return page
+		}
+		page, pages[first] = append(page, pages[first][0]), pages[first][1:]
+	}
+	return page
+}

@@ -1,0 +1,123 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"tollgate/internal/durable"
+)
+
+// lock is held while a database is made, so that two are not made at once and what is left over can be recognised.
+func (x *Index) lock() (unlock func(), err error) {
+	f, err := os.OpenFile(x.file+".lock", os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := durable.TryLock(f); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: another process is making the index: %w", x.file, err), f.Close())
+	}
+	return func() { _ = f.Close() }, nil
+}
+
+// create makes an empty index in a file of its own and returns its path. Nothing is left when it fails.
+func (x *Index) create(ctx context.Context, first uint64) (string, error) {
+	path := x.file + "-" + strings.ToLower(rand.Text()[:12])
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		return "", err
+	}
+	if err := f.Close(); err != nil { // before SQLite opens it: closing would take its locks away
+		return "", err
+	}
+	d, err := connect(ctx, x.dir, path, "rw", building)
+	if err == nil {
+		zone := x.zone
+		if zone == nil {
+			zone = x.usualZone(ctx)
+		}
+		err = errors.Join(d.fill(ctx, first, zone.String()), d.close())
+	}
+	if err != nil {
+		return "", errors.Join(err, discard(path))
+	}
+	return path, nil
+}
+
+// removeLeftovers removes databases that a crash left while they were built. The lock is held.
+func (x *Index) removeLeftovers() error {
+	current, err := target(x.file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	entries, err := os.ReadDir(filepath.Dir(x.file))
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		path := filepath.Join(filepath.Dir(x.file), entry.Name())
+		if !strings.HasPrefix(path, x.file+"-") || current != "" && strings.HasPrefix(path, current) {
+			continue
+		}
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// publish renames a database to the index's name, by a symbolic link, and removes the one that had it.
+func publish(path, file string) error {
+	before, err := target(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	link := path + ".link"
+	if err := os.Symlink(filepath.Base(path), link); err != nil {
+		return err
+	}
+	if err := os.Rename(link, file); err != nil {
+		return errors.Join(err, os.Remove(link))
+	}
+	if before == "" || before == file || !strings.HasPrefix(before, file+"-") { // what is not ours stays
+		return nil
+	}
+	return discard(before)
+}
+
+// target is the file that the index's name stands for: itself, if it is no link.
+func target(file string) (string, error) {
+	info, err := os.Lstat(file)
+	if err != nil {
+		return "", err
+	}
+	if info.Mode()&fs.ModeSymlink == 0 {
+		return file, nil
+	}
+	to, err := os.Readlink(file)
+	if err != nil {
+		return "", err
+	}
+	if !filepath.IsAbs(to) {
+		to = filepath.Join(filepath.Dir(file), to)
+	}
+	return to, nil
+}
+
+// discard removes a database with what belongs to it.
+func discard(path string) error {
+	var problems []error
+	for _, suffix := range []string{"-wal", "-shm", "-journal", ""} {
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			problems = append(problems, err)
+		}
+	}
+	return errors.Join(problems...)
+}

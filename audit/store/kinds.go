@@ -1,0 +1,144 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"tollgate/audit/calls"
+	"tollgate/audit/logfile"
+)
+
+// kind is what many calls have in common, one value for each of kindColumns: a text or an int64.
+type kind [len(kindColumns)]any
+
+// kindColumn is a column of the table kinds. A call's value follows from its lines alone, and only from members that brief records have.
+type kindColumn struct {
+	name, sqlType string
+	call          func(*calls.Call) any
+	filter        func(*calls.Filter) any // "", 0 and nil: the filter does not ask for it
+}
+
+var kindColumns = [...]kindColumn{
+	text("caller", (*calls.Call).Caller, func(f *calls.Filter) string { return f.Caller }),
+	text("caller_text", (*calls.Call).CallerText, nil),
+	text("operation", (*calls.Call).Operation, func(f *calls.Filter) string { return f.Operation }),
+	text("effect", (*calls.Call).Effect, func(f *calls.Filter) string { return f.Effect }),
+	text("site", (*calls.Call).Site, func(f *calls.Filter) string { return f.Site }),
+	text("credential", (*calls.Call).Credential, func(f *calls.Filter) string { return f.Credential }),
+	text("class", (*calls.Call).Class, func(f *calls.Filter) string { return f.Class }),
+	text("account", (*calls.Call).Account, func(f *calls.Filter) string { return f.Account }),
+	text("decision", (*calls.Call).Decision, func(f *calls.Filter) string { return f.Decision }),
+	text("state", (*calls.Call).State, func(f *calls.Filter) string { return f.State }),
+	text("reason", (*calls.Call).Reason, nil),
+	text("error_code", (*calls.Call).ErrorCode, func(f *calls.Filter) string { return f.ErrorCode }),
+	text("currency", (*calls.Call).Currency, func(f *calls.Filter) string { return f.Currency }),
+	number("status", (*calls.Call).Status, func(f *calls.Filter) int { return f.Status }),
+	number("deprecated", func(c *calls.Call) int { return one(c.Deprecated()) }, func(f *calls.Filter) int { return one(f.Deprecated) }),
+	number("amounts", nil, func(f *calls.Filter) int { return one(f.Currency != "" || f.MinAmount != nil || f.MaxAmount != nil) }),
+}
+
+func text(name string, call func(*calls.Call) string, filter func(*calls.Filter) string) kindColumn {
+	c := kindColumn{name: name, sqlType: "TEXT", call: func(c *calls.Call) any { return call(c) }, filter: func(*calls.Filter) any { return "" }}
+	if filter != nil {
+		c.filter = func(f *calls.Filter) any { return filter(f) }
+	}
+	return c
+}
+
+func number(name string, call func(*calls.Call) int, filter func(*calls.Filter) int) kindColumn {
+	return kindColumn{name, "INTEGER", func(c *calls.Call) any { return int64(call(c)) }, func(f *calls.Filter) any { return int64(filter(f)) }}
+}
+
+func one(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// kindOf returns the kind of a call as it ended: a settlement, which may come later, is no part of it. The last column is whether there are
+// amounts, which take a while to find.
+func kindOf(c *calls.Call, amounts bool) (k kind) {
+	ended := *c
+	ended.Settled = nil
+	last := len(kindColumns) - 1
+	for i := range last {
+		k[i] = kindColumns[i].call(&ended)
+	}
+	k[last] = int64(one(amounts))
+	return k
+}
+
+// kindConditions are the conditions that a filter puts on a kind, named k.
+func kindConditions(f *calls.Filter) (all []command) {
+	for _, c := range kindColumns {
+		switch value := c.filter(f); {
+		case value == "" || value == int64(0):
+		case c.name == "state" && slices.Contains(calls.SettledStates, f.State):
+			// An unknown outcome may be settled by a record behind the call, which changes no row.
+			all = append(all, command{"k.state IN (?, ?)", []any{value, logfile.Unknown}})
+		default:
+			all = append(all, command{"k." + c.name + " = ?", []any{value}})
+		}
+	}
+	return all
+}
+
+var (
+	kindNames  = strings.Join(kindTexts(func(c kindColumn) string { return c.name }), ", ")
+	kindHoles  = strings.Repeat(", ?", len(kindColumns))[2:]
+	findKind   = "SELECT id FROM kinds WHERE " + strings.Join(kindTexts(func(c kindColumn) string { return c.name + " = ?" }), " AND ")
+	insertKind = "INSERT INTO kinds (" + kindNames + ") VALUES (" + kindHoles + ") RETURNING id"
+)
+
+func kindTexts(of func(kindColumn) string) (list []string) {
+	for _, c := range kindColumns {
+		list = append(list, of(c))
+	}
+	return list
+}
+
+// idOf returns the id of a kind, within a transaction that writes.
+func (d *database) idOf(ctx context.Context, k kind) (int64, error) {
+	if id, ok := d.ids.Get(k); ok {
+		return id, nil
+	}
+	id, err := d.number(ctx, findKind, k[:]...)
+	if err == nil && id == 0 {
+		id, err = d.number(ctx, insertKind, k[:]...)
+	}
+	if err == nil {
+		d.ids.Add(k, id)
+	}
+	return id, err
+}
+
+// kind returns the kind of an id.
+func (d *database) kind(ctx context.Context, id int64) (*kind, error) {
+	if k, ok := d.kinds.Get(id); ok {
+		return k, nil
+	}
+	s, err := d.statement(ctx, "SELECT "+kindNames+" FROM kinds WHERE id = ?")
+	if err != nil {
+		return nil, err
+	}
+	k := new(kind)
+	if err := s.QueryRowContext(ctx, id).Scan(k.columns()...); errors.Is(err, sql.ErrNoRows) {
+		return nil, fmt.Errorf("%w: there is no kind %d", errMisfit, id)
+	} else if err != nil {
+		return nil, err
+	}
+	d.kinds.Add(id, k)
+	return k, nil
+}
+
+func (k *kind) columns() (list []any) {
+	for i := range k {
+		list = append(list, &k[i])
+	}
+	return list
+}

@@ -1,0 +1,183 @@
+package auditcmd
+
+import (
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	_ "modernc.org/sqlite"
+
+	"tollgate/audit/logfile"
+	"tollgate/internal/cli"
+)
+
+// forge changes the index of a log as one with access to the disk can.
+func forge(t *testing.T, dir, command string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, logfile.IndexName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	done, err := db.Exec(command)
+	if err != nil {
+		t.Fatalf("%s: %v", command, err)
+	}
+	if n, err := done.RowsAffected(); n == 0 || err != nil {
+		t.Fatalf("%s: it changes nothing (%v)", command, err)
+	}
+}
+
+// copied returns a copy of a log with an index of its own.
+func copied(t *testing.T, dir string) string {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), "audit")
+	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	must(t, "audit", "reindex", "--dir", to)
+	return to
+}
+
+// What a command makes of an index that was changed.
+const (
+	same   = "the same as without the change"
+	failed = "an error, and no row that is not right"
+	hidden = "rows that are right, but not all, or a call before it was settled"
+	wrong  = "other sums than those of the log, and the source says that they are not compared"
+)
+
+// TestForgedIndex changes an index by SQL alone: a report of the log, which is the usual one, is right all the same. In what the index
+// leads to, rows that were forged are found by their lines; rows that were removed are not, and sums are not, which the source says.
+func TestForgedIndex(t *testing.T) {
+	honest := recorded(t, "spending")
+	const paid = " WHERE ord = 10" // the payment that succeeded
+	for name, c := range map[string]struct {
+		sql, list, report string
+	}{
+		"moved to another call":        {"UPDATE calls SET (intent_segment, intent_offset, segment, offset) = (SELECT intent_segment, intent_offset, segment, offset FROM calls WHERE ord = 29)" + paid, failed, same},
+		"with the intent of another":   {"UPDATE calls SET (intent_segment, intent_offset) = (SELECT intent_segment, intent_offset FROM calls WHERE ord = 29)" + paid, failed, same},
+		"moved into a line":            {"UPDATE calls SET offset = offset + 1" + paid, failed, same},
+		"moved out of the log":         {"UPDATE calls SET offset = 1 << 40" + paid, failed, same},
+		"doubled":                      {"INSERT INTO calls SELECT 11, kind, time, merged, late, back, intent_segment, intent_offset, segment, offset, low, high, summed FROM calls" + paid, failed, same},
+		"renumbered":                   {"UPDATE calls SET ord = 11" + paid, failed, same},
+		"without its intent":           {"UPDATE calls SET intent_segment = 0, intent_offset = 0" + paid, failed, same},
+		"of another kind":              {"UPDATE calls SET kind = (SELECT kind FROM calls WHERE ord = 29)" + paid, failed, same},
+		"of no kind":                   {"UPDATE calls SET kind = 77" + paid, failed, same},
+		"at another time":              {"UPDATE calls SET time = time - 86400000000" + paid, failed, same},
+		"of another amount":            {"UPDATE calls SET low = 1, high = 1" + paid, failed, same},
+		"said to be in no sum":         {"UPDATE calls SET summed = 0" + paid, same, failed},
+		"a kind of another caller":     {"UPDATE kinds SET caller = 'x', caller_text = 'x' WHERE state = 'succeeded'", failed, wrong},
+		"a kind that failed":           {"UPDATE kinds SET state = 'failed' WHERE state = 'succeeded' AND operation = 'PayOrders'", failed, wrong},
+		"said to be open":              {"INSERT INTO open SELECT intent_segment, intent_offset FROM calls" + paid, failed, failed},
+		"moved to the open calls":      {"INSERT INTO open SELECT intent_segment, intent_offset FROM calls WHERE ord = 10; DELETE FROM ids WHERE ord = 10; DELETE FROM calls WHERE ord = 10", failed, failed},
+		"open instead of ended":        {"INSERT INTO lost SELECT 11, intent_segment, intent_offset FROM calls" + paid, failed, failed},
+		"another end of the index":     {"UPDATE marks SET hash = x'00'", same, same},
+		"an index of another log":      {"UPDATE begin SET first = 7", same, same},
+		"removed":                      {"DELETE FROM calls" + paid, hidden, same},
+		"all removed":                  {"DELETE FROM calls", hidden, wrong},
+		"sums of more money":           {"UPDATE days SET money = '1000000' WHERE money <> '0'", same, wrong},
+		"sums of no money":             {"UPDATE days SET money = '0'", same, wrong},
+		"sums removed":                 {"DELETE FROM days", same, wrong},
+		"sums that are no number":      {"UPDATE days SET money = 'x'", same, failed},
+		"a settlement removed":         {"DELETE FROM events WHERE event = 'resolved'", hidden, wrong},
+		"a settlement of another call": {"UPDATE events SET subject = 1 WHERE event = 'resolved'", hidden, wrong},
+		"an event somewhere else":      {"UPDATE events SET offset = offset + 1", failed, failed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := copied(t, honest)
+			rows, sums := jsonRows(t, dir, "--index", noIndex), reported(t, dir)
+			forge(t, dir, c.sql)
+			if got := reported(t, dir); got != sums {
+				t.Errorf("a report of the log is\n%s\nwant\n%s", got, sums)
+			}
+			if got := listedAs(t, dir, rows); got != c.list {
+				t.Errorf("list: %s, want %s", got, c.list)
+			}
+			if got := reportedAs(t, dir, sums); got != c.report {
+				t.Errorf("report by the index: %s, want %s", got, c.report)
+			}
+		})
+	}
+}
+
+// jsonRows returns the rows of a list, without what they were read from.
+func jsonRows(t *testing.T, dir string, flags ...string) []string {
+	t.Helper()
+	text := must(t, append([]string{"audit", "list", "--json", "--dir", dir}, flags...)...)
+	return strings.SplitAfter(readFrom.ReplaceAllString(text, ""), "\n")
+}
+
+// listedAs returns what list makes of the index of a log that has such rows.
+func listedAs(t *testing.T, dir string, rows []string) string {
+	t.Helper()
+	code, stdout, stderr := run(t, "audit", "list", "--json", "--dir", dir)
+	got := strings.SplitAfter(readFrom.ReplaceAllString(stdout, ""), "\n")
+	for i, row := range got {
+		if !slices.ContainsFunc(rows, func(right string) bool { return row == right || row == unsettled(right) }) || slices.Contains(got[:i], row) {
+			t.Errorf("a row that is not right: %s", row)
+		}
+	}
+	switch {
+	case code == cli.ExitFailure && strings.Contains(stderr, "--index none reads the log"):
+		return failed
+	case code != cli.ExitOK:
+		t.Errorf("exit %d, %s", code, stderr)
+	case slices.Equal(got, rows):
+		return same
+	case !strings.Contains(stderr, "what was removed from an index is not found"):
+		t.Errorf("the source does not say that something may be missing: %s", stderr)
+	}
+	return hidden
+}
+
+// settlement is what the row of a call has that was settled.
+var settlement = regexp.MustCompile(`,"settled":{[^}]*}`)
+
+// unsettled returns the row of a call as it was before it was settled, and other rows as they are.
+func unsettled(row string) string {
+	if !settlement.MatchString(row) {
+		return row
+	}
+	return strings.Replace(settlement.ReplaceAllString(row, ""), `"outcome":"succeeded"`, `"outcome":"unknown"`, 1)
+}
+
+// reported returns the report of the log, which is the one without --index.
+func reported(t *testing.T, dir string) string {
+	t.Helper()
+	return sumsOf(t, must(t, "audit", "report", "--json", "--dir", dir))
+}
+
+// sumsOf returns a report without its source.
+func sumsOf(t *testing.T, text string) string {
+	t.Helper()
+	var report map[string]any
+	if err := json.Unmarshal([]byte(text), &report); err != nil {
+		t.Fatal(err)
+	}
+	delete(report, "source")
+	return fmt.Sprint(report)
+}
+
+// reportedAs returns what a report by the index makes of it, where that of the log has such sums.
+func reportedAs(t *testing.T, dir, sums string) string {
+	t.Helper()
+	code, stdout, stderr := run(t, "audit", "report", "--json", "--index", autoIndex, "--dir", dir)
+	switch {
+	case code == cli.ExitFailure && strings.Contains(stderr, "--index none reads the log"):
+		return failed
+	case code != cli.ExitOK:
+		t.Fatalf("exit %d, %s", code, stderr)
+	case sumsOf(t, stdout) == sums:
+		return same
+	case !strings.Contains(stderr, "sums are not compared with the log"):
+		t.Errorf("the source does not say that sums are not compared: %s", stderr)
+	}
+	return wrong
+}
