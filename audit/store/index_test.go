@@ -142,7 +142,7 @@ func (l *randomLog) outcome() {
 		l.unknown = append(l.unknown, of.Call)
 	}
 	l.add(&logfile.Record{
-		Kind: logfile.KindOutcome, Call: of.Call, Caller: of.Caller, Operation: of.Operation, Effect: of.Effect, Site: of.Site,
+		Kind: logfile.KindOutcome, Call: of.Call, Plan: l.pick(of.Plan, "plan-7"), Caller: of.Caller, Operation: of.Operation, Effect: of.Effect, Site: of.Site,
 		Credential: of.Credential, Class: of.Class, Account: of.Account, Deprecated: of.Deprecated, Outcome: outcome,
 		Status: l.rng.IntN(3) * 200, ErrorCode: l.pick("", "", "CBC.0001", "CBC.0002"), RequestID: l.pick("", fmt.Sprintf("r-%d", l.rng.IntN(50))), Fields: l.fields(),
 	})
@@ -161,8 +161,16 @@ func (l *randomLog) call(kind logfile.Kind) *logfile.Record {
 	l.n++
 	return &logfile.Record{
 		Kind: kind, Call: fmt.Sprintf("c-%d", l.n), Caller: l.pick("", "app-1", "app-2", "app-3"), Operation: l.pick("", "PayOrders", "ListOrders", "CreatePartnerCoupons", "CancelResourcesSubscription", "ShowRefundOrderDetails"),
-		Effect: l.pick("read", "write", "spend"), Site: l.pick("", "cn", "intl"), Fields: l.fields(),
+		Effect: l.pick("read", "write", "spend"), Site: l.pick("", "cn", "intl"), Fields: l.fields(), Plan: l.plan(),
 	}
+}
+
+// plan is that of every so many calls, or another one.
+func (l *randomLog) plan() string {
+	if l.rng.IntN(8) == 0 {
+		return l.pick("", "plan-0", "plan-1", "plan-2")
+	}
+	return fmt.Sprint("plan-", l.n/40%5)
 }
 
 func (l *randomLog) fields() (fields []logfile.Field) {
@@ -201,6 +209,7 @@ func (l *randomLog) filter() *calls.Filter {
 	some(func() { f.Caller = l.pick("app-1", "app-2", "nobody") })
 	some(func() { f.Operation = l.pick("PayOrders", "ListOrders", "CreatePartnerCoupons") })
 	some(func() { f.Effect = l.pick("read", "write", "spend") })
+	some(func() { f.Plan = fmt.Sprint("plan-", l.rng.IntN(9)) })
 	some(func() { f.Site = l.pick("cn", "intl") })
 	some(func() { f.Credential = l.pick("partner-main", "acme") })
 	some(func() { f.Class = l.pick("partner", "customer") })
@@ -303,7 +312,7 @@ func rounds(t *testing.T) int {
 	if os.Getenv("TOLLGATE_SOAK") != "" {
 		return 200
 	}
-	return 2
+	return 2 // more take long with the race detector
 }
 
 // What the index gives is what a scan gives: when it was built at once, record by record, and when it is behind.
