@@ -42,7 +42,7 @@ func (c *conn) secure() {
 	}
 }
 
-// ReadAhead has the connection receive much at a time, or not any longer. It is called by the one goroutine that reads.
+// ReadAhead makes the connection receive much at a time, or stops that. It is called by the one goroutine that reads.
 func (c *conn) ReadAhead(on bool) { c.ahead.on = on }
 
 // Await waits for the bytes of a record, or the end of the connection. It is for those who have read all that TLS holds, and need a far

@@ -78,7 +78,7 @@ func (s *slots) closeUnused(now time.Time) (left int) {
 // past is a deadline that is over.
 var past = time.Unix(1, 0)
 
-// endReading has the server close a connection on which it can read nothing more. Closing it here would lose a request that the
+// endReading makes the server close a connection on which it can read nothing more. Closing it here would lose a request that the
 // server has just read and not reported yet; as it goes on to read that, it sets another deadline. mu is held.
 func (c *conn) endReading() {
 	c.evicted = c.state == partial // otherwise nothing was begun, so that nothing is cut off

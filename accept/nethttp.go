@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// noTable has HTTP/2 answers name no fields of earlier ones (RFC 7541 section 2.3.2): most are new in each, such as ids and the date, and
+// noTable makes HTTP/2 answers name no fields of earlier ones (RFC 7541 section 2.3.2): most are new in each, such as ids and the date, and
 // keeping a table of them costs more than it saves. Zero would be net/http's 4 KB.
 const noTable = 1
 

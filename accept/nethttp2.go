@@ -18,7 +18,7 @@ const (
 	prefaceTime = 10 * time.Second
 )
 
-// gatherHTTP2 has net/http's server of HTTP/2 write to a [gatheringConn]. All else stays as it is.
+// gatherHTTP2 makes net/http's server of HTTP/2 write to a [gatheringConn]. All else stays as it is.
 func (s *netHTTP) gatherHTTP2() {
 	_ = s.http.Serve(takesNone{s.listener}) // sets up HTTP/2, and no more
 	serve := s.http.TLSNextProto[handOver]

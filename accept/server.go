@@ -21,7 +21,7 @@ import (
 type Server interface {
 	// Serve calls the handler for each request until Close, and returns nil then. An error says why it ended by itself.
 	Serve() error
-	// AnnounceEnd has connections end with their next answer, for which the handler looks at [Connection.Ending]. Connections and
+	// AnnounceEnd makes connections end with their next answer, for which the handler looks at [Connection.Ending]. Connections and
 	// requests are taken as before.
 	AnnounceEnd()
 	// StopTaking takes no further connections. Those that wait in the system are taken still, unless they are left to another server on the
@@ -29,7 +29,7 @@ type Server interface {
 	StopTaking(leaveWaiting bool)
 	// Resize changes how many connections there may be, in all and of one source. Those beyond a smaller bound stay.
 	Resize(maxConns, maxConnsPerSource int)
-	// Secure has handshakes that begin from now on follow another configuration. A server with TLS keeps it, and one without has none.
+	// Secure makes handshakes that begin from now on follow another configuration. A server with TLS keeps it, and one without has none.
 	Secure(config *tls.Config)
 	// Shutdown takes no further connections, and closes those that are left as soon as no request is under way or coming on them.
 	// It returns when none is left, or ctx ends.

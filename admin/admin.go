@@ -26,7 +26,7 @@ type Server struct {
 	Ready    func() Readiness
 	API      API
 	UID      uint32 // of the gateway
-	// Identify returns nil if a request at the metrics listener shows who sent it, otherwise an [*Error]. Nil: no peer can show it.
+	// Identify returns nil if a request at the metrics listener shows its sender, otherwise an [*Error]. Nil: no peer can show it.
 	Identify func(*http.Request) error
 
 	bodyTime time.Duration // 0: maxBodyTime

@@ -19,10 +19,10 @@ var (
 	capLimit = prometheus.NewDesc("tollgate_cap_limit", "What a cap allows, as tollgate_cap_used counts it.", []string{"cap", "currency"}, nil)
 )
 
-// Describe is of [prometheus.Collector].
+// Describe implements [prometheus.Collector].
 func (capMetrics) Describe(to chan<- *prometheus.Desc) { to <- capUsed; to <- capLimit }
 
-// Collect is of [prometheus.Collector].
+// Collect implements [prometheus.Collector].
 func (m capMetrics) Collect(to chan<- prometheus.Metric) {
 	for _, u := range m.use() {
 		to <- prometheus.MustNewConstMetric(capUsed, prometheus.GaugeValue, u.Used, u.Cap, u.Currency)

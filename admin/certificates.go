@@ -66,13 +66,13 @@ func (c *Certificates) Reloaded(what string, err error) {
 	c.reloads.WithLabelValues(what, result).Inc()
 }
 
-// Describe is of [prometheus.Collector].
+// Describe implements [prometheus.Collector].
 func (c *Certificates) Describe(to chan<- *prometheus.Desc) {
 	to <- c.expiry
 	to <- c.update
 }
 
-// Collect is of [prometheus.Collector].
+// Collect implements [prometheus.Collector].
 func (c *Certificates) Collect(to chan<- prometheus.Metric) {
 	now := time.Now()
 	certificates := soonest{}

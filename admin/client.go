@@ -81,7 +81,7 @@ func firstSocket(places []string) (found string) {
 	return found
 }
 
-// FindHealth returns a client for health: by the admin address, which everybody on the machine may ask, or else by the socket.
+// FindHealth returns a client for health: by the admin address, which all on the machine may ask, or else by the socket.
 func FindHealth(file string) (*Client, error) {
 	a, _, problem := config.LoadAdmin(file)
 	if problem == nil && a != nil && a.Address.Port != 0 {

@@ -73,14 +73,14 @@ func (m *FleetMetrics) Trip(took time.Duration, questions int) {
 	m.questions.Add(float64(questions))
 }
 
-// Describe is of [prometheus.Collector].
+// Describe implements [prometheus.Collector].
 func (m *FleetMetrics) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{m.up, m.epoch, m.complete, m.closed, m.members} {
 		to <- d
 	}
 }
 
-// Collect is of [prometheus.Collector].
+// Collect implements [prometheus.Collector].
 func (m *FleetMetrics) Collect(to chan<- prometheus.Metric) {
 	f := m.state()
 	gauge := func(of *prometheus.Desc, value float64, labels ...string) {

@@ -56,10 +56,10 @@ type keyMetrics struct{ keys func() []caller.Key }
 var keyExpiry = prometheus.NewDesc("tollgate_virtual_key_expiry_seconds",
 	"Time until a virtual key of a caller ends, of those that have an end; below 0 after that.", []string{"caller", "id"}, nil)
 
-// Describe is of [prometheus.Collector].
+// Describe implements [prometheus.Collector].
 func (keyMetrics) Describe(to chan<- *prometheus.Desc) { to <- keyExpiry }
 
-// Collect is of [prometheus.Collector].
+// Collect implements [prometheus.Collector].
 func (m keyMetrics) Collect(to chan<- prometheus.Metric) {
 	for _, k := range m.keys() {
 		if k.NotAfter != 0 {

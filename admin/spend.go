@@ -61,7 +61,7 @@ type LostAct struct {
 	Call string `json:"call"`
 }
 
-// AcceptKeyLossRequest asks that what calls hold of an act under a lost hash key is given up.
+// AcceptKeyLossRequest asks that what calls hold of an act under a lost hash key is released.
 type AcceptKeyLossRequest struct {
 	// The act.
 	Act string `json:"act"`

@@ -30,7 +30,7 @@ func (c *comparison) add(place, states, format string, args ...any) {
 }
 
 // checkpoint holds the log against one. An old one is compared by the record that states it, which stands right behind what it
-// covers: that the tree grew from there the chain of checkpoints shows to who verifies the log.
+// covers: that the tree grew from there the chain of checkpoints shows to those that verify the log.
 func (c *comparison) checkpoint(w Witness) error {
 	size, root := w.Checkpoint.Size, w.Checkpoint.Root
 	states := fmt.Sprintf("checkpoint %d %v", size, root)
@@ -87,7 +87,7 @@ func (c *comparison) line(w Witness) error {
 	return nil
 }
 
-// stepBack has the witnesses that know more than the log drop that.
+// stepBack makes the witnesses that know more than the log drop that.
 func (r *recovery) stepBack() {
 	first := prunedRecords(r.names) + 1
 	for _, w := range r.ahead {

@@ -83,7 +83,7 @@ func (d *osDisk) Lock() (io.Closer, error) {
 	if err != nil {
 		return nil, errors.Join(d.explain(f, err), f.Close(), dir.Close())
 	}
-	// The process id is for the person who wonders who holds the lock; nothing depends on it.
+	// The process id is for people who look for the holder of the lock; nothing depends on it.
 	if err := f.Truncate(0); err == nil {
 		_, _ = fmt.Fprintf(f, "%d\n", os.Getpid())
 	}

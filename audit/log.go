@@ -54,7 +54,7 @@ type Log struct {
 
 	key       checkpoint.PublicKey // of the last of signers
 	published *publisher
-	pruning   chan struct{} // holds a token while segments are removed: the directory is not given up meanwhile
+	pruning   chan struct{} // holds a token while segments are removed: the directory is not released meanwhile
 
 	mu             sync.Mutex
 	filling        *batch       // records that no commit has taken yet; nil when there are none
@@ -283,7 +283,7 @@ func (b *batch) ended() bool {
 	}
 }
 
-// wakeCommitter has the committer take the batch that is filling.
+// wakeCommitter makes the committer take the batch that is filling.
 func (l *Log) wakeCommitter() {
 	select {
 	case l.wake <- struct{}{}:

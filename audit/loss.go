@@ -24,7 +24,7 @@ type Witness struct {
 	// synced, so a crash may rightly have taken the line back, unless a checkpoint covers it.
 	Record   uint64
 	LineHash [sha256.Size]byte
-	// StepBack has a witness of lines drop those that the log, which begins with record first, does not have. It is called before
+	// StepBack makes a witness of lines drop those that the log, which begins with record first, does not have. It is called before
 	// anything is written. Its error stops nothing.
 	StepBack func(first uint64) error
 }
@@ -148,7 +148,7 @@ func (l *Log) name(r *recovery) (string, []Loss, error) {
 }
 
 // accepted returns the losses that the log says were accepted; none when its records are not those that the last checkpoint covers,
-// since a start has not read them all and anybody may have written the event. It reads the log from its beginning, which only a log
+// since a start has not read them all and an attacker may have written the event. It reads the log from its beginning, which only a log
 // that has lost something needs, as long as a place still knows of it.
 func (r *recovery) accepted() (map[string]bool, error) {
 	known := map[string]bool{}

@@ -427,7 +427,7 @@ func (k memKeys) CreateNew(name string) (key *checkpoint.Key, err error) {
 	return key, err
 }
 
-// newKey makes the file of a key, durably. mu is held.
+// newKey writes the file of a key, durably. mu is held.
 func (d *memDisk) newKey(file, name string) *checkpoint.Key {
 	key, err := checkpoint.NewKey(name)
 	if err != nil {

@@ -718,7 +718,7 @@ func TestPruneKeepsOut(t *testing.T) {
 			t.Errorf("close: %v", err)
 		}
 		if _, err := d.Lock(); !errors.Is(err, ErrLocked) {
-			t.Errorf("the directory was given up while a segment was removed: %v", err)
+			t.Errorf("the directory was released while a segment was removed: %v", err)
 		}
 		d.plan(nil)
 		close(release)

@@ -148,7 +148,7 @@ func (r *recovery) fromRecords(segments []string, ends []ends) (live scanned, er
 	return live, err
 }
 
-// expect says what is read next, for who follows how far the reading is.
+// expect says what is read next, for reports of progress.
 func (r *recovery) expect(segments []string, offset int64) {
 	if d, ok := r.disk.(*readingDisk); ok {
 		d.expect(segments, offset)

@@ -44,7 +44,7 @@ type segment struct {
 }
 
 // newSegment fills a file with zeros under a name that no reader looks at, so that a full disk shows before the old
-// segment is given up. Nothing is left behind when it fails.
+// segment is abandoned. Nothing is left behind when it fails.
 func newSegment(d disk, size int64) (*segment, error) {
 	f, err := d.Open(nextName, os.O_CREATE|os.O_TRUNC)
 	if err != nil {

@@ -87,7 +87,7 @@ func newHTTP1(conn *tls.Conn, host string, r request) *http1 {
 // orders is how many orders were paid.
 var orders atomic.Uint64
 
-// nextOrder has the call pay another order.
+// nextOrder makes the call pay another order.
 func (c *http1) nextOrder() {
 	if c.order == nil {
 		return

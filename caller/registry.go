@@ -44,7 +44,7 @@ type keyName struct{ scheme, id string }
 // ReadSecret returns what a reference leads to.
 type ReadSecret func(setting.Reference) (secret.String, error)
 
-// NewRegistry makes a registry of callers whose access keys are good for each of the schemes. Without read it knows no access keys. The
+// NewRegistry returns a registry of callers whose access keys are good for each of the schemes. Without read it knows no access keys. The
 // error joins every problem: bad or repeated names, names of certificates and access keys that two callers share, and weak secrets, of
 // which it shows nothing but the length.
 func NewRegistry(configs []Config, schemes *signing.Schemes, read ReadSecret) (*Registry, error) {

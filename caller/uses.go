@@ -59,8 +59,8 @@ func (r *Registry) keysThat(wanted func(*accessKey) bool) (keys []Key) {
 	return keys
 }
 
-// TakeUses has the registry go on with the uses of the keys that another one knew, by caller and id. It must be called before the registry
-// identifies anybody; the other may go on.
+// TakeUses makes the registry go on with the uses of the keys that another one knew, by caller and id. It must be called before the registry
+// identifies a caller; the other may go on.
 func (r *Registry) TakeUses(of *Registry) {
 	for name, k := range r.keys {
 		if former := of.keys[name]; former != nil && former.caller == k.caller {

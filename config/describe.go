@@ -128,7 +128,7 @@ func (d describer) certificates(t *certs.ListenerTLS) {
 func (l *Listener) protection() string {
 	switch {
 	case l.Caller != "":
-		return "plain HTTP on this machine; everybody who reaches it is caller " + l.Caller
+		return "plain HTTP on this machine; all who reach it are caller " + l.Caller
 	case l.TLS == nil:
 		return "plain HTTP on this machine; callers identify themselves"
 	case l.TLS.ClientCA == "":

@@ -12,7 +12,7 @@ import (
 
 // Options say how a configuration is read.
 type Options struct {
-	// Secrets has the secrets, certificates and keys read that the file refers to, to check them. They are not kept.
+	// Secrets says that the secrets, certificates and keys that the file refers to are read, to check them. They are not kept.
 	Secrets bool
 	// LookupEnv finds environment variables; nil means os.LookupEnv.
 	LookupEnv setting.LookupEnv

@@ -76,7 +76,7 @@ type reader struct {
 	generation int       // see Generation
 }
 
-// Reread has the next Poll read the key source.
+// Reread makes the next Poll read the key source.
 func (c *Credential) Reread() { c.reader.wanted.Store(true) }
 
 // reject is Reread after a rejection.
@@ -201,7 +201,7 @@ func (c *Credential) found(keys Keys, now time.Time) (used bool) {
 	return true
 }
 
-// use puts keys to use, and has the calls that wait for others look again. The mutex of the reader is held.
+// use puts keys to use, and wakes the calls that wait for others. The mutex of the reader is held.
 func (c *Credential) use(keys Keys, now time.Time) {
 	r := &c.reader
 	before, next := c.active.Load(), r.setOf(keys, c.options.Scheme)

@@ -56,7 +56,7 @@ func (c *Credential) Restore(mac hash.Hash, accepted func(Fingerprint) bool) boo
 	return true
 }
 
-// Watch has changed called when what [Credential.Evidence] returns may have changed, and after each rejection; withdrawn says that it is
+// Watch sets changed, which is called when what [Credential.Evidence] returns may have changed, and after each rejection; withdrawn says that it is
 // one, whose [Lease.Done] returns when changed has. It must be called before the first lease.
 func (c *Credential) Watch(changed func(withdrawn bool)) { c.watch = changed }
 

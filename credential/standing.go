@@ -269,7 +269,7 @@ func (s *keySet) tried(l *Lease) {
 	}
 }
 
-// wake has the calls that wait look again. The mutex is held.
+// wake wakes the calls that wait. The mutex is held.
 func (s *standing) wake() {
 	close(s.changed)
 	s.changed = make(chan struct{})

@@ -339,7 +339,7 @@ func TestSecretsThatOthersMayRead(t *testing.T) {
 	}
 	expect("at start", want, want...)
 	chmod(sk, 0o440)
-	expect("one is mended", want, want[1])
+	expect("one is corrected", want, want[1])
 	next := p.replace("secret/gateway", func() {})
 	p.handOver("secret/gateway.key", 0o440)
 	running.hangUp()

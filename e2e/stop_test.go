@@ -149,7 +149,7 @@ func TestDrainIsBounded(t *testing.T) {
 		t.Errorf("the callers got %v", codesSeen)
 	}
 	if code := p.code(); code != 1 {
-		t.Errorf("exit code %d, want 1: payments were given up", code)
+		t.Errorf("exit code %d, want 1: payments were abandoned", code)
 	}
 	close(hold.release)
 	outcomes := map[string]int{}

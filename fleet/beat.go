@@ -76,7 +76,7 @@ func (c *Client) beats(ctx context.Context, l *link) {
 	}
 }
 
-// beat is one heartbeat. It returns an error if the connection is to be given up.
+// beat is one heartbeat. It returns an error if the connection is to be closed.
 func (c *Client) beat(ctx context.Context, l *link) error {
 	begun, joined := time.Now(), c.joinedEpoch()
 	args := []any{lease.Microseconds(), c.about(), rowLife.Milliseconds(), maxRows}

@@ -66,7 +66,7 @@ func await(t *testing.T, what string, holds func() bool) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatalf("in vain: %s", what)
+	t.Fatalf("timed out: %s", what)
 }
 
 // up waits until the member is up.

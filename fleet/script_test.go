@@ -85,7 +85,7 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-// TestCheckOfAnswers: an answer that its question does not understand is none, and the connection is given up.
+// TestCheckOfAnswers: an answer that its question does not understand is none, and the connection is closed.
 func TestCheckOfAnswers(t *testing.T) {
 	s := redistest.Start(t, redistest.Options{})
 	k := &keeper{}

@@ -40,7 +40,7 @@ const (
 	maxName   = 64  // bytes
 	maxReason = 240 // bytes, where quotes and backslashes count twice, as in the log
 	maxBy     = 32  // bytes
-	maxEndBy  = 128 // bytes of who asks for the end of a freeze, and where
+	maxEndBy  = 128 // bytes of the name that asks for the end of a freeze, and where
 	idLength  = len("f-") + 2*idBytes
 	idBytes   = 4
 )

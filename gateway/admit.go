@@ -11,7 +11,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// admit is step 1: the request is for this listener, and plain enough to be understood by everybody in the same way.
+// admit is step 1: the request is for this listener, and plain enough to be read by all in the same way.
 func (c *call) admit() *Refusal {
 	c.recognized = c.recognize()
 	if refusal := c.takeHeader(); refusal != nil {

@@ -204,7 +204,7 @@ func (c *call) deadline(from time.Time) {
 	_ = c.control.SetWriteDeadline(from.Add(time.Duration(c.Bounds.WriteTimeout)))
 }
 
-// problem is the body of the gateway's own answers: the provider's SDKs read error_code and error_msg, everybody else
+// problem is the body of the gateway's own answers: the provider's SDKs read error_code and error_msg, all others
 // can read the members of RFC 9457.
 type problem struct {
 	ErrorCode string   `json:"error_code"`

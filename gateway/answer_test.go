@@ -132,7 +132,7 @@ func TestDeclaredDeprecation(t *testing.T) {
 	}
 }
 
-// The gateway's own answers can be read by the provider's SDKs and by everybody who knows RFC 9457.
+// The gateway's own answers can be read by the provider's SDKs and by all who know RFC 9457.
 func TestShapeOfRefusals(t *testing.T) {
 	f := start(t, fixed)
 	got := f.send(t, plain("GET", "/nothing", ""))

@@ -160,7 +160,7 @@ func TestContentTypesOfApps(t *testing.T) {
 	}
 }
 
-// Names in queries of the catalog's operations are sorted alike by everybody, and so are the values of one name.
+// Names in queries of the catalog's operations are sorted alike by all, and so are the values of one name.
 func TestQueryNames(t *testing.T) {
 	for query, code := range map[string]string{
 		"%EF%BD%9E=1&%F0%90%80%80=2": "TG.1003", "%EF%BD%9E=1": "TG.1003", "a%20b=1": "TG.1003", "a~=1": "TG.1003", "a%3D=1": "TG.1003", "a%2Fb=1": "TG.1003",

@@ -343,7 +343,7 @@ func from(facts *accept.Connection, r *http.Request) *http.Request {
 	return r.WithContext(connected(r.Context(), facts))
 }
 
-// fixed makes everybody who reaches the listener the local caller.
+// fixed makes all who reach the listener the local caller.
 func fixed(f *fixture) { f.listener.Caller = localCaller }
 
 // answering makes the upstream answer this text.
@@ -399,7 +399,7 @@ func (m *metrics) counts() (refused, observed int) {
 	return len(m.refused), len(m.observed)
 }
 
-// written is all that the gateway wrote for anybody to read but the caller.
+// written is all that the gateway wrote for others than the caller.
 func (f *fixture) written() string {
 	var b strings.Builder
 	b.WriteString(f.log.text())

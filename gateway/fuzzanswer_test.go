@@ -84,7 +84,7 @@ func ok(body string) string {
 	return "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n" + body
 }
 
-// readAnswer reads an answer as any client would that knows gzip; nil if it cannot be read whole, or only by who repairs it.
+// readAnswer reads an answer as any client would that knows gzip; nil if it cannot be read whole, or only by repair.
 func readAnswer(r *http.Request, text string) (*http.Response, []byte) {
 	if !isStrict(r.Method, text) {
 		return nil, nil

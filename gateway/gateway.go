@@ -102,7 +102,7 @@ type Gateway struct {
 	hash        acts.Hash      // of keys
 }
 
-// New makes a gateway that follows a plan. It starts nothing.
+// New returns a gateway that follows a plan. It starts nothing.
 func New(config Config, plan *Plan) *Gateway {
 	if config.MAC == nil {
 		config.MAC = mac.New()

@@ -39,7 +39,7 @@ func (c *call) sent() {
 	}
 }
 
-// slowDown has all calls slowed that share the call's quota, when the provider refused the call since there were too many.
+// slowDown slows all calls that share the call's quota, when the provider refused the call since there were too many.
 func (c *call) slowDown(a *answer) {
 	if a == nil || a.response.Status != http.StatusTooManyRequests {
 		return

@@ -29,7 +29,7 @@ import (
 // own is what a call of the gateway's own has besides.
 type own struct {
 	of   string    // the call that it is for
-	ends time.Time // when it is given up
+	ends time.Time // when it is abandoned
 }
 
 // ownTime is how long a call of the gateway's own may take in all.
@@ -137,7 +137,7 @@ func (c *call) decideOwn(l *lookup) *Refusal {
 	return c.checkFrozen()
 }
 
-// mustEnd returns when the exchange with the upstream is given up.
+// mustEnd returns when the exchange with the upstream is abandoned.
 func (c *call) mustEnd() time.Time {
 	ends := c.sentAt.Add(c.upstream.Timeout)
 	if c.own == nil {
@@ -149,7 +149,7 @@ func (c *call) mustEnd() time.Time {
 	return ends
 }
 
-// describe has a record show whose call it is.
+// describe makes a record show whose call it is.
 func (o *own) describe(r *logfile.Record) {
 	r.Caller, r.IdentifiedBy, r.Identity = "", "", ""
 	r.Spending = &logfile.Spending{For: o.of}

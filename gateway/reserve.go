@@ -94,7 +94,7 @@ func (c *call) release() {
 	}
 }
 
-// handOver has the call's outcome settle what it has reserved, from before the log may take its intent.
+// handOver makes the call's outcome settle what it has reserved, from before the log may take its intent.
 func (c *call) handOver() {
 	if s := c.spending; s != nil && s.state == reserved {
 		s.state = intended

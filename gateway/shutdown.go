@@ -11,7 +11,7 @@ var errStopping = errors.New("the gateway is stopping")
 
 // shutdown is how far the end of a gateway has come.
 type shutdown struct {
-	// calls ends when calls are given up. It is the base of the contexts of requests, which end all waiting before the intent. What a call
+	// calls ends when calls are abandoned. It is the base of the contexts of requests, which end all waiting before the intent. What a call
 	// waits for on its way out is waited for under calls itself: package context cancels what is made of a context one by one, and a call that
 	// is cancelled late would take the lease or the connection of one that has ended already, and be sent.
 	calls  context.Context
@@ -41,7 +41,7 @@ func (c *call) endBody() { _ = c.control.SetReadDeadline(past) }
 // givenUp reports whether a stop does not wait for calls any longer.
 func (c *call) givenUp() bool { return c.ending.calls.Err() != nil }
 
-// stopped refuses a call that is given up, of which nothing was sent.
+// stopped refuses a call that is abandoned, of which nothing was sent.
 func (c *call) stopped() *Refusal {
 	return later(stopping, "the gateway is stopping; no byte of the call was sent")
 }

@@ -163,7 +163,7 @@ func holdBody(t *testing.T, f *fixture) *raw {
 	return caller
 }
 
-// The same over HTTP/2: the connection carries the answers of all calls that are given up, also of one whose body is still coming.
+// The same over HTTP/2: the connection carries the answers of all calls that are abandoned, also of one whose body is still coming.
 func testAbandonOverHTTP2(t *testing.T, e engine) {
 	s := startTLS(t, behind(e), fixed)
 	release := make(chan struct{})

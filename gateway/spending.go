@@ -80,7 +80,7 @@ func (s *spending) setPrice(p spend.Price, from, call string) {
 	s.record.Price = &logfile.Price{Amount: p.Amount.String(), Currency: p.Currency, From: from, Call: call}
 }
 
-// setWindows has the keys held as long as the rules say.
+// setWindows makes the keys be held as long as the rules say.
 func (s *spending) setWindows(rules *spend.Rules) {
 	for i := range s.claim.Keys {
 		key := &s.claim.Keys[i]

@@ -86,7 +86,7 @@ func (c *counts) meter(l *Limit) *meter {
 	return m
 }
 
-// follow has calls counted as the rules say from now on. Those counts of which they have no limit any more are for calls of the rules before.
+// follow counts calls as the rules say from now on. Those counts of which they have no limit any more are for calls of the rules before.
 func (c *counts) follow(rules *Rules) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -94,7 +94,7 @@ func (c *counts) follow(rules *Rules) {
 	c.apply()
 }
 
-// divide has calls counted by an nth of what the rules say.
+// divide counts calls by an nth of what the rules say.
 func (c *counts) divide(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -172,7 +172,7 @@ func (c *counters) look(now time.Time, a arrival) (slowest *meter, delay time.Du
 	return slowest, delay
 }
 
-// queue has w wait for one of the meters; the others stay until it leaves.
+// queue makes w wait for one of the meters; the others stay until it leaves.
 func (c *counters) queue(w *waiter, at *meter) {
 	for _, m := range c.locks {
 		m.held++

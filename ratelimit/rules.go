@@ -124,7 +124,7 @@ func setOf(per []Dimension) (set dimensions) {
 	return set
 }
 
-// NewRules makes rules. The error joins every problem of the settings.
+// NewRules returns rules. The error joins every problem of the settings.
 func NewRules(c Config) (*Rules, error) {
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("limits: %w", err)

@@ -56,7 +56,7 @@ func (c Unauthenticated) check() error {
 	return nil
 }
 
-// NewSources makes the memory. The error says which setting is wrong.
+// NewSources returns the memory. The error says which setting is wrong.
 func NewSources(c Unauthenticated) (*Sources, error) {
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("limit on failed authentications: %w", err)

@@ -31,7 +31,7 @@ var (
 	// can run out while the call waits for its limits; its signature may be dropped by then, so it must not go out.
 	ErrDate = errors.New("the signed date is outside its window of 15 minutes: sign the request again")
 	// ErrUnavailable says that it is not known which signatures were marked before. The call must not go out. A [Memory] never
-	// returns it; one that is shared by several processes may, and its text says to operators what is to be mended.
+	// returns it; one that is shared by several processes may, and its text says to operators what is to be corrected.
 	ErrUnavailable = errors.New("the memory of used signatures does not answer")
 )
 
@@ -54,7 +54,7 @@ type group struct {
 	expires time.Duration // on the timeline
 }
 
-// New makes a memory for at most max signatures; with max below 1 it is always full. For n signed write calls a second,
+// New returns a memory for at most max signatures; with max below 1 it is always full. For n signed write calls a second,
 // max must be about 2400 times n: dates of 15 minutes ahead are kept for 35 minutes, and some more for the grain.
 func New(max int) *Memory { return &Memory{max: max, groups: make(map[int64]*group)} }
 

@@ -91,7 +91,7 @@ func (s *Service) api() admin.API {
 	return api
 }
 
-// reload is for [admin.API].
+// reload implements the act of [admin.API].
 func (s *Service) reload(ctx context.Context, p admin.Peer, request admin.ReloadRequest) (*admin.Reloaded, error) {
 	r, err := s.Reload(ctx, Trigger{By: ByAPI, Identity: p.Identity()}, request.DryRun)
 	switch {

@@ -10,7 +10,7 @@ import (
 	"tollgate/audit/blobs"
 )
 
-// plan is for [admin.API]. The text is read from where it was put before the plan was in force.
+// plan implements the act of [admin.API]. The text is read from where it was put before the plan was in force.
 func (s *Service) plan(context.Context, admin.Peer, admin.PlanRequest) (*admin.Plan, error) {
 	if _, over := s.starting.readiness(); !over {
 		return nil, &admin.Error{Status: http.StatusServiceUnavailable, Text: "the gateway is starting: no plan is in force yet"}

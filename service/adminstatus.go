@@ -21,7 +21,7 @@ const (
 	shownOfKey = 4
 )
 
-// status is for [admin.API].
+// status implements the act of [admin.API].
 func (s *Service) status(context.Context, admin.Peer, admin.StatusRequest) (*admin.Status, error) {
 	c := s.config.Load()
 	out := &admin.Status{

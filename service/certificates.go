@@ -119,7 +119,7 @@ func (k *tlsReloader) add(p *tlsParts) {
 	}
 }
 
-// show has the metrics count from 0 how often something was reloaded.
+// show makes the metrics count from 0 how often something was reloaded.
 func (k *tlsReloader) show(p *tlsParts) {
 	for _, reloader := range p.watched() {
 		k.metrics.Watch(reloader.Name())

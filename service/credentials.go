@@ -56,7 +56,7 @@ func (s *Service) pollKeys(c *credential.Credential, now time.Time) {
 	}
 }
 
-// rereadKeys has the keys of all credentials read again.
+// rereadKeys reads the keys of all credentials again.
 func (s *Service) rereadKeys() {
 	var fixed []string
 	for _, c := range s.signers() {

@@ -14,7 +14,7 @@ const (
 	// noticeTime is for how long calls are taken after readiness has turned false: load balancers see it, and callers that keep
 	// connections open are asked with each answer to leave.
 	noticeTime = time.Second
-	// answerTime is how long the answers to calls that are given up may take, besides the log's records.
+	// answerTime is how long the answers to calls that are abandoned may take, besides the log's records.
 	answerTime = time.Second
 	// closeTime is how long the audit log and the copies of its checkpoints may take to close.
 	closeTime = 5 * time.Second
@@ -25,10 +25,10 @@ func StopTime(c *config.Config) time.Duration {
 	return noticeTime + time.Duration(c.Bounds.Drain) + graceTime(c) + closeTime
 }
 
-// graceTime is how long calls that are given up may take to end: the intent of one may be on its way to the disk, and its outcome follows.
+// graceTime is how long calls that are abandoned may take to end: the intent of one may be on its way to the disk, and its outcome follows.
 func graceTime(c *config.Config) time.Duration { return 2*time.Duration(c.Audit.Deadline) + answerTime }
 
-// announceEnd has readiness turn false, and callers leave with their next answer. No configuration is adopted from then on. It may be
+// announceEnd makes readiness turn false, and callers leave with their next answer. No configuration is adopted from then on. It may be
 // called again.
 func (s *Service) announceEnd() {
 	s.mutex.Lock()

@@ -188,7 +188,7 @@ type counted struct {
 	metrics *admin.FleetMetrics
 }
 
-// Take is of [gateway.Limiter].
+// Take implements [gateway.Limiter].
 func (c counted) Take(ctx context.Context, d *ratelimit.Demand) (ratelimit.Verdict, error) {
 	v, err := c.Limiter.Take(ctx, d)
 	switch from := v.From.String(); {

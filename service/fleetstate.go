@@ -153,7 +153,7 @@ func (s *Service) fleetReadiness() (warnings []string) {
 	return warnings
 }
 
-// fleetStatus is for [admin.API].
+// fleetStatus implements the act of [admin.API].
 func (s *Service) fleetStatus(context.Context, admin.Peer, admin.FleetRequest) (*admin.Fleet, error) {
 	if s.fleet == nil {
 		return nil, &admin.Error{Status: http.StatusConflict, Text: "this gateway is in no fleet: its configuration has no section fleet"}

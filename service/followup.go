@@ -153,7 +153,7 @@ func reasonOf(paid bool) string {
 	return fmt.Sprintf("the order is not paid (status 6), %v or more after the call ended", unpaidFor)
 }
 
-// later has a payment looked up after twice the time.
+// later delays the next look at a payment by twice the time.
 func (f *followUp) later(call string, now time.Time) {
 	wait := min(2*f.looks[call].wait, longestLook)
 	f.looks[call] = attempt{now.Add(wait), wait}

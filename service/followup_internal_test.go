@@ -99,7 +99,7 @@ func TestFollowUp(t *testing.T) {
 	}
 }
 
-// TestFollowUpBacksOff: a payment that stays unknown is looked up ever more seldom, and never given up.
+// TestFollowUpBacksOff: a payment that stays unknown is looked up ever more seldom, and never abandoned.
 func TestFollowUpBacksOff(t *testing.T) {
 	f := newFollowed(payment("c", "CS-1"))
 	f.until(time.Hour)

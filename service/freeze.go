@@ -52,7 +52,7 @@ type freezeLog struct {
 	deadline func() time.Duration
 }
 
-// Record is of [freeze.Store]. Whether a record becomes durable does not depend on whether the operator waits.
+// Record implements [freeze.Store]. Whether a record becomes durable does not depend on whether the operator waits.
 func (l freezeLog) Record(ctx context.Context, c freeze.Change) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.deadline())
 	defer cancel()
@@ -267,7 +267,7 @@ func unrecordedText(err error) string {
 	return fmt.Sprintf("the freezes in force are not on record as they are, and would not survive a restart: %v", err)
 }
 
-// freezeWarnings are for readiness: what one operator stopped, another may wonder about. A freeze whose name a reload has taken
+// freezeWarnings are for readiness: what one operator stopped, another may not know of. A freeze whose name a reload has taken
 // away stops nothing, which may not be meant.
 func (s *Service) freezeWarnings() (warnings []string) {
 	for _, f := range s.freezes.Gate().Set().List() {

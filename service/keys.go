@@ -39,7 +39,7 @@ func (s *state) keyWarnings(now time.Time) (warnings []string) {
 	return warnings
 }
 
-// keys is for [admin.API].
+// keys implements the act of [admin.API].
 func (s *Service) keys(_ context.Context, _ admin.Peer, r admin.KeysRequest) (*admin.Keys, error) {
 	if _, over := s.starting.readiness(); !over {
 		return nil, &admin.Error{Status: 503, Text: "the gateway is starting"}

@@ -175,7 +175,7 @@ func (s *Service) checkOverlap(c *config.Config, at socketAt) error {
 	return nil
 }
 
-// beginListeners has the listeners served that were opened, and those that stay within their bounds. mutex is held.
+// beginListeners serves the listeners that were opened, and those that stay within their bounds. mutex is held.
 func (s *Service) beginListeners(c *config.Config, o *opened) {
 	for _, l := range c.Listeners {
 		live, most := o.listeners[l.Name], o.descriptors.connections(l.MaxConnections)

@@ -26,7 +26,7 @@ func Losses(ctx context.Context, c *config.Config, logger *zap.Logger) ([]audit.
 	return audit.Losses(ctx, logOptions(c.Audit, "", newPrivateFiles(nil, logger), logger))
 }
 
-// AcceptLoss puts losses, by their ids, on record in the audit log, and has the checkpoint behind them copied. It returns what is on
+// AcceptLoss puts losses, by their ids, on record in the audit log, and copies the checkpoint behind them. It returns what is on
 // record. Nothing is changed when the log has lost anything else. No gateway may run.
 func AcceptLoss(ctx context.Context, c *config.Config, version string, ids []string, logger *zap.Logger) ([]audit.Loss, error) {
 	if err := sameUser(c.Audit.Dir); err != nil {

@@ -182,7 +182,7 @@ func amountText(c *spend.Cap, m spend.Money) string {
 	return fmt.Sprint(int64(m))
 }
 
-// allowRepeat is for [admin.API].
+// allowRepeat implements the act of [admin.API].
 func (s *Service) allowRepeat(ctx context.Context, p admin.Peer, r admin.AllowRepeatRequest) (*admin.HeldAct, error) {
 	if err := s.mayDecide(r.Reason); err != nil {
 		return nil, err
@@ -197,7 +197,7 @@ func (s *Service) allowRepeat(ctx context.Context, p admin.Peer, r admin.AllowRe
 	return &held, nil
 }
 
-// acceptKeyLoss is for [admin.API].
+// acceptKeyLoss implements the act of [admin.API].
 func (s *Service) acceptKeyLoss(ctx context.Context, p admin.Peer, r admin.AcceptKeyLossRequest) (*admin.LostAct, error) {
 	if err := s.mayDecide(r.Reason); err != nil {
 		return nil, err
@@ -208,7 +208,7 @@ func (s *Service) acceptKeyLoss(ctx context.Context, p admin.Peer, r admin.Accep
 	})
 }
 
-// resolve is for [admin.API].
+// resolve implements the act of [admin.API].
 func (s *Service) resolve(ctx context.Context, p admin.Peer, r admin.ResolveRequest) (*admin.Resolution, error) {
 	answer, err := s.unresolved(ctx, r.Call)
 	if err != nil {

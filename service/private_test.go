@@ -57,7 +57,7 @@ func TestPrivateFilesAreWatched(t *testing.T) {
 	expect("another", 1, "credentials.a.secret_key: ", "b: "+later+" has mode 0404: every user may read it;")
 	chmod(t, sk, 0o600)
 	chmod(t, later, 0o440)
-	expect("mended", 0)
+	expect("corrected", 0)
 	chmod(t, sk, 0o666)
 	expect("again", 1, "credentials.a.secret_key: ")
 	if err := os.Remove(sk); err != nil {

@@ -195,7 +195,7 @@ func (s *Service) record(running, c *config.Config, plan *gateway.Plan, by Trigg
 	return nil
 }
 
-// reloaded has everything else follow a configuration that was put in force.
+// reloaded makes everything else follow a configuration that was put in force.
 func (s *Service) reloaded(c *config.Config, by Trigger, r Reloaded) {
 	s.private.follow(c.PrivateFiles)
 	s.setLevel(c.Log)
@@ -344,7 +344,7 @@ func (r *reloads) warnings() (warnings []string) {
 // planID returns the id of the plan that runs.
 func (s *Service) planID() string { return s.gateway.Plan().ID }
 
-// setLevel has the log write what a configuration says.
+// setLevel makes the log write what a configuration says.
 func (s *Service) setLevel(l config.Log) {
 	if level, err := zapcore.ParseLevel(l.Level); err == nil && s.process.Level != nil {
 		s.process.Level.SetLevel(level)

@@ -60,7 +60,7 @@ func (s *Service) reloadAt(ctx context.Context, hangUps <-chan os.Signal) {
 	}
 }
 
-// closeSockets has no further connections reach the servers, which take those that wait in the system.
+// closeSockets stops connections from reaching the servers, which take those that wait in the system.
 func (s *Service) closeSockets() {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()

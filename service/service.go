@@ -183,7 +183,7 @@ func (s *Service) fixTLS(c *config.Config) error {
 	return nil
 }
 
-// makeGateway makes the gateway, with what the log knows of calls so far, and has it take calls.
+// makeGateway makes the gateway, with what the log knows of calls so far, and makes it take calls.
 func (s *Service) makeGateway(ctx context.Context, recovery audit.Recovery, hashKey *mac.Key) (err error) {
 	c := s.config.Load()
 	if s.sources, err = ratelimit.NewSources(c.Limits.Unauthenticated); err != nil {
@@ -223,7 +223,7 @@ func (s *Service) makeGateway(ctx context.Context, recovery audit.Recovery, hash
 	return nil
 }
 
-// registerState has the metrics show the state.
+// registerState makes the metrics show the state.
 func (s *Service) registerState() {
 	s.reloads.metrics = admin.NewReloads(s.registry, time.Now(), s.planID())
 	s.certificates.metrics = admin.NewCertificates(s.registry, s.certificates.metricsSources())

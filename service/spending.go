@@ -48,7 +48,7 @@ func (s *spending) neededFrom() uint64 {
 	return 1
 }
 
-// newSpending makes a ledger that refuses everything until [Service.startSpending] has brought it up to the log, which is open.
+// newSpending returns a ledger that refuses everything until [Service.startSpending] has brought it up to the log, which is open.
 func (s *Service) newSpending(hashKey *mac.Key) error {
 	c := s.config.Load()
 	key, err := checkpoint.LoadKey(c.Audit.Key.File, nil) // the log has reported what there is to say
@@ -171,7 +171,7 @@ func (s *Service) publisher(c *config.Config) func(*gateway.Plan) {
 	}
 }
 
-// countFresh has caps that are new count what is on record, until ctx ends.
+// countFresh makes new caps count what is on record, until ctx ends.
 func (s *Service) countFresh(ctx context.Context) {
 	for {
 		select {

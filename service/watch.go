@@ -53,7 +53,7 @@ func (s *Service) startWatching() {
 	})
 }
 
-// lookAtFiles has what has changed loaded, once it has stood still. What was refused is loaded again when it has changed again.
+// lookAtFiles loads what has changed, once it has stood still. What was refused is loaded again when it has changed again.
 func (s *Service) lookAtFiles(ctx context.Context) {
 	s.reloads.Lock()
 	defer s.reloads.Unlock()

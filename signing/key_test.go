@@ -268,7 +268,7 @@ func TestUnusableKeys(t *testing.T) {
 	mac := hmac.New(sha256.New, nil)
 	mac.Write(appendStringToSign(nil, "20240102T030405Z", sha256.Sum256(appendCanonical(nil, r))))
 	if verify(newSDKKey("AK", secret.String{}), r, hex.EncodeToString(mac.Sum(nil))) {
-		t.Error("a key without a secret verifies what anybody can sign")
+		t.Error("a key without a secret verifies what anyone can sign")
 	}
 }
 

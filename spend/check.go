@@ -22,7 +22,7 @@ const (
 	maxNameLength = 64
 )
 
-// newCap makes a cap of checked settings.
+// newCap returns a cap of checked settings.
 func newCap(given CapConfig) *Cap {
 	c := &Cap{
 		Name: given.Name, Hard: given.Mode != Soft, Per: cmp.Or(given.Per, PerNone), Each: given.Each,

@@ -16,7 +16,7 @@ type matcher struct {
 	unpriced                                    Unpriced
 }
 
-// newMatcher makes one of checked settings.
+// newMatcher returns one of checked settings.
 func newMatcher(given CapConfig) matcher {
 	match := given.Match
 	m := matcher{

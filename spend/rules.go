@@ -50,7 +50,7 @@ type Rules struct {
 	matched []matcher
 }
 
-// NewRules makes rules. The error joins every problem of the settings.
+// NewRules returns rules. The error joins every problem of the settings.
 func NewRules(c Config) (*Rules, error) {
 	if err := c.check(); err != nil {
 		return nil, err

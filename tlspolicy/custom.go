@@ -20,7 +20,7 @@ type Config struct {
 	Groups []string `yaml:"groups"`
 }
 
-// New makes a policy; the name is for messages and records. Its error joins everything that is wrong: unknown names, suites off the
+// New returns a policy; the name is for messages and records. Its error joins everything that is wrong: unknown names, suites off the
 // whitelist, suites of a version that is not allowed, things listed twice, and versions left without a suite or a group that Go can speak.
 func New(name string, c Config) (*Policy, error) {
 	versions, versionErr := customVersions(c.Versions)

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// serve shakes hands with everybody who connects, until the test ends.
+// serve shakes hands with all that connect, until the test ends.
 func serve(t *testing.T, config *tls.Config) (address string) {
 	t.Helper()
 	l, err := tls.Listen("tcp", "127.0.0.1:0", config)

@@ -57,7 +57,7 @@ func CheckPins(pins []Pin) error {
 }
 
 // checkPins wants a pinned key in one chain that was verified and is strong. What the peer sent beside its chain does not
-// count: anybody can send along a certificate that is not theirs.
+// count: anyone can send along a certificate that is not theirs.
 func (p *Policy) checkPins(pins []Pin, chains [][]*x509.Certificate) error {
 	if len(pins) == 0 {
 		return nil

@@ -133,7 +133,7 @@ func (c *conn) finish(clean bool) {
 }
 
 // writingEnds is how long a writing goroutine may take to notice that it has finished. Usually the answer shows that the
-// request was read whole, and there is nothing left to do; a connection is not given up because of a late goroutine.
+// request was read whole, and there is nothing left to do; a connection is not closed because of a late goroutine.
 const writingEnds = 10 * time.Millisecond
 
 // written reports whether the whole request was written. The answer may have come before that.
@@ -181,7 +181,7 @@ func (c *conn) enterGate(gate Gate) error {
 	return nil
 }
 
-// leaveGate is called by who writes, behind the first write and at the end.
+// leaveGate is called by the writer, behind the first write and at the end.
 func (c *conn) leaveGate() {
 	if c.gate != nil {
 		c.gate.Leave()

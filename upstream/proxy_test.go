@@ -199,7 +199,7 @@ func TestProxyThatHangs(t *testing.T) {
 	}()
 	_, err = send(t, transport, request(t, "POST", "https://upstream.test/", "x").WithContext(ctx))
 	if failure, ok := errors.AsType[*Error](err); !ok || failure.MaybeSent || !errors.Is(err, context.Canceled) {
-		t.Errorf("a call that is given up: %v", err)
+		t.Errorf("a call that is abandoned: %v", err)
 	}
 }
 

@@ -21,7 +21,7 @@ type watch struct {
 	over  bool // the exchanges were interrupted
 }
 
-// enter has an exchange interrupted when ctx ends. That may have ended already: ctx is to be asked afterwards.
+// enter makes an exchange be interrupted when ctx ends. That may have ended already: ctx is to be asked afterwards.
 func (w *watches) enter(ctx context.Context, c *conn) {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()

@@ -34,7 +34,7 @@ type Key struct {
 	NotAfter   setting.NotAfter // zero: it does not end
 }
 
-// New makes a key: 90 bits of id, 200 bits of secret.
+// New returns a key: 90 bits of id, 200 bits of secret.
 func New(caller string, notAfter setting.NotAfter) Key {
 	id := idPrefix + rand.Text()
 	return Key{Caller: caller, ID: id[:idLength], Secret: secret.New((rand.Text() + rand.Text())[:secretLength]), NotAfter: notAfter}

@@ -81,7 +81,7 @@ func New(file string, mac hash.Hash, credentials []*credential.Credential, repor
 	return m, restored, err
 }
 
-// Follow has the keys of these credentials remembered from now on, and of no others. Those that are new must not have handed out a lease.
+// Follow remembers the keys of these credentials from now on, and of no others. Those that are new must not have handed out a lease.
 func (m *Memory) Follow(credentials []*credential.Credential) {
 	m.mutex.Lock()
 	known := m.credentials
@@ -119,7 +119,7 @@ func (m *Memory) Err() error {
 	return m.err
 }
 
-// changed has the file written. A rejected call waits for that: once its caller knows, a restart puts the key on trial.
+// changed makes the file be written. A rejected call waits for that: once its caller knows, a restart puts the key on trial.
 func (m *Memory) changed(withdrawn bool) {
 	written := m.ask()
 	if !withdrawn {

@@ -106,7 +106,7 @@ func (f *Freezes) Problems() []string {
 	return slices.Clone(f.problems)
 }
 
-// Began is of [freeze.Watcher].
+// Began implements [freeze.Watcher].
 func (f *Freezes) Began(all []freeze.Freeze) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
@@ -117,7 +117,7 @@ func (f *Freezes) Began(all []freeze.Freeze) {
 	f.wake()
 }
 
-// Ended is of [freeze.Watcher]. A freeze whose time is over ends at each member by its own clock.
+// Ended implements [freeze.Watcher]. A freeze whose time is over ends at each member by its own clock.
 func (f *Freezes) Ended(of *freeze.Freeze, by, reason string) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
@@ -146,7 +146,7 @@ func (f *Freezes) later(job func(ctx context.Context)) {
 	f.jobs = append(f.jobs, job)
 }
 
-// wake has Run look what there is to do, and those that wait look how it stands. The mutex is held.
+// wake wakes Run, and those that wait. The mutex is held.
 func (f *Freezes) wake() {
 	select {
 	case f.due <- struct{}{}:
@@ -156,7 +156,7 @@ func (f *Freezes) wake() {
 	f.moved = make(chan struct{})
 }
 
-// Beat is of [fleet.Beater].
+// Beat implements [fleet.Beater].
 func (f *Freezes) Beat(b *fleet.Beat) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
@@ -235,7 +235,7 @@ func (f *Freezes) behind() bool {
 	return stale || f.uploaded != f.changes
 }
 
-// Join is of [fleet.Part].
+// Join implements [fleet.Part].
 func (f *Freezes) Join(ctx context.Context, s *fleet.Session) error {
 	f.merging.Lock()
 	defer f.merging.Unlock()

@@ -20,7 +20,7 @@ const maxProblems = 20
 // grace is how long a freeze whose time is over is kept in Redis, for members whose clocks are behind.
 const grace = 10 * time.Minute
 
-// merge puts in force what is lacking here, and has lifted what has ended. Changes is how many of those made here Redis knows by now.
+// merge puts in force what is lacking here, and lifts what has ended. Changes is how many of those made here Redis knows by now.
 func (f *Freezes) merge(reply any, changes uint64) {
 	r, err := parse(reply)
 	if err != nil { // it was checked
@@ -59,7 +59,7 @@ func few(problems []string) []string {
 	return problems
 }
 
-// record has logged what was begun, and lifted what has ended. The mutex is held.
+// record puts on record what was begun, and lifts what has ended. The mutex is held.
 func (f *Freezes) record(begun []freeze.Freeze, lift []end) {
 	if len(begun)+len(lift) == 0 {
 		return
@@ -231,7 +231,7 @@ func (f *Freezes) planFreeze(p *plan, e entry, own *freeze.Set, redis time.Time)
 	}
 }
 
-// fit has all calls stopped while there are more freezes than a member can hold, more have come than may at a time, or Redis takes no more.
+// fit stops all calls while there are more freezes than a member can hold, more have come than may at a time, or Redis takes no more.
 func (f *Freezes) fit(p *plan, own *freeze.Set, count int) {
 	there := own.Find(overflow) != nil
 	room := freeze.Max - len(own.List())
@@ -252,7 +252,7 @@ func (f *Freezes) fit(p *plan, own *freeze.Set, count int) {
 	}
 }
 
-// stopAll has all calls stopped, since not all freezes are in force.
+// stopAll stops all calls, since not all freezes are in force.
 func (f *Freezes) stopAll(p *plan, own *freeze.Set, count int) {
 	p.problem("the fleet has %d freezes, and a gateway holds %d, and takes %d new ones at a time: all calls are stopped, until all fit", count, freeze.Max-1, maxChanges)
 	switch {

@@ -64,7 +64,7 @@ func newFactCache() *factCache {
 	return c
 }
 
-// follow has limits described by other rules from now on.
+// follow describes limits by other rules from now on.
 func (c *factCache) follow(rules *ratelimit.Rules) {
 	c.rules.Store(rules) // first: what is known from now on is by these
 	c.known.Store(new(sync.Map))

@@ -96,7 +96,7 @@ func await(t testing.TB, what string, holds func() bool) {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	t.Fatalf("in vain: %s", what)
+	t.Fatalf("timed out: %s", what)
 }
 
 func follow(t testing.TB, members []*member, maxWait time.Duration, rules ...ratelimit.Rule) *ratelimit.Rules {

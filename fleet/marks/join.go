@@ -51,7 +51,7 @@ func uploadBatch(upload do, keys []replay.Key, ends time.Time) error {
 	return nil
 }
 
-// Beat is of [fleet.Beater]: what was taken without Redis is uploaded when Redis answers again.
+// Beat implements [fleet.Beater]: what was taken without Redis is uploaded when Redis answers again.
 func (m *Memory) Beat(*fleet.Beat) { m.debt.remind() }
 
 // Run uploads what was taken without Redis and not uploaded by Join, until ctx ends.
@@ -115,7 +115,7 @@ func unexpired(all []owed, now time.Time) (left []owed) {
 	return left
 }
 
-// remind has the debt paid if there is some.
+// remind makes Run pay the debt if there is some.
 func (d *debt) remind() {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()

@@ -52,7 +52,7 @@ func (s *Sentinel) Master() string {
 	return strings.Join(strings.Fields(s.Do("SENTINEL", "GET-MASTER-ADDR-BY-NAME", s.name)), ":")
 }
 
-// Failover has Sentinel make a replica the master, and waits until it is.
+// Failover makes Sentinel promote a replica to master, and waits until it is.
 func (s *Sentinel) Failover() {
 	s.t.Helper()
 	before := s.Master()

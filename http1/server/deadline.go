@@ -31,7 +31,7 @@ func (d *deadline) want(at time.Time, exact bool) error {
 	return nil
 }
 
-// wantOrSooner notes a deadline for who looks again when it ends too soon: one that is set and still to come stays. So a connection with many
+// wantOrSooner notes a deadline for a wait that looks again when it ends too soon: one that is set and still to come stays. So a connection with many
 // requests, whose heads have another deadline than the time between them, pays no calls of the system for going from one to the other.
 func (d *deadline) wantOrSooner(at, now time.Time) {
 	d.mutex.Lock()

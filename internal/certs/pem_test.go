@@ -92,7 +92,7 @@ func TestDamagedBlocks(t *testing.T) {
 	}
 }
 
-// TestDamageAtReload: a file that is damaged later changes nothing of what is in use, is named once, and counts again once mended.
+// TestDamageAtReload: a file that is damaged later changes nothing of what is in use, is named once, and counts again once it is correct.
 func TestDamageAtReload(t *testing.T) {
 	ca, second := testpki.Must(testpki.New()), testpki.Must(testpki.New())
 	path := filepath.Join(t.TempDir(), "ca.pem")
@@ -111,7 +111,7 @@ func TestDamageAtReload(t *testing.T) {
 	}
 	overwrite(t, path, slices.Concat(ca.CertPEM(), second.CertPEM()))
 	if err := clients.Reload(); err != nil || len(clients.Authorities().Certificates) != 2 {
-		t.Errorf("mended: %v", err)
+		t.Errorf("corrected: %v", err)
 	}
 }
 

@@ -28,7 +28,7 @@ type Set struct {
 	index   atomic.Pointer[index]
 }
 
-// NewSet makes a set of at least one source.
+// NewSet returns a set of at least one source.
 func NewSet(first Source, more ...Source) *Set {
 	return &Set{sources: append([]Source{first}, more...)}
 }

@@ -162,7 +162,7 @@ func TestSetFollows(t *testing.T) {
 	}
 }
 
-// TestSetWithoutNames: a certificate without any alternative name is served to everybody if it is the first.
+// TestSetWithoutNames: a certificate without any alternative name is served to all if it is the first.
 func TestSetWithoutNames(t *testing.T) {
 	ca := testpki.Must(testpki.New())
 	bare, named := certificate(t, ca, testpki.ECDSA), certificate(t, ca, testpki.ECDSA, "b.test")

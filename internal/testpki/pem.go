@@ -12,7 +12,7 @@ import (
 // CertPEM returns the authority's certificate as PEM text, for peers' CA files.
 func (ca *CA) CertPEM() []byte { return encode("CERTIFICATE", ca.certificate.Raw) }
 
-// WriteFile writes [CA.CertPEM] to a file that everybody may read.
+// WriteFile writes [CA.CertPEM] to a file that all may read.
 func (ca *CA) WriteFile(path string) error { return os.WriteFile(path, ca.CertPEM(), 0o644) }
 
 // CertPEM returns a certificate and its chain as PEM text.

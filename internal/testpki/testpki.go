@@ -48,7 +48,7 @@ type CA struct {
 	key         *ecdsa.PrivateKey
 }
 
-// New makes an authority with a fresh P-256 key.
+// New returns an authority with a fresh P-256 key.
 func New() (*CA, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

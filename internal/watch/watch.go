@@ -61,7 +61,7 @@ func (f *Files) Take() bool {
 	return true
 }
 
-// Invalidate has the files be read again, though they are as they were.
+// Invalidate makes the files be read again, though they are as they were.
 func (f *Files) Invalidate() { f.taken = nil }
 
 // Content returns a hash of what the files hold, without directories. What cannot be read, or is longer than limit bytes, counts by its error.

@@ -97,7 +97,7 @@ func (j *Journal) AllowRepeat(ctx context.Context, call string, d Decision) erro
 // errNotHeld says that an act is not held as a whole.
 var errNotHeld = errors.New("no call holds keys of this act by a lost hash key")
 
-// AcceptKeyLoss puts on record that what calls hold of an act by keys of another hash key is given up, and releases the act.
+// AcceptKeyLoss puts on record that what calls hold of an act by keys of another hash key is released, and does so.
 func (j *Journal) AcceptKeyLoss(ctx context.Context, act string, d Decision) error {
 	if _, held := j.o.Ledger.Snapshot().Acts[act]; !held {
 		return fmt.Errorf("act %q: %w", act, errNotHeld)

@@ -264,9 +264,9 @@ func TestLostHashKey(t *testing.T) {
 	want(t, held(t, opened(t, l.options()), "CS1"), "CS1 a succeeded") // the key was found again
 }
 
-// TestGivenUpForGood: what an unknown call held by a lost key is not stated again once it was given up, so it does not hold the act when the
+// TestReleasedForGood: what an unknown call held by a lost key is not stated again once it was released, so it does not hold the act when the
 // records of before are gone. What it takes of caps is.
-func TestGivenUpForGood(t *testing.T) {
+func TestReleasedForGood(t *testing.T) {
 	l := newLog(t)
 	l.intent(claim("c", "CS1"))
 	l.outcome("c", logfile.Unknown)

@@ -202,7 +202,7 @@ const (
 	dataMore       = "more"
 )
 
-// nextRound has all unknown calls stated again.
+// nextRound makes all unknown calls be stated again.
 func (f *fold) nextRound(from uint64) { f.from, f.written, f.again = from, 0, 0 }
 
 // due are the calls to be stated again.

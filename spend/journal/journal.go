@@ -153,7 +153,7 @@ func (j *Journal) fromFile(ctx context.Context) (*fold, error) {
 // restore brings the ledger up to what is folded. Acts of which it is not known what is held are held as a whole.
 func (j *Journal) restore(f *fold) error {
 	f.recall = nil          // from here on the limiter has counted all calls itself
-	f.resolved = j.o.Ledger // where a resolution became durable too late for who waited
+	f.resolved = j.o.Ledger // where a resolution became durable too late for the wait
 	held := f.ledger.Snapshot()
 	acts := f.acts(&held, j.o.Now())
 	if err := j.o.Ledger.Restore(held); err != nil {
@@ -291,7 +291,7 @@ func (j *Journal) restate() {
 // themselves, and the next ones would too.
 const longRound = time.Hour
 
-// beginRound has unknown calls stated once more if a segment has begun.
+// beginRound states unknown calls once more if a segment has begun.
 func (j *Journal) beginRound(now time.Time) {
 	f, since := j.fold, now.Sub(j.round)
 	if f.at.Segment > f.from && (2*f.again < f.written || since < 0 || since >= longRound) {

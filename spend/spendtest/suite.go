@@ -55,7 +55,7 @@ func again(c *spend.Claim, after time.Duration) *spend.Claim {
 	return other
 }
 
-// reserve asks for what is to be had.
+// reserve asks the ledger.
 func reserve(t *testing.T, l spend.Ledger, c *spend.Claim) *spend.Claim {
 	t.Helper()
 	r, err := l.Reserve(t.Context(), c)
