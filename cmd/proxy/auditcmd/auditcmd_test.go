@@ -167,7 +167,7 @@ func TestAuditUsageErrors(t *testing.T) {
 	}
 }
 
-// TestRecordsAreTheLines: audit records --json gives the bytes of the log.
+// TestRecordsAreTheLines: audit records --json prints the bytes of the log.
 func TestRecordsAreTheLines(t *testing.T) {
 	dir := reviewed(t)
 	log, err := os.ReadFile(filepath.Join(dir, "00000000000000000001.jsonl"))
@@ -265,7 +265,7 @@ func TestTailOfADamagedLog(t *testing.T) {
 	}
 }
 
-// failing is a full disk, or a pipe that nobody reads.
+// failing is a full disk, or a pipe without a reader.
 type failing struct{}
 
 func (failing) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }

@@ -105,7 +105,7 @@ func TestAuditVerifyShowsNoSecret(t *testing.T) {
 	}
 }
 
-// TestAuditVerifyFaults changes a log, and reads of it what a person and a machine are told.
+// TestAuditVerifyFaults changes a log, and reads what verify prints of it for people and for programs.
 func TestAuditVerifyFaults(t *testing.T) {
 	dir, _, note, _ := testLog(t)
 	names, _ := filepath.Glob(filepath.Join(dir, "*.jsonl"))
