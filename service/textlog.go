@@ -15,8 +15,8 @@ import (
 )
 
 // textEncoder writes log entries for people: the time of the day, the level, the message, and the fields as name=value. A value of several
-// lines, such as the problems of a configuration, follows in lines of its own. All of it is printable, since values come from callers and
-// providers, and only the first line of an entry begins at the margin.
+// lines, such as the problems of a configuration, follows in lines of its own. All of it is printable, since texts of peers are in it, and
+// only the first line of an entry begins at the margin.
 type textEncoder struct {
 	zapcore.Encoder // of the fields, as JSON
 	zone            *time.Location

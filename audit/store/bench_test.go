@@ -19,7 +19,7 @@ var (
 	benchDir     = flag.String("log", "", "folder of that log; it is made there unless there is one, and kept")
 )
 
-// benchLog gives a log with segments of about 256 MiB, and ids of calls spread over it.
+// benchLog returns a log with segments of about 256 MiB, and ids of calls spread over it.
 func benchLog(b *testing.B) (dir string) {
 	dir = *benchDir
 	if dir == "" {
@@ -167,7 +167,7 @@ func benchIndex(b *testing.B, dir string) *Index {
 	return x
 }
 
-// examples gives a call in the middle of the log.
+// examples returns a call in the middle of the log.
 func examples(b *testing.B, x *Index) *calls.Call {
 	seq, err := x.Seq(b.Context())
 	if err != nil {

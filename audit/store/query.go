@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -222,11 +221,6 @@ func (q *query) page(ctx context.Context, to direction, low, high int64, limit i
 	}
 	s.add(" ORDER BY calls.ord " + string(to) + " LIMIT MOST")
 	return fetch(ctx, q.database, (*row).columns, s.String(), s.args...)
-}
-
-// compare gives the order of calls: those that one record shows to be lost stand in the order of their intents.
-func (r row) compare(s row) int {
-	return cmp.Or(cmp.Compare(r.ord, s.ord), cmp.Compare(r.intent.Segment, s.intent.Segment), cmp.Compare(r.intent.Offset, s.intent.Offset))
 }
 
 // walk calls yield for the calls that ended and match. It reads windows of the log, which grow while little is found: no piece takes long,

@@ -100,7 +100,12 @@ func (r *reader) begin(ctx context.Context) error {
 // tail reads what the index does not have yet from the log, up to a record, and calls yield for the calls that ended there, and then for those
 // that are open. It returns the number of the last record.
 func (r *reader) tail(ctx context.Context, end uint64, yield func(*calls.Call) error) (last uint64, err error) {
-	j := calls.NewJoiner(r.behind(), yield)
+	j := calls.NewJoiner(nil, func(c *calls.Call) error {
+		if err := r.settle(ctx, c); err != nil { // by a record before the outcome, too, which no gateway writes
+			return r.failed(err)
+		}
+		return yield(c)
+	})
 	open, err := r.openIntents(ctx)
 	if err != nil {
 		return 0, r.failed(err)

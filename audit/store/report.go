@@ -71,7 +71,7 @@ func wholeDays(f *calls.Filter, zone *time.Location) dayRange {
 	return days
 }
 
-// part is a part of the calls that a filter chooses, and what they are read from: nil if that is not given.
+// part is a part of the calls that a filter chooses, and what they are read from: nil: by the filter.
 type part struct {
 	filter *calls.Filter
 	from   *source

@@ -237,3 +237,24 @@ func TestEvents(t *testing.T) {
 		}
 	}
 }
+
+// TestSumsOfAnotherMoment: sums that have gone on since the reader was opened are not added: the calls behind are read from the log.
+func TestSumsOfAnotherMoment(t *testing.T) {
+	dir := t.TempDir()
+	l := newRandomLog(dir, 14)
+	l.records(50)
+	x := New(dir, "")
+	step(t, x)
+	r, err := x.reader(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.close()
+	l.records(50)
+	step(t, x)
+	report := calls.NewReport(nil, nil)
+	again, err := r.addSums(t.Context(), &calls.Filter{}, wholeDays(&calls.Filter{}, r.zone), true, report)
+	if !again || err != nil || report.Total().Calls > 0 {
+		t.Errorf("again %t, %d calls, %v", again, report.Total().Calls, err)
+	}
+}

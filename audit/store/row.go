@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"math"
 	"strconv"
 	"strings"
@@ -46,6 +47,11 @@ func (r *row) columns() []any {
 // crosses reports whether pruning may leave the call without its intent.
 func (r *row) crosses() bool {
 	return r.intent.Segment > 0 && r.intent.Segment != r.ended.Segment
+}
+
+// compare returns the order of calls: those that one record shows to be lost stand in the order of their intents.
+func (r row) compare(s row) int {
+	return cmp.Or(cmp.Compare(r.ord, s.ord), cmp.Compare(r.intent.Segment, s.intent.Segment), cmp.Compare(r.intent.Offset, s.intent.Offset))
 }
 
 // newRow returns the row of a call but for its kind's id, its place in the order of pages and whether it is summed up; its kind; and the
@@ -150,6 +156,6 @@ func hash48(kind, value string) int64 {
 // amountKey is never greater for the lesser of two amounts: whole ten-thousandths, cut off, at most what 64 bits hold, and never anyAmount.
 func amountKey(d decimal.Decimal) int64 {
 	whole, fraction, _ := strings.Cut(d.String(), ".")
-	key, _ := strconv.ParseInt(whole+(fraction + "0000")[:4], 10, 64) // out of range gives the nearest
+	key, _ := strconv.ParseInt(whole+(fraction + "0000")[:4], 10, 64) // out of range is the nearest
 	return max(key, anyAmount+1)
 }

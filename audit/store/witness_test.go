@@ -50,7 +50,7 @@ func rebuilt(t *testing.T, x *Index) {
 	}
 }
 
-// TestStepBack: an index gives up what the log does not have, all of it if the log is another one; then its mark is the log's.
+// TestStepBack: an index drops what the log does not have, all of it if the log is another one; then its mark is the log's.
 func TestStepBack(t *testing.T) {
 	dir := t.TempDir()
 	l := testlog.New(dir, nil)

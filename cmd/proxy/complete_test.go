@@ -70,7 +70,7 @@ func TestFlagsComplete(t *testing.T) {
 		"listener": "front", "month": time.Now().Format("2006-01"), "zone": "Asia/Shanghai", "currency": "CNY", "format": "json", "output": "wide", "by": "account",
 		"last": "7d", "since": "24h", "expires": "90d", "caps --name": "monthly",
 	}
-	files := []string{"against", "body", "bundle", "ca", "cert", "index", "key-file", "audit export --out", "audit consistency --out", "seed", "since-checkpoint", "socket", "simulate --key"}
+	files := []string{"against", "body", "bundle", "ca", "cert", "index", "key-file", "audit export --out", "audit consistency --out", "since-checkpoint", "socket", "simulate --key", "seed"}
 	free := []string{ // what only the user can know
 		"account", "audit tail --limit", "call", "checkpoint-every", "checkpoint-records", "control", "coupon", "customer", "error-code", "from", "from-seq",
 		"gap", "header", "host", "key", "limit", "listen", "max-amount", "min-amount", "name", "order", "plan", "reason", "request-id", "status",
@@ -91,7 +91,7 @@ func TestFlagsComplete(t *testing.T) {
 			switch {
 			case f.Name == "config":
 				ok = directive == fileTypes && slices.Equal(offered, []string{"yaml", "yml"})
-			case f.Name == "dir" || f.Name == "write-config":
+			case f.Name == "dir", f.Name == "write-config":
 				ok = directive == directories
 			case slices.Contains(files, own) || slices.Contains(files, f.Name):
 				ok = directive == anyFile

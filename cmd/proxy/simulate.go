@@ -69,7 +69,7 @@ func simulateCommand() *cobra.Command {
 	flags.StringVar(&f.key, "key", "", "PEM `file` with the certificate's key")
 	flags.StringVar(&f.seed, "seed", "", "YAML or JSON `file` with what it holds at the start")
 	flags.BoolVar(&f.printSeed, "print-seed", false, "print what is built in, in the form of --seed, and exit")
-	flags.StringVar(&f.configDir, "write-config", "", "`folder` to write a sidecar configuration and its secrets to; nothing in it is overwritten")
+	flags.StringVar(&f.configDir, "write-config", "", "`directory` to write a sidecar configuration and its secrets to; nothing in it is overwritten")
 	flags.BoolVar(&f.unthrottled, "unthrottled", false, "do not enforce the published quotas")
 	return cmd
 }
