@@ -50,7 +50,7 @@ func completionOf(f *pflag.Flag, values map[string]cobra.CompletionFunc) cobra.C
 		return offer
 	}
 	switch kind, _ := pflag.UnquoteUsage(f); kind {
-	case "directory":
+	case "directory", "folder":
 		return cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilterDirs)
 	case "file", "path", "archive":
 		if f.Name == "config" {
