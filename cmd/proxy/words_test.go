@@ -25,8 +25,7 @@ const wordsFile = "cmd/proxy/words_test.go"
 var quotations = map[string]string{}
 
 // others are the packages and documents whose words are not held yet.
-var others = []string{
-}
+var others = []string{}
 
 // TestWords holds comments, texts and names of all modules, and the documents, to the words of the field. Decisions stay as they were
 // written, and so do the changes of versions that are out.
