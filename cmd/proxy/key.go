@@ -53,7 +53,7 @@ func keyNewCommand() *cobra.Command {
 	cli.ConfigFlag(cmd, &f.file)
 	flags := cmd.Flags()
 	flags.StringVar(&f.caller, "caller", "", "`name` of the caller (required)")
-	flags.StringVar(&f.expires, "expires", "", "how `long` the key may be used: 90d, 12h (default: it does not end)")
+	flags.StringVar(&f.expires, "expires", "", "`duration` for which the key may be used: 90d, 12h (default: it does not end)")
 	flags.StringVar(&f.dir, "dir", "", "`directory` for the files, of those that the configuration includes (default: the first)")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
