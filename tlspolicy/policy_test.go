@@ -126,6 +126,10 @@ func TestTable(t *testing.T) {
 			t.Errorf("%s: %s, want %s", row.Name, row.Status, status)
 		}
 	}
+	if d := aes256(t).Description(); d.HTTP2 || len(d.Suites) != len(Whitelist()) || !slices.Contains(d.Groups, "X25519MLKEM768") || !slices.Equal(d.Versions, []string{"TLS 1.2", "TLS 1.3"}) ||
+		!slices.Contains(d.Suites, DescribedSuite{"0x1302", "TLS_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384", "TLS 1.3", High, StatusOffered}) {
+		t.Errorf("for programs: %+v", d)
+	}
 	for _, row := range mustNamed(t, "huawei").Rows() {
 		if (row.Status == StatusOffered) != row.Offered || row.Status == StatusNotAllowed {
 			t.Errorf("huawei: %s is %s", row.Name, row.Status)

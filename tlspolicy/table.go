@@ -77,3 +77,36 @@ func (p *Policy) http2Text() string {
 func joinNames[T any](values []T, name func(T) string) string {
 	return strings.Join(describe(values, len(values), name), ", ")
 }
+
+// Description is a policy for programs.
+type Description struct {
+	Policy   string           `json:"policy"`
+	Versions []string         `json:"versions"`
+	Groups   []string         `json:"groups"`
+	HTTP2    bool             `json:"http2"`  // on listeners
+	Suites   []DescribedSuite `json:"suites"` // every one of the whitelist
+}
+
+// DescribedSuite is a suite of a [Description], with its numbers as they are usually written.
+type DescribedSuite struct {
+	Code        string `json:"code"` // "0xC02F"
+	Name        string `json:"name"`
+	OpenSSLName string `json:"openssl_name,omitempty"`
+	Version     string `json:"version"` // "TLS 1.2"
+	Level       Level  `json:"level"`
+	Status      Status `json:"status"`
+}
+
+// Description returns what [WriteTable] writes for people.
+func (p *Policy) Description() Description {
+	d := Description{
+		Policy: p.name, HTTP2: p.HTTP2(),
+		Versions: describe(p.versions, len(p.versions), tls.VersionName), Groups: describe(p.groups, len(p.groups), GroupName),
+	}
+	for _, row := range p.Rows() {
+		d.Suites = append(d.Suites, DescribedSuite{
+			fmt.Sprintf("0x%04X", row.Code), row.Name, row.OpenSSLName, tls.VersionName(row.Version), row.Level, row.Status,
+		})
+	}
+	return d
+}

@@ -21,6 +21,7 @@ func Command() *cobra.Command {
 
 func policyCommand() *cobra.Command {
 	var file string
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "policy [NAME]", Short: "Show what a TLS policy allows, suite by suite",
 		Long: "Show what a TLS policy allows: versions, groups, and for every suite of the whitelist whether it is offered, allowed but\n" +
@@ -38,9 +39,13 @@ func policyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if asJSON {
+				return printPoliciesAsJSON(cmd.OutOrStdout(), policies)
+			}
 			return printPolicies(cmd.OutOrStdout(), policies)
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the policies as JSON, one a line")
 	cli.OptionalConfigFlag(cmd, &file, "show the policies that this configuration `file` uses")
 	return cmd
 }
@@ -98,6 +103,15 @@ func printPolicies(w io.Writer, policies []*tlspolicy.Policy) error {
 			fmt.Fprintln(w)
 		}
 		if err := tlspolicy.WriteTable(w, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func printPoliciesAsJSON(w io.Writer, policies []*tlspolicy.Policy) error {
+	for _, p := range policies {
+		if err := cli.WriteLine(w, p.Description()); err != nil {
 			return err
 		}
 	}
