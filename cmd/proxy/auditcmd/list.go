@@ -117,7 +117,7 @@ func callColumns(zone *time.Location) []column[*calls.Call] {
 		{cli.Column{Name: "EFFECT", Wide: true}, (*calls.Call).Effect},
 		{cli.Column{Name: "CREDENTIAL", Wide: true}, (*calls.Call).Credential},
 		{cli.Column{Name: "ACCOUNT", Wide: true}, (*calls.Call).Account},
-		{cli.Column{Name: "OUTCOME", Narrow: true}, callEnd},
+		{cli.Column{Name: "OUTCOME", Narrow: true, Least: 20}, callEnd},
 		{cli.Column{Name: "OUTCOME", Wide: true}, callOutcome},
 		{cli.Column{Name: "AMOUNT", Number: true, Narrow: true}, func(c *calls.Call) string { return callAmount(c, false) }},
 		{cli.Column{Name: "AMOUNT", Number: true, Wide: true}, func(c *calls.Call) string { return callAmount(c, true) }},
@@ -132,12 +132,12 @@ func callOperation(c *calls.Call) string {
 	return cmp.Or(row.Operation, join(row.Method, row.Path))
 }
 
-// callEnd returns the outcome with what explains it.
+// callEnd returns the outcome with the one text that explains it best.
 func callEnd(c *calls.Call) string {
 	if c.Settled != nil {
-		return join(callOutcome(c), "(settled)")
+		return join(c.State(), "(settled)")
 	}
-	return join(callOutcome(c), callReason(c))
+	return join(c.State(), cmp.Or(callReason(c), c.ErrorCode(), text.NotZero(c.Status())))
 }
 
 // callReason returns the reason, where the outcome does not say it.
@@ -192,13 +192,13 @@ func callWhat(c *calls.Call) string {
 		values []string
 	}{
 		{"order", row.Orders}, {"customer", row.Customers}, {"coupon", row.Coupons}, {"for", one(row.For)}, {"repeats", one(row.Repeats)},
-		{"held by", one(row.HeldBy)}, {"full", row.CapsFull}, {"settled by", settledBy(row)},
+		{"held by", one(row.HeldBy)}, {"caps", row.CapsFull}, {"settled by", settledBy(row)},
 	} {
 		if len(ids.values) > 0 {
 			parts = append(parts, ids.name+"="+strings.Join(ids.values, ","))
 		}
 	}
-	return cli.Shorten(join(parts...), 100)
+	return text.Fit(join(parts...), 100)
 }
 
 func one(text string) []string {

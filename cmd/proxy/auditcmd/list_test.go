@@ -37,13 +37,13 @@ func TestCallAmount(t *testing.T) {
 	}
 }
 
-// TestListBundle: an archive, and the folder that it was unpacked into, list and sum up as the log does that they were made of.
+// TestListBundle: an archive, and the folder that it was unpacked into, list, show and sum up as the log does that they were made of.
 func TestListBundle(t *testing.T) {
 	dir, _, _, _ := testLog(t)
 	file := filepath.Join(t.TempDir(), "bundle.zip")
 	must(t, "audit", "export", "--dir", dir, "--from", "2026-10-01", "--to", "2026-12-01", "-o", file)
 	folder := unpack(t, file)
-	for _, command := range [][]string{{"list", "--json"}, {"list", "--effect", "spend"}, {"report"}, {"report", "--by", "account", "-o", "csv"}} {
+	for _, command := range [][]string{{"list", "--json"}, {"list", "--effect", "spend"}, {"report"}, {"report", "--by", "account", "-o", "csv"}, {"records", "--json"}, {"show", firstCall(t, dir)}} {
 		args := append([]string{"audit"}, command...)
 		want := must(t, append(args, "--dir", dir)...)
 		for _, bundle := range []string{file, folder} {

@@ -174,15 +174,30 @@ func (p *place) read(index string, notes io.Writer, fn func(*reading) error) err
 	return r.say(fn(r))
 }
 
-// readLog calls fn with a function that reads the records of the log in dir, and prints then to which record it did.
-func readLog(dir string, notes io.Writer, fn func(read func(func(*logfile.Record, []byte) error) error) error) error {
-	r := &reading{from: cli.LogSource(dir, 0), notes: notes}
-	return r.say(fn(func(add func(*logfile.Record, []byte) error) error {
-		return logfile.Read(dir, func(record *logfile.Record, line []byte) error {
-			r.saw(record.Seq)
-			return add(record, line)
-		})
-	}))
+// readLines calls fn with a function that reads the records of the place with their lines, and prints then to which record it did.
+func (p *place) readLines(notes io.Writer, fn func(read func(lineFunc) error) error) error {
+	if p.bundle == "" {
+		r := &reading{from: cli.LogSource(p.dir, 0), notes: notes}
+		return r.say(fn(func(add lineFunc) error { return logfile.Read(p.dir, r.seeing(add)) }))
+	}
+	log, _, bundle, err := export.Open(p.bundle)
+	if err != nil {
+		return err
+	}
+	defer bundle.Close() // opened for reading: nothing can be lost
+	r := &reading{from: cli.Source{Kind: cli.FromBundle, Path: p.bundle}, notes: notes}
+	return r.say(fn(func(add lineFunc) error { return calls.Files{FS: log}.Lines(r.seeing(add)) }))
+}
+
+// lineFunc takes a record with its line, which may be overwritten then.
+type lineFunc = func(*logfile.Record, []byte) error
+
+// seeing returns add with a note of each record that it takes.
+func (r *reading) seeing(add lineFunc) lineFunc {
+	return func(record *logfile.Record, line []byte) error {
+		r.saw(record.Seq)
+		return add(record, line)
+	}
 }
 
 // source returns the place as a source of which no record is named.
