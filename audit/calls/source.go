@@ -92,18 +92,13 @@ func (s Files) settlements() (settled Settlements, end uint64, err error) {
 }
 
 func (s Files) read(fn func(*logfile.Record) error) error {
-	return s.Lines(func(r *logfile.Record, _ []byte) error { return fn(r) })
-}
-
-// Lines calls fn for each record with its line, which may be overwritten then.
-func (s Files) Lines(fn func(*logfile.Record, []byte) error) error {
 	for line, err := range s.lines() {
 		if err != nil {
 			return err
 		}
 		r, err := line.Record()
 		if err == nil {
-			err = fn(r, line.Text)
+			err = fn(r)
 		}
 		if err != nil {
 			return err

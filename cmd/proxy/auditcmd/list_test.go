@@ -58,7 +58,11 @@ func TestListBundle(t *testing.T) {
 	if !strings.HasSuffix(whole, some) || some == whole || some == "" {
 		t.Errorf("a part of the log lists\n%s\nand all of it\n%s", some, whole)
 	}
-	for _, args := range [][]string{{"list"}, {"list", "--dir", dir, "--bundle", file}, {"report", "--bundle", file, "--index", "none"}} {
+	whole, some = must(t, "audit", "records", "--bundle", file, "--json"), must(t, "audit", "records", "--bundle", part, "--json")
+	if !strings.HasSuffix(whole, some) || some == whole || some == "" {
+		t.Errorf("a part of the log has the records\n%s\nand all of it\n%s", some, whole)
+	}
+	for _, args := range [][]string{{"list"}, {"show", "--dir", dir, "--bundle", file, "c"}, {"list", "--dir", dir, "--bundle", file}, {"report", "--bundle", file, "--index", "none"}} {
 		if code, _, stderr := run(t, append([]string{"audit"}, args...)...); code != cli.ExitUsage || stderr == "" {
 			t.Errorf("%q: exit %d, %s", args, code, stderr)
 		}

@@ -13,7 +13,6 @@ import (
 
 	"tollgate/audit/calls"
 	"tollgate/audit/export"
-	"tollgate/audit/logfile"
 	"tollgate/audit/store"
 	"tollgate/internal/cli"
 )
@@ -147,7 +146,7 @@ func hinted(err error) error {
 	if !errors.Is(err, store.ErrUnusable) {
 		return err
 	}
-	return fmt.Errorf("%w; --index none reads the log, and tollgate audit reindex makes the index again", err)
+	return fmt.Errorf("%w; --index none reads the log", err)
 }
 
 // say prints the source, unless an error came before anything was read.
@@ -172,32 +171,6 @@ func (p *place) read(index string, notes io.Writer, fn func(*reading) error) err
 	r := &reading{from: cli.Source{Kind: cli.FromBundle, Path: p.bundle}, notes: notes}
 	r.log = calls.Files{FS: log}.Seeing(r.saw)
 	return r.say(fn(r))
-}
-
-// readLines calls fn with a function that reads the records of the place with their lines, and prints then to which record it did.
-func (p *place) readLines(notes io.Writer, fn func(read func(lineFunc) error) error) error {
-	if p.bundle == "" {
-		r := &reading{from: cli.LogSource(p.dir, 0), notes: notes}
-		return r.say(fn(func(add lineFunc) error { return logfile.Read(p.dir, r.seeing(add)) }))
-	}
-	log, _, bundle, err := export.Open(p.bundle)
-	if err != nil {
-		return err
-	}
-	defer bundle.Close() // opened for reading: nothing can be lost
-	r := &reading{from: cli.Source{Kind: cli.FromBundle, Path: p.bundle}, notes: notes}
-	return r.say(fn(func(add lineFunc) error { return calls.Files{FS: log}.Lines(r.seeing(add)) }))
-}
-
-// lineFunc takes a record with its line, which may be overwritten then.
-type lineFunc = func(*logfile.Record, []byte) error
-
-// seeing returns add with a note of each record that it takes.
-func (r *reading) seeing(add lineFunc) lineFunc {
-	return func(record *logfile.Record, line []byte) error {
-		r.saw(record.Seq)
-		return add(record, line)
-	}
 }
 
 // source returns the place as a source of which no record is named.
