@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -117,7 +118,7 @@ func callColumns(zone *time.Location) []column[*calls.Call] {
 		{cli.Column{Name: "EFFECT", Wide: true}, (*calls.Call).Effect},
 		{cli.Column{Name: "CREDENTIAL", Wide: true}, (*calls.Call).Credential},
 		{cli.Column{Name: "ACCOUNT", Wide: true}, (*calls.Call).Account},
-		{cli.Column{Name: "OUTCOME", Narrow: true, Least: 20}, callEnd},
+		{cli.Column{Name: "OUTCOME", Narrow: true, Least: 18}, callEnd},
 		{cli.Column{Name: "OUTCOME", Wide: true}, callOutcome},
 		{cli.Column{Name: "AMOUNT", Number: true, Narrow: true}, func(c *calls.Call) string { return callAmount(c, false) }},
 		{cli.Column{Name: "AMOUNT", Number: true, Wide: true}, func(c *calls.Call) string { return callAmount(c, true) }},
@@ -153,7 +154,7 @@ func callOutcome(c *calls.Call) string {
 	return join(c.State(), text.NotZero(c.Status()), c.ErrorCode())
 }
 
-// callAmount returns the first amount, perhaps with where it comes from, and that there are others.
+// callAmount returns the first amount, perhaps with where it comes from, and that there are unlike ones.
 func callAmount(c *calls.Call, from bool) string {
 	amounts, unsummed := c.Amounts()
 	switch {
@@ -166,7 +167,7 @@ func callAmount(c *calls.Call, from bool) string {
 	if from && amounts[0].From != "" {
 		text += " (" + amounts[0].From + ")"
 	}
-	if len(amounts) > 1 {
+	if slices.ContainsFunc(amounts[1:], func(a calls.Amount) bool { return a.Value.String() != amounts[0].Value.String() || a.Currency != amounts[0].Currency }) {
 		text += " …"
 	}
 	if unsummed > 0 {

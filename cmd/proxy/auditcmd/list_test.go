@@ -25,6 +25,7 @@ func TestCallAmount(t *testing.T) {
 		"none":               {nil, ""},
 		"one":                {amount("5.00"), "5.00 CNY"},
 		"several":            {amount("5.00", "6"), "5.00 CNY …"},
+		"one twice":          {amount("5.00", "5.00"), "5.00 CNY"},
 		"one in no sum":      {amount(" 777777"), "not summed"},
 		"one of two":         {amount("5.00", "777,779"), "5.00 CNY, not summed"},
 		"one left out":       {[]logfile.Field{{Name: "amount", Kind: "amount", Omitted: 1}}, "not summed"},
