@@ -167,7 +167,9 @@ func callAmount(c *calls.Call, from bool) string {
 	if from && amounts[0].From != "" {
 		text += " (" + amounts[0].From + ")"
 	}
-	if slices.ContainsFunc(amounts[1:], func(a calls.Amount) bool { return a.Value.String() != amounts[0].Value.String() || a.Currency != amounts[0].Currency }) {
+	if slices.ContainsFunc(amounts[1:], func(a calls.Amount) bool {
+		return a.Value.String() != amounts[0].Value.String() || a.Currency != amounts[0].Currency
+	}) {
 		text += " …"
 	}
 	if unsummed > 0 {
