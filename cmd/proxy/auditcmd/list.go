@@ -35,7 +35,7 @@ func listCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list (--dir DIR | --bundle BUNDLE)", Short: "List calls, the newest last",
 		Long: "List calls: one row for each, joined from its records, in the order in which the calls ended. Their time is when they\n" +
-			"were allowed or refused. Calls without an outcome (yet) are \"open\" and come last. See docs/operations.md.\n\n" + indexRule,
+			"were allowed or refused. Calls without an outcome (yet) are \"open\" and come last. See docs/audit-commands.md.\n\n" + indexRule,
 		Example: "  tollgate audit list --dir /var/lib/tollgate/audit --last 24h\n" +
 			"  tollgate audit list --bundle october.zip --effect spend                            # verify it first\n" +
 			"  tollgate audit list --dir D --month 2026-10 --zone Asia/Shanghai --effect spend -o csv --bom > october.csv\n" +
