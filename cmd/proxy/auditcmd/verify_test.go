@@ -44,7 +44,7 @@ func putFile(t *testing.T, name, text string) {
 
 func TestAuditVerify(t *testing.T) {
 	dir, key, note, l := testLog(t)
-	foreign, err := checkpoint.NewKey("tollgate/test")
+	outsider, err := checkpoint.NewKey("tollgate/test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,8 +64,8 @@ func TestAuditVerify(t *testing.T) {
 		{[]string{"--key", l.Key().String(), "--since-checkpoint", lines}, cli.ExitOK, "The log is whole."},
 		{[]string{"--json"}, cli.ExitOK, `"whole": true`},
 		{[]string{"--json"}, cli.ExitOK, `"source": {`},
-		{[]string{"--key", foreign.Public().String()}, cli.ExitFailure, "has not signed this log"},
-		{[]string{"--key", key, "--key", foreign.Public().String()}, cli.ExitFailure, "has not signed this log"},
+		{[]string{"--key", outsider.Public().String()}, cli.ExitFailure, "has not signed this log"},
+		{[]string{"--key", key, "--key", outsider.Public().String()}, cli.ExitFailure, "has not signed this log"},
 	} {
 		code, stdout, stderr := run(t, append([]string{"audit", "verify", "--dir", dir}, c.args...)...)
 		if code != c.code || !strings.Contains(strings.Join(strings.Fields(stdout), " "), c.says) || stderr != "source: the log in "+dir+", to record 18\n" {
