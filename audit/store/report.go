@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-
 	"fmt"
 	"math"
 	"time"
@@ -19,25 +18,24 @@ func (x *Index) Report(ctx context.Context, f *calls.Filter, customers bool, rep
 	if !inSums(f) {
 		return x.Calls(ctx, f, report.Add)
 	}
-	r, err := x.reader(ctx)
+	r, err := x.snapshot(ctx)
 	if err != nil {
 		return err
 	}
 	defer r.close() // opened for reading: nothing can be lost
 	days := wholeDays(f, r.zone)
-	switch again, err := r.addSums(ctx, f, days, customers, report); {
-	case err != nil:
+	if err := r.addSums(ctx, f, days, customers, report); err != nil {
 		return r.failed(err)
-	case again:
-		return x.Report(ctx, f, customers, report)
+	}
+	if err := r.exec(ctx, "COMMIT"); err != nil {
+		return r.failed(err)
 	}
 	for _, part := range days.parts(f, r.zone) {
 		if err := r.addCalls(ctx, part.filter, part.from, report); err != nil {
 			return err
 		}
 	}
-	_, err = r.tail(ctx, math.MaxUint64, f.Passing(report.Add))
-	return err
+	return r.tail(ctx, f.Passing(report.Add))
 }
 
 // Zone returns the zone whose days the index sums up.
@@ -113,70 +111,35 @@ func (r *reader) addCalls(ctx context.Context, f *calls.Filter, from *source, re
 	})
 }
 
-// addSums adds the sums of days, unless the index has gone on since the reader was opened: the calls are read up to where it went then.
-func (r *reader) addSums(ctx context.Context, f *calls.Filter, days dayRange, customers bool, report *calls.Report) (again bool, err error) {
+// addSums adds the sums of days.
+func (r *reader) addSums(ctx context.Context, f *calls.Filter, days dayRange, customers bool, report *calls.Report) error {
 	if days.low >= days.high {
-		return false, nil
+		return nil
 	}
-	upTo := r.upTo.Seq
-	err = r.transaction(ctx, "BEGIN", func() error {
-		if err := r.begin(ctx); err != nil {
-			return err
-		}
-		if again = r.upTo.Seq != upTo; again {
-			return nil
-		}
-		if err := r.addTable(ctx, "days", "''", calls.ScopeTotal, f, days, report); err != nil || !customers {
-			return err
-		}
-		return r.addTable(ctx, "customers", "customer", calls.ScopeCustomer, f, days, report)
-	})
-	return again, err
-}
-
-func (r *reader) addTable(ctx context.Context, table, customer string, scope calls.Scope, f *calls.Filter, days dayRange, report *calls.Report) error {
-	for segment := int64(0); ; {
-		next, err := r.number(ctx, "SELECT min(segment) FROM "+table+" WHERE segment > ?", segment)
-		if err != nil || next == 0 {
-			return err
-		}
-		segment = next
-		s := statement{args: []any{days.low, days.high - 1, segment}}
-		s.add("SELECT k.caller_text, k.operation, k.credential, k.account, k.effect, k.state, k.reason, k.currency, " + customer + ", price_from, calls, no_amount, d.unsummed, money FROM " + table + " AS d CROSS JOIN kinds AS k ON k.id = d.kind" +
-			" WHERE d.segment = MOST AND d.day BETWEEN LOW AND HIGH")
-		for _, c := range kindConditions(f) {
-			s.add(" AND "+c.text, c.args...)
-		}
-		if err := r.addRows(ctx, &s, scope, report); err != nil {
-			return err
-		}
+	text := "WITH RECURSIVE segments(n) AS (SELECT min(segment) FROM days UNION ALL" +
+		" SELECT (SELECT min(segment) FROM days WHERE segment > n) FROM segments WHERE n IS NOT NULL)" +
+		" SELECT d.scope, k.caller_text, k.operation, k.credential, k.account, d.customer, k.effect, k.state, k.reason, k.currency, d.price_from," +
+		" d.calls, d.no_amount, d.unsummed, d.money FROM segments CROSS JOIN days AS d ON d.segment = n CROSS JOIN kinds AS k ON k.id = d.kind" +
+		" WHERE d.scope IN (?, ?, ?) AND d.day BETWEEN ? AND ?"
+	args := []any{string(calls.ScopeCall), string(calls.ScopeTotal), string(calls.ScopeTotal), days.low, days.high - 1}
+	if customers {
+		args[2] = string(calls.ScopeCustomer)
 	}
-}
-
-func (r *reader) addRows(ctx context.Context, s *statement, scope calls.Scope, report *calls.Report) error {
-	prepared, err := r.statement(ctx, s.String())
-	if err != nil {
-		return err
+	for _, c := range kindConditions(f) {
+		text, args = text+" AND "+c.text, append(args, c.args...)
 	}
-	rows, err := prepared.QueryContext(ctx, s.args...)
-	if err != nil {
-		return err
+	type sum struct {
+		calls.Entry
+		money string
 	}
-	defer rows.Close()
-	for rows.Next() {
-		e := calls.Entry{Key: calls.Key{Scope: scope}}
-		var money string
-		err := rows.Scan(&e.Caller, &e.Operation, &e.Credential, &e.Account, &e.Effect, &e.State, &e.Reason, &e.Currency, &e.Customer, &e.PriceFrom,
-			&e.Calls, &e.NoAmount, &e.Unsummed, &money)
-		if err != nil {
-			return err
-		}
-		if e.Money, err = decimal.Parse(money); err != nil {
+	columns := func(s *sum) []any {
+		return []any{&s.Scope, &s.Caller, &s.Operation, &s.Credential, &s.Account, &s.Customer, &s.Effect, &s.State, &s.Reason, &s.Currency, &s.PriceFrom,
+			&s.Calls, &s.NoAmount, &s.Unsummed, &s.money}
+	}
+	return each(ctx, r.database, columns, func(s *sum) (err error) {
+		if s.Money, err = decimal.Parse(s.money); err != nil {
 			return fmt.Errorf("%w: %w", errMisfit, err)
 		}
-		if err := report.AddEntry(&e); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+		return report.AddEntry(&s.Entry)
+	}, text, args...)
 }

@@ -16,17 +16,16 @@ import (
 	"tollgate/internal/decimal"
 )
 
-// sums are rows of the tables days and customers.
+// sums are rows of the table days.
 type sums map[sumKey]sum
 
 // sumKey is what calls that are summed up have in common.
 type sumKey struct {
-	segment    uint64 // of the record that ended them: pruned with it
-	day        int64  // since 1970, in the index's zone
-	kind       int64
-	byCustomer bool // of the table customers, not of days
-	customer   string
-	priceFrom  string
+	segment             uint64 // of the record that ended them: pruned with it
+	day                 int64  // since 1970, in the index's zone
+	kind                int64
+	scope               calls.Scope
+	customer, priceFrom string
 }
 
 type sum struct {
@@ -34,7 +33,8 @@ type sum struct {
 	money                     decimal.Decimal
 }
 
-// addCall adds a call and reports true, unless later records may change what it adds to reports, or the sum might not be exact.
+// addCall adds a call and reports true, unless later records may change what it adds to reports, or the sum might not be exact. What a call for
+// one customer adds to totals stands apart from what it adds for the customer: reports that are not by customer read few rows.
 func (s sums) addCall(r *row, c *calls.Call, zone *time.Location) bool {
 	if !calls.Final(c) {
 		return false
@@ -49,15 +49,13 @@ func (s sums) addCall(r *row, c *calls.Call, zone *time.Location) bool {
 	key := sumKey{segment: r.ended.Segment, day: dayOf(c.Time().In(zone)), kind: r.kind}
 	for i := range entries {
 		e := &entries[i]
-		key.priceFrom = e.PriceFrom
-		if e.Scope != calls.ScopeCustomer {
-			key.byCustomer, key.customer = false, ""
+		key.scope, key.customer, key.priceFrom = e.Scope, e.Customer, e.PriceFrom
+		if e.Scope == calls.ScopeCall && e.Customer != "" {
+			key.scope = calls.ScopeCustomer
 			s.add(key, e)
+			key.scope, key.customer = calls.ScopeTotal, ""
 		}
-		if e.Scope != calls.ScopeTotal {
-			key.byCustomer, key.customer = true, e.Customer
-			s.add(key, e)
-		}
+		s.add(key, e)
 	}
 	return true
 }
@@ -97,43 +95,30 @@ const addText = "tollgate_add"
 
 func init() {
 	sqlite.MustRegisterDeterministicScalarFunction(addText, 2, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
-		sum, err := parseMoney(args[0])
-		if err != nil {
-			return nil, err
+		var sum decimal.Decimal
+		for _, value := range args {
+			money, err := decimal.Parse(fmt.Sprint(value))
+			if err != nil {
+				return nil, fmt.Errorf("%w: %w", errMisfit, err)
+			}
+			sum = sum.Add(money)
 		}
-		more, err := parseMoney(args[1])
-		return sum.Add(more).String(), err
+		return sum.String(), nil
 	})
 }
 
-func parseMoney(value any) (decimal.Decimal, error) {
-	text, ok := value.(string)
-	if !ok {
-		return decimal.Decimal{}, fmt.Errorf("%w: an amount is no text", errMisfit)
-	}
-	return decimal.Parse(text)
-}
-
 func (k sumKey) compare(l sumKey) int {
-	return cmp.Or(cmp.Compare(k.segment, l.segment), cmp.Compare(k.day, l.day), cmp.Compare(k.kind, l.kind), strings.Compare(k.customer, l.customer))
+	return cmp.Or(cmp.Compare(k.segment, l.segment), strings.Compare(string(k.scope), string(l.scope)), cmp.Compare(k.day, l.day), cmp.Compare(k.kind, l.kind),
+		strings.Compare(k.customer, l.customer))
 }
 
 func (d *database) writeSums(ctx context.Context, s sums) error {
-	keys := slices.Collect(maps.Keys(s))
-	slices.SortFunc(keys, sumKey.compare)
-	days, customers := make([]any, 0, 8*len(keys)), make([]any, 0, 9*len(keys))
-	for _, k := range keys {
+	values := make([]any, 0, 10*len(s))
+	for _, k := range slices.SortedFunc(maps.Keys(s), sumKey.compare) {
 		sum := s[k]
-		if k.byCustomer {
-			customers = append(customers, int64(k.segment), k.day, k.kind, k.customer, k.priceFrom, int64(sum.calls), int64(sum.noAmount), int64(sum.unsummed), sum.money.String())
-		} else {
-			days = append(days, int64(k.segment), k.day, k.kind, k.priceFrom, int64(sum.calls), int64(sum.noAmount), int64(sum.unsummed), sum.money.String())
-		}
+		values = append(values, int64(k.segment), string(k.scope), k.day, k.kind, k.customer, k.priceFrom,
+			int64(sum.calls), int64(sum.noAmount), int64(sum.unsummed), sum.money.String())
 	}
-	const conflict = " ON CONFLICT DO UPDATE SET calls = calls + excluded.calls, no_amount = no_amount + excluded.no_amount," +
-		" unsummed = unsummed + excluded.unsummed, money = CASE excluded.price_from WHEN '' THEN money ELSE " + addText + "(money, excluded.money) END"
-	if err := d.insert(ctx, "INSERT OR ROLLBACK INTO days VALUES", 8, days, conflict); err != nil {
-		return err
-	}
-	return d.insert(ctx, "INSERT OR ROLLBACK INTO customers VALUES", 9, customers, conflict)
+	return d.insert(ctx, "INSERT INTO days VALUES", 10, values, " ON CONFLICT DO UPDATE SET calls = calls + excluded.calls, no_amount = no_amount + excluded.no_amount,"+
+		" unsummed = unsummed + excluded.unsummed, money = CASE excluded.price_from WHEN '' THEN money ELSE "+addText+"(money, excluded.money) END")
 }
