@@ -527,7 +527,7 @@ func expectNothingPruned(t *testing.T, x *Index, dir string) {
 	}
 	for _, text := range []string{
 		"SELECT count(*) FROM calls WHERE ord < ?1 OR intent_segment > 0 AND intent_segment < ?1", fmt.Sprintf("SELECT count(*) FROM ids WHERE span < ?1 >> %d", spanShift),
-		"SELECT count(*) FROM days WHERE segment < ?1",
+		fmt.Sprintf("SELECT count(*) FROM days WHERE span < ?1 >> %d", spanShift),
 		"SELECT count(*) FROM kinds WHERE NOT EXISTS (SELECT 1 FROM calls WHERE kind = kinds.id) AND ?1 > 0",
 		"SELECT count(*) FROM open WHERE segment < ?1", "SELECT count(*) FROM lost WHERE segment < ?1",
 		"SELECT count(*) FROM events WHERE seq < ?1",

@@ -58,24 +58,12 @@ func (d *database) StepBack(ctx context.Context, to Mark) error {
 			"DELETE FROM ids WHERE span >= ?4 AND ord > ?1",
 			"DELETE FROM events WHERE seq > ?1",
 			"DELETE FROM marks WHERE seq > ?1",
-			"DELETE FROM days WHERE segment >= ?2",
+			"DELETE FROM days WHERE span > ?4",
 		)
 		if err != nil {
 			return err
 		}
-		// The calls that ended in the last segment are summed up again, from their lines.
-		again := sums{}
-		err = each(ctx, d, (*row).columns, func(r *row) error {
-			c, err := d.read(ctx, r)
-			if err == nil {
-				again.addCall(r, c, d.zone)
-			}
-			return err
-		}, "SELECT "+rowColumns+" FROM calls WHERE ord >= ? AND summed = 1", int64(to.At.Segment))
-		if err != nil {
-			return err
-		}
-		return d.writeSums(ctx, again)
+		return d.sumAgain(ctx, int64(to.Seq>>spanShift))
 	})
 }
 
@@ -87,7 +75,7 @@ func (d *database) Prune(ctx context.Context, first uint64) error {
 	for _, some := range []struct{ table, key, gone string }{
 		{"calls", "ord", "ord < ?"},
 		{"ids", "span, key, ord", fmt.Sprintf("span < ? >> %d", spanShift)},
-		{"days", "segment, scope, day, kind, customer, price_from", "segment < ?"},
+		{"days", "span, scope, day, kind, customer, price_from", fmt.Sprintf("span < ? >> %d", spanShift)},
 	} {
 		for left := int64(1); left > 0; {
 			text := fmt.Sprintf("DELETE FROM %s WHERE (%s) IN (SELECT %[2]s FROM %[1]s WHERE %[3]s LIMIT ?)", some.table, some.key, some.gone)
@@ -110,6 +98,9 @@ func (d *database) pruneRest(ctx context.Context, first uint64) error {
 		return err
 	}
 	if err := d.mergeAgain(ctx, first); err != nil {
+		return err
+	}
+	if err := d.sumAgain(ctx, int64(first>>spanShift)); err != nil {
 		return err
 	}
 	return d.execAll(ctx, []any{int64(first)},

@@ -44,6 +44,7 @@ var (
 
 	spanBounds = fmt.Sprintf(ordBounds+" AND p.span BETWEEN ?1 >> %d AND ?2 >> %[1]d", spanShift)
 	ordInSpan  = fmt.Sprintf("spans AS p CROSS JOIN ids AS i ON i.span = p.span AND i.key = ? CROSS JOIN calls NOT INDEXED ON calls.ord BETWEEN i.ord AND i.ord + %d", 1<<spanShift-1)
+	byAmount   = fmt.Sprintf("spans AS p CROSS JOIN calls INDEXED BY by_amount ON calls.ord >> %d = +p.span", spanShift)
 	hasID      = fmt.Sprintf("EXISTS (SELECT 1 FROM ids WHERE span = calls.ord >> %d AND key = ? AND ord = calls.ord)", spanShift)
 )
 
@@ -118,7 +119,7 @@ func (q *query) amounts() []source {
 	}
 	in := command{"calls.high >= ? AND calls.low <= ?", []any{low, high}}
 	q.parts = append(q.parts, in)
-	return []source{{command{"calls INDEXED BY by_amount", nil}, ordBounds, []command{in}}}
+	return []source{{command{byAmount, nil}, spanBounds, []command{in}}}
 }
 
 // choose takes the source with the fewest calls, of broad ones the first.

@@ -116,14 +116,13 @@ func (r *reader) addSums(ctx context.Context, f *calls.Filter, days dayRange, cu
 	if days.low >= days.high {
 		return nil
 	}
-	text := "WITH RECURSIVE segments(n) AS (SELECT min(segment) FROM days UNION ALL" +
-		" SELECT (SELECT min(segment) FROM days WHERE segment > n) FROM segments WHERE n IS NOT NULL)" +
-		" SELECT d.scope, k.caller_text, k.operation, k.credential, k.account, d.customer, k.effect, k.state, k.reason, k.currency, d.price_from," +
-		" d.calls, d.no_amount, d.unsummed, d.money FROM segments CROSS JOIN days AS d ON d.segment = n CROSS JOIN kinds AS k ON k.id = d.kind" +
-		" WHERE d.scope IN (?, ?, ?) AND d.day BETWEEN ? AND ?"
-	args := []any{string(calls.ScopeCall), string(calls.ScopeTotal), string(calls.ScopeTotal), days.low, days.high - 1}
+	since, until := timeBounds(f.Since, f.Until)
+	text := "SELECT d.scope, k.caller_text, k.operation, k.credential, k.account, d.customer, k.effect, k.state, k.reason, k.currency, d.price_from," +
+		" d.calls, d.no_amount, d.unsummed, d.money FROM spans AS p CROSS JOIN days AS d ON d.span = p.span CROSS JOIN kinds AS k ON k.id = d.kind" +
+		" WHERE p.high >= ? AND p.low <= ? AND d.scope IN (?, ?, ?) AND d.day BETWEEN ? AND ?"
+	args := []any{since, until, string(calls.ScopeCall), string(calls.ScopeTotal), string(calls.ScopeTotal), days.low, days.high - 1}
 	if customers {
-		args[2] = string(calls.ScopeCustomer)
+		args[4] = string(calls.ScopeCustomer)
 	}
 	for _, c := range kindConditions(f) {
 		text, args = text+" AND "+c.text, append(args, c.args...)

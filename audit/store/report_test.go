@@ -237,3 +237,27 @@ func TestEvents(t *testing.T) {
 		}
 	}
 }
+
+// TestSumsOfSpans: a span that pruning or a step back cuts is summed up again.
+func TestSumsOfSpans(t *testing.T) {
+	dir := t.TempDir()
+	l := newRandomLog(dir, 15)
+	l.records(3 << spanShift / 2)
+	x := New(dir, "")
+	step(t, x)
+	for first := uint64(0); first < 1<<spanShift/2; {
+		pruneFirst(t, dir)
+		var err error
+		if first, err = logfile.First(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	step(t, x)
+	l.sameReports(t, dir, x, 2)
+	l.records(20)
+	step(t, x)
+	l.cutBack(t, dir, 10)
+	step(t, x)
+	l.sameReports(t, dir, x, 2)
+	expectSummed(t, x)
+}

@@ -28,16 +28,16 @@ func tables() []string {
 			" intent_segment INTEGER NOT NULL, intent_offset INTEGER NOT NULL, segment INTEGER NOT NULL, offset INTEGER NOT NULL," +
 			" low INTEGER, high INTEGER, summed INTEGER NOT NULL) STRICT",
 		"CREATE INDEX by_kind ON calls (kind)",
-		"CREATE INDEX by_amount ON calls (high, low) WHERE high IS NOT NULL",
+		// By span, so that what is written lately stands close together: amounts and hashes alone would dirty a page each.
+		fmt.Sprintf("CREATE INDEX by_amount ON calls (ord >> %d, high, low) WHERE high IS NOT NULL", spanShift),
 		"CREATE INDEX unsummed ON calls (ord) WHERE summed = 0",
-		// By span, so that what is written lately stands close together: hashes alone would dirty a page each.
 		"CREATE TABLE ids (span INTEGER NOT NULL, key INTEGER NOT NULL, ord INTEGER NOT NULL, PRIMARY KEY (span, key, ord)) STRICT, WITHOUT ROWID",
 		"CREATE TABLE spans (span INTEGER PRIMARY KEY, low INTEGER NOT NULL, high INTEGER NOT NULL) STRICT",
 		"CREATE TABLE open (segment INTEGER NOT NULL, offset INTEGER NOT NULL, PRIMARY KEY (segment, offset)) STRICT, WITHOUT ROWID",
 		"CREATE TABLE lost (ord INTEGER NOT NULL, segment INTEGER NOT NULL, offset INTEGER NOT NULL, PRIMARY KEY (ord, segment, offset)) STRICT, WITHOUT ROWID",
-		"CREATE TABLE days (segment INTEGER NOT NULL, scope TEXT NOT NULL, day INTEGER NOT NULL, kind INTEGER NOT NULL, customer TEXT NOT NULL, price_from TEXT NOT NULL," +
+		"CREATE TABLE days (span INTEGER NOT NULL, scope TEXT NOT NULL, day INTEGER NOT NULL, kind INTEGER NOT NULL, customer TEXT NOT NULL, price_from TEXT NOT NULL," +
 			" calls INTEGER NOT NULL, no_amount INTEGER NOT NULL, unsummed INTEGER NOT NULL, money TEXT NOT NULL," +
-			" PRIMARY KEY (segment, scope, day, kind, customer, price_from)) STRICT, WITHOUT ROWID",
+			" PRIMARY KEY (span, scope, day, kind, customer, price_from)) STRICT, WITHOUT ROWID",
 		"CREATE TABLE events (seq INTEGER PRIMARY KEY, event TEXT NOT NULL, subject INTEGER NOT NULL, time INTEGER NOT NULL, segment INTEGER NOT NULL, offset INTEGER NOT NULL) STRICT",
 		"CREATE INDEX by_event ON events (event)",
 		"CREATE INDEX by_subject ON events (subject)",

@@ -21,8 +21,8 @@ type sums map[sumKey]sum
 
 // sumKey is what calls that are summed up have in common.
 type sumKey struct {
-	segment             uint64 // of the record that ended them: pruned with it
-	day                 int64  // since 1970, in the index's zone
+	span                int64 // what is written lately stands close together
+	day                 int64 // since 1970, in the index's zone
 	kind                int64
 	scope               calls.Scope
 	customer, priceFrom string
@@ -46,7 +46,7 @@ func (s sums) addCall(r *row, c *calls.Call, zone *time.Location) bool {
 			return false
 		}
 	}
-	key := sumKey{segment: r.ended.Segment, day: dayOf(c.Time().In(zone)), kind: r.kind}
+	key := sumKey{span: r.ord >> spanShift, day: dayOf(c.Time().In(zone)), kind: r.kind}
 	for i := range entries {
 		e := &entries[i]
 		key.scope, key.customer, key.priceFrom = e.Scope, e.Customer, e.PriceFrom
@@ -108,7 +108,7 @@ func init() {
 }
 
 func (k sumKey) compare(l sumKey) int {
-	return cmp.Or(cmp.Compare(k.segment, l.segment), strings.Compare(string(k.scope), string(l.scope)), cmp.Compare(k.day, l.day), cmp.Compare(k.kind, l.kind),
+	return cmp.Or(cmp.Compare(k.span, l.span), strings.Compare(string(k.scope), string(l.scope)), cmp.Compare(k.day, l.day), cmp.Compare(k.kind, l.kind),
 		strings.Compare(k.customer, l.customer))
 }
 
@@ -116,9 +116,28 @@ func (d *database) writeSums(ctx context.Context, s sums) error {
 	values := make([]any, 0, 10*len(s))
 	for _, k := range slices.SortedFunc(maps.Keys(s), sumKey.compare) {
 		sum := s[k]
-		values = append(values, int64(k.segment), string(k.scope), k.day, k.kind, k.customer, k.priceFrom,
+		values = append(values, k.span, string(k.scope), k.day, k.kind, k.customer, k.priceFrom,
 			int64(sum.calls), int64(sum.noAmount), int64(sum.unsummed), sum.money.String())
 	}
 	return d.insert(ctx, "INSERT INTO days VALUES", 10, values, " ON CONFLICT DO UPDATE SET calls = calls + excluded.calls, no_amount = no_amount + excluded.no_amount,"+
 		" unsummed = unsummed + excluded.unsummed, money = CASE excluded.price_from WHEN '' THEN money ELSE "+addText+"(money, excluded.money) END")
+}
+
+// sumAgain sums up the calls of a span again, from their lines.
+func (d *database) sumAgain(ctx context.Context, span int64) error {
+	if err := d.exec(ctx, "DELETE FROM days WHERE span = ?", span); err != nil {
+		return err
+	}
+	again := sums{}
+	err := each(ctx, d, (*row).columns, func(r *row) error {
+		c, err := d.read(ctx, r)
+		if err == nil {
+			again.addCall(r, c, d.zone)
+		}
+		return err
+	}, "SELECT "+rowColumns+" FROM calls WHERE ord BETWEEN ? AND ? AND summed = 1", span<<spanShift, (span+1)<<spanShift-1)
+	if err != nil {
+		return err
+	}
+	return d.writeSums(ctx, again)
 }
