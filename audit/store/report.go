@@ -11,7 +11,7 @@ import (
 )
 
 // Report adds the calls that a filter chooses to a report, as [calls.Report.Add] of each of them does; customers is whether the report is by
-// customer. Of the whole days of [Index.Zone] the sums in the index are added, which nothing proves: calls whose contribution may change are
+// customer. Of whole days (see [Index.InZone]) the sums in the index are added, which nothing proves: calls whose contribution may change are
 // read, and those of days that are asked for in part. A filter of what the sums do not tell apart has all calls read. After an error the
 // report is of no use.
 func (x *Index) Report(ctx context.Context, f *calls.Filter, customers bool, report *calls.Report) error {
@@ -36,15 +36,6 @@ func (x *Index) Report(ctx context.Context, f *calls.Filter, customers bool, rep
 		}
 	}
 	return r.tail(ctx, f.Passing(report.Add))
-}
-
-// Zone returns the zone whose days the index sums up.
-func (x *Index) Zone(ctx context.Context) (*time.Location, error) {
-	r, err := x.reader(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return r.zone, r.close()
 }
 
 // inSums reports whether sums of kinds can answer a filter.

@@ -18,12 +18,9 @@ const (
 
 // tables are the commands that make an empty database an index.
 func tables() []string {
-	var columns, names []string
-	for _, c := range kindColumns {
-		columns, names = append(columns, c.name+" "+c.sqlType+" NOT NULL"), append(names, c.name)
-	}
+	columns := strings.Join(kindTexts(func(c kindColumn) string { return c.name + " " + c.sqlType + " NOT NULL" }), ", ")
 	return []string{
-		"CREATE TABLE kinds (id INTEGER PRIMARY KEY, " + strings.Join(columns, ", ") + ", UNIQUE (" + strings.Join(names, ", ") + ")) STRICT",
+		"CREATE TABLE kinds (id INTEGER PRIMARY KEY, " + columns + ", UNIQUE (" + kindNames + ")) STRICT",
 		"CREATE TABLE calls (ord INTEGER PRIMARY KEY, kind INTEGER NOT NULL, time INTEGER NOT NULL, merged INTEGER NOT NULL," +
 			" intent_segment INTEGER NOT NULL, intent_offset INTEGER NOT NULL, segment INTEGER NOT NULL, offset INTEGER NOT NULL," +
 			" low INTEGER, high INTEGER, summed INTEGER NOT NULL) STRICT",
