@@ -96,7 +96,7 @@ func (t *rows) widen(ord, time int64) {
 }
 
 func (d *database) writeRows(ctx context.Context, t *rows, insert string) error {
-	if err := d.insert(ctx, insert+" INTO calls VALUES", callColumns, t.calls, ""); err != nil {
+	if err := d.insert(ctx, insert+" INTO calls VALUES", callColumns, t.calls); err != nil {
 		return err
 	}
 	// Rows that come to stand next to each other are written together.
@@ -107,7 +107,7 @@ func (d *database) writeRows(ctx context.Context, t *rows, insert string) error 
 	for _, id := range slices.Compact(t.ids) {
 		ids = append(ids, id.ord>>spanShift, id.key, id.ord)
 	}
-	if err := d.insert(ctx, "INSERT OR IGNORE INTO ids VALUES", 3, ids, ""); err != nil {
+	if err := d.insert(ctx, "INSERT OR IGNORE INTO ids VALUES", 3, ids); err != nil {
 		return err
 	}
 	for n, s := range t.spans {
@@ -124,10 +124,10 @@ func (d *database) writeRows(ctx context.Context, t *rows, insert string) error 
 const manyRows = 32
 
 // insert inserts rows, of width values each, by as few commands as may be.
-func (d *database) insert(ctx context.Context, into string, width int, values []any, conflict string) error {
+func (d *database) insert(ctx context.Context, into string, width int, values []any) error {
 	row := "(" + strings.Repeat(", ?", width)[2:] + ")"
 	for some := range slices.Chunk(values, manyRows*width) {
-		if err := d.exec(ctx, into+" "+row+strings.Repeat(", "+row, len(some)/width-1)+conflict, some...); err != nil {
+		if err := d.exec(ctx, into+" "+row+strings.Repeat(", "+row, len(some)/width-1), some...); err != nil {
 			return err
 		}
 		d.pace(ctx)
@@ -158,7 +158,7 @@ func (d *database) writeRest(ctx context.Context, b *Batch, lost []any) error {
 		width  int
 		values []any
 	}{{"open", 2, open}, {"lost", 3, lost}, {"events", 6, events}, {"marks", 4, []any{int64(b.Last.Seq), int64(b.Last.At.Segment), b.Last.At.Offset, b.Last.Hash[:]}}} {
-		if err := d.insert(ctx, "INSERT INTO "+c.into+" VALUES", c.width, c.values, ""); err != nil {
+		if err := d.insert(ctx, "INSERT INTO "+c.into+" VALUES", c.width, c.values); err != nil {
 			return err
 		}
 	}

@@ -24,7 +24,7 @@
 //	spans      for each 4,096 records, from when to when its calls are: times seldom step back, but may
 //	ids        by span, hashes of what is (nearly) unique to a call: its id, the provider's request id, orders, customers, coupons; and once
 //	           a span, those of the plans that decided its calls
-//	days       by span, counts and money of the calls of a day, by kind and where the price comes from; and the same by customer
+//	days       by span, day and kind of the calls, lists of counts and money, by where the price comes from; and the same by customer
 //	open       positions of intents without an outcome so far
 //	lost       the same of those that never got one, as in no log that a gateway wrote
 //	events     the code of each event, a hash of its subject, and where it stands

@@ -75,7 +75,7 @@ func (d *database) Prune(ctx context.Context, first uint64) error {
 	for _, some := range []struct{ table, key, gone string }{
 		{"calls", "ord", "ord < ?"},
 		{"ids", "span, key, ord", fmt.Sprintf("span < ? >> %d", spanShift)},
-		{"days", "span, scope, day, kind, customer, price_from", fmt.Sprintf("span < ? >> %d", spanShift)},
+		{"days", "span, day, kind", fmt.Sprintf("span < ? >> %d", spanShift)},
 	} {
 		for left := int64(1); left > 0; {
 			text := fmt.Sprintf("DELETE FROM %s WHERE (%s) IN (SELECT %[2]s FROM %[1]s WHERE %[3]s LIMIT ?)", some.table, some.key, some.gone)

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"tollgate/audit/calls"
-	"tollgate/internal/decimal"
 )
 
 // Report adds the calls that a filter chooses to a report, as [calls.Report.Add] of each of them does; customers is whether the report is by
@@ -108,28 +107,29 @@ func (r *reader) addSums(ctx context.Context, f *calls.Filter, days dayRange, cu
 		return nil
 	}
 	since, until := timeBounds(f.Since, f.Until)
-	text := "SELECT d.scope, k.caller_text, k.operation, k.credential, k.account, d.customer, k.effect, k.state, k.reason, k.currency, d.price_from," +
-		" d.calls, d.no_amount, d.unsummed, d.money FROM spans AS p CROSS JOIN days AS d ON d.span = p.span CROSS JOIN kinds AS k ON k.id = d.kind" +
-		" WHERE p.high >= ? AND p.low <= ? AND d.scope IN (?, ?, ?) AND d.day BETWEEN ? AND ?"
-	args := []any{since, until, string(calls.ScopeCall), string(calls.ScopeTotal), string(calls.ScopeTotal), days.low, days.high - 1}
-	if customers {
-		args[4] = string(calls.ScopeCustomer)
-	}
+	text := "SELECT k.caller_text, k.operation, k.credential, k.account, k.effect, k.state, k.reason, k.currency, d.totals, iif(?, d.customers, '[]')" +
+		" FROM spans AS p CROSS JOIN days AS d ON d.span = p.span CROSS JOIN kinds AS k ON k.id = d.kind" +
+		" WHERE p.high >= ? AND p.low <= ? AND d.day BETWEEN ? AND ?"
+	args := []any{customers, since, until, days.low, days.high - 1}
 	for _, c := range kindConditions(f) {
 		text, args = text+" AND "+c.text, append(args, c.args...)
 	}
-	type sum struct {
-		calls.Entry
-		money string
+	type sums struct {
+		calls.Key
+		totals, customers string
 	}
-	columns := func(s *sum) []any {
-		return []any{&s.Scope, &s.Caller, &s.Operation, &s.Credential, &s.Account, &s.Customer, &s.Effect, &s.State, &s.Reason, &s.Currency, &s.PriceFrom,
-			&s.Calls, &s.NoAmount, &s.Unsummed, &s.money}
+	columns := func(s *sums) []any {
+		return []any{&s.Caller, &s.Operation, &s.Credential, &s.Account, &s.Effect, &s.State, &s.Reason, &s.Currency, &s.totals, &s.customers}
 	}
-	return each(ctx, r.database, columns, func(s *sum) (err error) {
-		if s.Money, err = decimal.Parse(s.money); err != nil {
-			return fmt.Errorf("%w: %w", errMisfit, err)
+	return each(ctx, r.database, columns, func(s *sums) error {
+		add := func(e *calls.Entry) error {
+			s.Key.Scope, s.Key.Customer, s.Key.PriceFrom = e.Scope, e.Customer, e.PriceFrom
+			e.Key = s.Key
+			return report.AddEntry(e)
 		}
-		return report.AddEntry(&s.Entry)
+		if err := readSums(s.totals, add); err != nil {
+			return err
+		}
+		return readSums(s.customers, add)
 	}, text, args...)
 }

@@ -32,9 +32,9 @@ func tables() []string {
 		"CREATE TABLE spans (span INTEGER PRIMARY KEY, low INTEGER NOT NULL, high INTEGER NOT NULL) STRICT",
 		"CREATE TABLE open (segment INTEGER NOT NULL, offset INTEGER NOT NULL, PRIMARY KEY (segment, offset)) STRICT, WITHOUT ROWID",
 		"CREATE TABLE lost (ord INTEGER NOT NULL, segment INTEGER NOT NULL, offset INTEGER NOT NULL, PRIMARY KEY (ord, segment, offset)) STRICT, WITHOUT ROWID",
-		"CREATE TABLE days (span INTEGER NOT NULL, scope TEXT NOT NULL, day INTEGER NOT NULL, kind INTEGER NOT NULL, customer TEXT NOT NULL, price_from TEXT NOT NULL," +
-			" calls INTEGER NOT NULL, no_amount INTEGER NOT NULL, unsummed INTEGER NOT NULL, money TEXT NOT NULL," +
-			" PRIMARY KEY (span, scope, day, kind, customer, price_from)) STRICT, WITHOUT ROWID",
+		// Lists of sums as JSON texts: rows by customer are nearly as many as calls, and would be written one by one.
+		"CREATE TABLE days (span INTEGER NOT NULL, day INTEGER NOT NULL, kind INTEGER NOT NULL, totals TEXT NOT NULL, customers TEXT NOT NULL," +
+			" PRIMARY KEY (span, day, kind)) STRICT, WITHOUT ROWID",
 		"CREATE TABLE events (seq INTEGER PRIMARY KEY, event TEXT NOT NULL, subject INTEGER NOT NULL, time INTEGER NOT NULL, segment INTEGER NOT NULL, offset INTEGER NOT NULL) STRICT",
 		"CREATE INDEX by_event ON events (event)",
 		"CREATE INDEX by_subject ON events (subject)",

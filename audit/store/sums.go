@@ -3,29 +3,31 @@ package store
 import (
 	"cmp"
 	"context"
-	"database/sql/driver"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
-
-	"modernc.org/sqlite"
 
 	"tollgate/audit/calls"
 	"tollgate/internal/decimal"
 )
 
-// sums are rows of the table days.
+// sums are what calls add to reports, by day and kind, as rows of the table days hold it.
 type sums map[sumKey]sum
 
 // sumKey is what calls that are summed up have in common.
 type sumKey struct {
-	span                int64 // what is written lately stands close together
-	day                 int64 // since 1970, in the index's zone
-	kind                int64
+	dayKey
 	scope               calls.Scope
 	customer, priceFrom string
+}
+
+// dayKey identifies a row of the table days.
+type dayKey struct {
+	span int64 // what is written lately stands close together
+	day  int64 // since 1970, in the index's zone
+	kind int64
 }
 
 type sum struct {
@@ -46,7 +48,7 @@ func (s sums) addCall(r *row, c *calls.Call, zone *time.Location) bool {
 			return false
 		}
 	}
-	key := sumKey{span: r.ord >> spanShift, day: dayOf(c.Time().In(zone)), kind: r.kind}
+	key := sumKey{dayKey: dayKey{r.ord >> spanShift, dayOf(c.Time().In(zone)), r.kind}}
 	for i := range entries {
 		e := &entries[i]
 		key.scope, key.customer, key.priceFrom = e.Scope, e.Customer, e.PriceFrom
@@ -90,37 +92,99 @@ func startOf(day int64, zone *time.Location) time.Time {
 	return t
 }
 
-// addText is the function of SQL that adds decimal numbers.
-const addText = "tollgate_add"
-
-func init() {
-	sqlite.MustRegisterDeterministicScalarFunction(addText, 2, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
-		var sum decimal.Decimal
-		for _, value := range args {
-			money, err := decimal.Parse(fmt.Sprint(value))
-			if err != nil {
-				return nil, fmt.Errorf("%w: %w", errMisfit, err)
-			}
-			sum = sum.Add(money)
-		}
-		return sum.String(), nil
-	})
+// savedSum is an element of the lists of a row of days.
+type savedSum struct {
+	Scope     calls.Scope `json:"s,omitempty"`
+	Customer  string      `json:"c,omitempty"`
+	PriceFrom string      `json:"p,omitempty"`
+	Calls     uint64      `json:"n"`
+	NoAmount  uint64      `json:"a,omitempty"`
+	Unsummed  uint64      `json:"u,omitempty"`
+	Money     string      `json:"m,omitempty"`
 }
 
-func (k sumKey) compare(l sumKey) int {
-	return cmp.Or(cmp.Compare(k.span, l.span), strings.Compare(string(k.scope), string(l.scope)), cmp.Compare(k.day, l.day), cmp.Compare(k.kind, l.kind),
-		strings.Compare(k.customer, l.customer))
-}
-
-func (d *database) writeSums(ctx context.Context, s sums) error {
-	values := make([]any, 0, 10*len(s))
-	for _, k := range slices.SortedFunc(maps.Keys(s), sumKey.compare) {
-		sum := s[k]
-		values = append(values, k.span, string(k.scope), k.day, k.kind, k.customer, k.priceFrom,
-			int64(sum.calls), int64(sum.noAmount), int64(sum.unsummed), sum.money.String())
+// readSums calls yield for each sum of a list.
+func readSums(list string, yield func(*calls.Entry) error) error {
+	var saved []savedSum
+	if err := json.Unmarshal([]byte(list), &saved); err != nil {
+		return fmt.Errorf("%w: sums of a day: %w", errMisfit, err)
 	}
-	return d.insert(ctx, "INSERT INTO days VALUES", 10, values, " ON CONFLICT DO UPDATE SET calls = calls + excluded.calls, no_amount = no_amount + excluded.no_amount,"+
-		" unsummed = unsummed + excluded.unsummed, money = CASE excluded.price_from WHEN '' THEN money ELSE "+addText+"(money, excluded.money) END")
+	for _, s := range saved {
+		e := calls.Entry{Key: calls.Key{Scope: s.Scope, Customer: s.Customer, PriceFrom: s.PriceFrom}, Calls: s.Calls, NoAmount: s.NoAmount, Unsummed: s.Unsummed}
+		var err error
+		if e.Money, err = decimal.Parse(cmp.Or(s.Money, "0")); err != nil {
+			return fmt.Errorf("%w: sums of a day: %w", errMisfit, err)
+		}
+		if err := yield(&e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeSums adds sums to the rows that are there.
+func (d *database) writeSums(ctx context.Context, s sums) error {
+	keys := map[dayKey]bool{}
+	for k := range s {
+		keys[k.dayKey] = true
+	}
+	for k := range keys {
+		if err := d.addSaved(ctx, s, k); err != nil {
+			return err
+		}
+	}
+	values, err := s.values()
+	if err != nil {
+		return err
+	}
+	return d.insert(ctx, "INSERT OR REPLACE INTO days VALUES", 5, values)
+}
+
+// addSaved adds what a row has, if there is one.
+func (d *database) addSaved(ctx context.Context, s sums, k dayKey) error {
+	type lists struct{ totals, customers string }
+	saved, err := fetch(ctx, d, func(l *lists) []any { return []any{&l.totals, &l.customers} },
+		"SELECT totals, customers FROM days WHERE span = ? AND day = ? AND kind = ?", k.span, k.day, k.kind)
+	if err != nil || len(saved) == 0 {
+		return err
+	}
+	add := func(e *calls.Entry) error { s.add(sumKey{k, e.Scope, e.Customer, e.PriceFrom}, e); return nil }
+	if err := readSums(saved[0].totals, add); err != nil {
+		return err
+	}
+	return readSums(saved[0].customers, add)
+}
+
+// values returns the rows of days.
+func (s sums) values() (values []any, err error) {
+	rows := map[dayKey]*[2][]savedSum{}
+	for k, sum := range s {
+		saved := savedSum{k.scope, k.customer, k.priceFrom, sum.calls, sum.noAmount, sum.unsummed, ""}
+		if k.priceFrom != "" {
+			saved.Money = sum.money.String()
+		}
+		if rows[k.dayKey] == nil {
+			rows[k.dayKey] = &[2][]savedSum{{}, {}}
+		}
+		list := &rows[k.dayKey][one(k.scope == calls.ScopeCustomer)]
+		*list = append(*list, saved)
+	}
+	for _, k := range slices.SortedFunc(maps.Keys(rows), dayKey.compare) {
+		totals, err := json.Marshal(rows[k][0])
+		if err != nil {
+			return nil, err
+		}
+		customers, err := json.Marshal(rows[k][1])
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, k.span, k.day, k.kind, string(totals), string(customers))
+	}
+	return values, nil
+}
+
+func (k dayKey) compare(l dayKey) int {
+	return cmp.Or(cmp.Compare(k.span, l.span), cmp.Compare(k.day, l.day), cmp.Compare(k.kind, l.kind))
 }
 
 // sumAgain sums up the calls of a span again, from their lines.
