@@ -155,7 +155,26 @@ func (s *segment) grow(size int64) error {
 	if err := s.zeros(size); err != nil {
 		return fmt.Errorf("growing audit segment %s: %w", s.name, err)
 	}
+	if err := s.checkEnd(); err != nil {
+		return err
+	}
 	return fatal("syncing audit segment "+s.name, s.file.Sync())
+}
+
+// checkEnd looks for the end of the last record where it is to be: zeros would hide that another process has cut the file while they were
+// written.
+func (s *segment) checkEnd() error {
+	if s.offset == 0 {
+		return nil
+	}
+	var end [1]byte
+	if _, err := s.file.ReadAt(end[:], s.offset-1); err != nil {
+		return fmt.Errorf("growing audit segment %s: %w", s.name, err)
+	}
+	if end[0] != '\n' {
+		return fatal("checking audit segment "+s.name, errors.New("another process has cut it"))
+	}
+	return nil
 }
 
 func (s *segment) zeros(size int64) error {

@@ -175,3 +175,36 @@ func TestCutBeforeGrowth(t *testing.T) {
 		}
 	})
 }
+
+// TestCutDuringGrowth: so is what is cut off while the zeros are written.
+func TestCutDuringGrowth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newMemDisk()
+		l, _ := open(t, Options{disk: d, keys: memKeys{d}})
+		if err := l.Intent(t.Context(), &logfile.Record{Call: "first"}); err != nil {
+			t.Fatal(err)
+		}
+		writes := 0
+		d.mu.Lock()
+		d.fault = func(op string, _ int) fault {
+			if op != "write" {
+				return fine
+			}
+			if writes++; writes == 1 { // of zeros: no record comes meanwhile
+				d.mu.Lock()
+				d.names[logfile.SegmentName(1)].truncate(100)
+				d.mu.Unlock()
+			}
+			return fine
+		}
+		d.mu.Unlock()
+		time.Sleep(startPause)
+		synctest.Wait()
+		if writes == 0 {
+			t.Fatal("nothing was allocated")
+		}
+		if err := l.Intent(t.Context(), &logfile.Record{Call: "second"}); err == nil || !strings.Contains(err.Error(), "has cut it") {
+			t.Errorf("a record after the cut: %v", err)
+		}
+	})
+}

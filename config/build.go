@@ -44,6 +44,7 @@ type builder struct {
 	private     map[string]bool                             // the paths of PrivateFiles
 
 	callerNames, credentialNames, upstreamNames []string // of all files, sorted, those with problems included
+	suggested                                   int      // how often [builder.suggest] looked for a name
 }
 
 func newBuilder(name, dir string, o Options) *builder {
@@ -105,9 +106,21 @@ func (b *builder) named(path, what, name string, known []string) bool {
 		return true
 	}
 	if name != "" { // an empty one was reported when it was read
-		b.problem(path, nearest.Suggest(name, known), "there is no %s %q", what, b.Shown(name))
+		b.problem(path, b.suggest(name, known), "there is no %s %q", what, b.Shown(name))
 	}
 	return false
+}
+
+// maxSuggested is for how many unknown names the right one is looked for: each is compared with all known ones, and a large file may have thousands
+// of both.
+const maxSuggested = 50
+
+// suggest returns which of the known names may have been meant.
+func (b *builder) suggest(name string, known []string) string {
+	if b.suggested++; b.suggested > maxSuggested {
+		return ""
+	}
+	return nearest.Suggest(name, known)
 }
 
 // allNamed checks a list of names, each of which may be given once.

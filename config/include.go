@@ -9,7 +9,6 @@ import (
 
 	"tollgate/caller"
 	"tollgate/config/strictyaml"
-	"tollgate/internal/nearest"
 	"tollgate/internal/private"
 	"tollgate/internal/setting"
 )
@@ -152,7 +151,7 @@ func (b *builder) extend(part callerPart) {
 	_, known := b.file.Callers[part.name]
 	switch {
 	case !known:
-		b.Add(b.Key(part.path), part.path, nearest.Suggest(part.name, b.callerNames), "there is no caller %q to extend", b.Shown(part.name))
+		b.Add(b.Key(part.path), part.path, b.suggest(part.name, b.callerNames), "there is no caller %q to extend", b.Shown(part.name))
 	case len(part.Grants) > 0:
 		b.problem(part.path+".grants", "write them where the caller is defined, at "+b.Place(b.callerPaths[part.name]), "an entry that extends a caller grants nothing")
 	case len(part.Auth) == 0 && !b.Failed(part.path):

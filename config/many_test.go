@@ -1,11 +1,14 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+
+	"tollgate/config/strictyaml"
 )
 
 // manyCallers is a configuration of n callers, with an access key and a grant each.
@@ -78,5 +81,27 @@ func BenchmarkLoad(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestManyUnknownNames: each is reported, and for the first of them the right one is looked for; for thousands among thousands that took minutes.
+func TestManyUnknownNames(t *testing.T) {
+	text := strings.ReplaceAll(string(manyCallers(2*maxSuggested)), "credential: acme", "credential: acne")
+	_, err := Parse("f", []byte(text), t.TempDir(), withEnvironment())
+	problems, ok := errors.AsType[*strictyaml.Errors](err)
+	if !ok {
+		t.Fatal(err)
+	}
+	reported, suggested := 0, 0
+	for _, p := range problems.Problems {
+		if strings.HasPrefix(p.Message, `there is no credential "acne"`) {
+			reported++
+		}
+		if p.Suggestion != "" {
+			suggested++
+		}
+	}
+	if reported != 2*maxSuggested || suggested != maxSuggested {
+		t.Errorf("%d reported, %d with a suggestion", reported, suggested)
 	}
 }

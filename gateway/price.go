@@ -42,6 +42,7 @@ func (c *call) readPrice() (p spend.Price, read string, err error) {
 		return p, found.Call, fmt.Errorf("call %s: %s", found.Call, refused.recorded())
 	}
 	if p, err = c.spending.act.ReadPrice(&found.Result, found.Body); err != nil {
+		c.spending.priceError = found.Result.ErrorCode
 		err = fmt.Errorf("call %s: %w", found.Call, err)
 	}
 	return p, found.Call, err

@@ -155,7 +155,8 @@ func (f *fixture) wantUnpriced(t *testing.T, got *reply, reads int) {
 	if len(refusals) == 0 {
 		t.Fatal("no refusal is recorded")
 	}
-	if r := refusals[len(refusals)-1]; !strings.Contains(r.Detail, "not known beforehand: ") || r.Price != nil {
+	r := refusals[len(refusals)-1]
+	if _, why, said := strings.Cut(r.Detail, "not known beforehand"); !said || !strings.Contains(why, ": ") || r.Price != nil {
 		t.Errorf("recorded %q %+v", r.Detail, r.Price)
 	}
 	if lines := f.lines(); len(lines) != reads || slices.Contains(lines, "POST "+payTarget) {
@@ -197,6 +198,22 @@ func TestUnpriced(t *testing.T) {
 				t.Errorf("still held: %+v", held)
 			}
 		})
+	}
+}
+
+// TestUnpricedSaysTheCode: a caller that pays an order which the provider does not know learns the provider's code, and nothing else of the answer.
+func TestUnpricedSaysTheCode(t *testing.T) {
+	for answer, want := range map[string]string{
+		jsonAnswer(400, `{"error_code":"CBC.30000010","error_msg":"TEXT"}`):                                                              "is not known beforehand, as the provider answered CBC.30000010 when the gateway asked for it",
+		jsonAnswer(400, `{"error_code":"CBC.1\u001b[31m TEXT","error_msg":"no"}`):                                                        "is not known beforehand",
+		jsonAnswer(401, `{"error_code":"APIG.0301","error_msg":"Incorrect IAM authentication information: verify aksk signature fail"}`): "is not known beforehand",
+	} {
+		f := start(t, fixed, capped(daily("1000000")), showing(answer))
+		got := f.send(t, pay())
+		f.wantUnpriced(t, got, 1)
+		if detail := got.problem(t).Detail; !strings.HasSuffix(detail, want) || strings.Contains(got.body, "TEXT") {
+			t.Errorf("%s", got.body)
+		}
 	}
 }
 

@@ -74,6 +74,9 @@ func (c *call) notReserved(err error) *Refusal {
 func (c *call) uncountable(u *spend.UncountableError) *Refusal {
 	c.spending.record.CapsFull = []string{u.Cap}
 	r := refusal(unpriced, "%v", u)
+	if code := c.spending.priceError; code != "" && u.Reason == spend.NoPrice {
+		r.Detail += ", as the provider answered " + code + " when the gateway asked for it"
+	}
 	r.Inside = c.spending.unpriced
 	return r
 }

@@ -18,8 +18,10 @@ type spending struct {
 	asked   bool // its caller has named the call that it repeats
 	// unpriced is why its price could not be read; empty: it was, or was not needed.
 	unpriced string
-	state    reservation
-	record   logfile.Spending // as records of the call have it
+	// priceError is the provider's code where it answered the reading of the price with an error, as for an order that it does not have.
+	priceError string
+	state      reservation
+	record     logfile.Spending // as records of the call have it
 }
 
 // readSpending finds out which act the call is, and what it reserves.

@@ -49,7 +49,7 @@ func (e textEncoder) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*
 	if entry.LoggerName != "" {
 		message = entry.LoggerName + ": " + message
 	}
-	line := fmt.Sprintf("%s %-5s %-*s %s", entry.Time.In(e.zone).Format("15:04:05.000"), entry.Level.CapitalString(), messageWidth,
+	line := fmt.Sprintf("%s %-5s %-*s  %s", entry.Time.In(e.zone).Format("15:04:05.000"), entry.Level.CapitalString(), messageWidth,
 		text.Printable(message, '\uFFFD'), strings.Join(inline, " "))
 	b := lines.Get()
 	b.AppendString(strings.TrimRight(line, " ") + "\n")

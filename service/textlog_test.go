@@ -32,7 +32,7 @@ func logged(t *testing.T, message string, fields ...zapcore.Field) string {
 }
 
 func TestTextLog(t *testing.T) {
-	const head = "12:05:06.007 WARN  the log is slow                         "
+	const head = "12:05:06.007 WARN  the log is slow                          "
 	for _, c := range []struct {
 		fields []zapcore.Field
 		want   string

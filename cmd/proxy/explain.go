@@ -78,10 +78,10 @@ func explainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "explain [--config FILE] --caller NAME METHOD PATH", Short: "Say how a call would be decided, with which credential, or why it would be refused",
 		Long: "Say how a call would be decided, without making it: operation, grant, credential, limits, act and caps. PATH may have a query.\n" +
-			"Grants that are limited to customers look at the body, too: name its file with --body. Of the header, the account and the token\n" +
-			"that it names count, and Authorization: --header 'X-Domain-Id: c-17'.\n" +
-			"Of a call that spends it says as which business act it is held, and which caps count it. Whether another call holds that, and what\n" +
-			"is used, a running gateway says: tollgate acts, tollgate caps.\n\nExit code: 0 allowed, 3 refused.",
+			"Grants that are limited to customers depend on the body, too: name its file with --body. Of the headers, those that name an\n" +
+			"account or a token and Authorization matter: --header 'X-Domain-Id: c-17'.\n" +
+			"For a call that spends, it shows the business act and the caps that count it. Whether another call holds the act, and how much of\n" +
+			"a cap is used, only a running gateway knows: tollgate acts, tollgate caps.\n\nExit code: 0 allowed, 3 refused.",
 		Example: "  tollgate explain -c tollgate.yaml --caller billing-app --body pay.json POST /v3/orders/customer-orders/pay\n" +
 			"  tollgate explain -c tollgate.yaml --caller billing-app --json GET '/v2/orders/customer-orders?customer_id=c-17'",
 		Args: cli.ExactArgs("METHOD", "PATH"), ValidArgsFunction: offerCall,

@@ -57,8 +57,10 @@ func sdkConfigCommand() *cobra.Command {
 }
 
 func (f *sdkConfigFlags) lines(now time.Time) (string, error) {
-	if !slices.Contains(sdkconfig.Languages(), f.language) {
-		return "", cli.UsageError("--lang %q: choose from %s", f.language, strings.Join(sdkconfig.Languages(), ", "))
+	if all := sdkconfig.Languages(); f.language == "" {
+		return "", cli.UsageError("--lang is needed: one of %s", strings.Join(all, ", "))
+	} else if !slices.Contains(all, f.language) {
+		return "", cli.UsageError("--lang %q: choose from %s%s", f.language, strings.Join(all, ", "), hint(nearest.Words(f.language, all)))
 	}
 	var host setting.Host
 	if f.host != "" && host.UnmarshalText([]byte(f.host)) != nil {

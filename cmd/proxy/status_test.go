@@ -31,7 +31,7 @@ func fullStatus() *admin.Status {
 		Readiness: admin.Readiness{Reasons: []string{"audit log: no space"}, Warnings: []string{"a disk\x1b[2J is slow"}, Notes: []string{"a note"}},
 		Configuration: admin.ConfigurationStatus{
 			File: "/etc/tollgate/gw.yaml", Plan: strings.Repeat("0123456789abcdef", 4), Reloaded: &admin.ReloadStatus{At: now.Add(-time.Hour)},
-			Refused: &admin.ReloadStatus{At: now, Error: "gw.yaml:3:4: no\n  3 | x"}, Notes: []string{"nobody uses credential old"},
+			Refused: &admin.ReloadStatus{At: now, Error: "gw.yaml:3:4: no\n  3 | x"}, Notes: []string{"no grant uses credential old"},
 		},
 		Freezes: []admin.Freeze{
 			{ID: "f-1a2b3c4d", Kind: "caller", Name: "shop", Reason: "key leaked", Since: now.Add(-time.Hour), Until: now.Add(time.Hour), By: "uid 0"},

@@ -103,13 +103,13 @@ func reclaimMemberCoupon(r *request) *answer {
 	if refusal != nil {
 		return refusal
 	}
-	part := r.state.coupons[r.text("sub_coupon_id")]
-	if part == nil || part.Customer != member.ID || part.Parent != r.text("coupon_id") || part.UsedBy != "" {
+	part, parent := r.state.coupons[r.text("sub_coupon_id")], r.state.coupons[r.text("coupon_id")]
+	if part == nil || parent == nil || part.Customer != member.ID || part.Parent != parent.ID || part.UsedBy != "" {
 		return fail(http.StatusBadRequest, "CBC.99007004")
 	}
 	r.state.used[id] = true
 	r.state.made++
-	r.state.coupons[part.Parent].Balance += part.Balance
+	parent.Balance += part.Balance
 	delete(r.state.coupons, part.ID)
 	return ok(object{"real_retrieve_amout": part.Balance.String()}) // spelt so by the API
 }

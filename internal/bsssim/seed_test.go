@@ -103,6 +103,8 @@ func TestWrongSeeds(t *testing.T) {
 		{"quota: Q-2", "quota: Q-3", "there is no coupon quota Q-3"},
 		{"partner: p-2, quota", "quota", "quota Q-2 is not the partner's"},
 		{"partner: p-2, balance: \"150.5\"", "partner: p-2, master: c-2", "a partner's or a member of an enterprise, not both"},
+		{"partner: p-2, balance: \"150.5\"", "master: c-2", "customer c-2 is no master"},
+		{"partner: p-2, balance: \"150.5\"", "master: c-2, enterprise_master: true", "an enterprise master is a member of no enterprise"},
 		{"balance: \"150.5\"", "reseller: r-1", "there is no reseller r-1"},
 		{"balance: \"150.5\"", "balance: 1, referral: true", "referral model"},
 		{"id: c-2,", "id: c/2,", `id "c/2": want up to 64 letters`},
@@ -125,6 +127,43 @@ func TestSeedBounds(t *testing.T) {
 	if _, err := ParseSeed("seed.yaml", []byte(smallSeed+strings.Repeat("#", MaxSeed))); err == nil || !strings.Contains(err.Error(), "1 MiB") {
 		t.Error(err)
 	}
+}
+
+// TestManyMissing: what a seed lacks is looked for among the ids that it has for the first references only; for thousands that would take minutes.
+func TestManyMissing(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("access_keys: [{id: AK, secret: s, account: c-0000}]\ncustomers:\n")
+	for i := range maxSeeded {
+		fmt.Fprintf(&text, "  - {id: c-%04d}\n", i)
+	}
+	text.WriteString("orders:\n")
+	for i := range 3 * maxSuggested {
+		fmt.Fprintf(&text, "  - {id: o-%d, customer: d-%04d, amount: 1}\n", i, i)
+	}
+	_, err := ParseSeed("seed.yaml", []byte(text.String()))
+	if err == nil {
+		t.Fatal("taken")
+	}
+	check(t, "missing", strings.Count(err.Error(), "there is no customer"), 3*maxSuggested)
+	check(t, "suggestions", strings.Count(err.Error(), "did you mean"), maxSuggested)
+}
+
+// TestSeededIDs: what is made after the start takes no id that the seed has, and a member's own coupon belongs to no coupon of its master.
+func TestSeededIDs(t *testing.T) {
+	seed, err := ParseSeed("seed.yaml", []byte(`customers: [{id: m, enterprise_master: true}, {id: c, master: m, balance: 100}]
+access_keys: [{id: AKM, secret: s, account: m}, {id: AKC, secret: s, account: c}]
+orders: [{id: CS-9001, customer: c, amount: 3, status: paid}, {id: CS-9002, customer: c, amount: 4}]
+resources: [{id: R-1, customer: c, order: CS-9001, monthly: 1}]
+coupons: [{id: K-1, customer: c, value: 5}]
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, Config{Seed: seed})
+	w.want("AKM", "POST", "/v2/enterprises/multi-accounts/retrieve-coupon", `{"customer_id":"c","sub_coupon_id":"K-1","trans_id":"1"}`, 400, "CBC.99007004")
+	renewal := w.want("AKC", "POST", "/v2/orders/subscriptions/resources/renew", `{"resource_ids":["R-1"],"period_type":2,"period_num":1,"expire_policy":0,"is_auto_pay":1}`, 200, "")
+	check(t, "renewal", fmt.Sprint(renewal.body["order_ids"]), "[CS-9003]")
+	check(t, "orders", len(w.server.state.orders), 3)
 }
 
 // FuzzSeed: a seed that is taken makes a world in which nothing is missing that something names, and every call can be answered.

@@ -3,7 +3,6 @@ package bsssim
 import (
 	"fmt"
 	"maps"
-	"slices"
 
 	"tollgate/config/strictyaml"
 	"tollgate/internal/nearest"
@@ -17,7 +16,11 @@ type seedCheck struct {
 	*strictyaml.Document
 	partners, resellers, customers, orders, quotas seen
 	accounts                                       seen // partners and customers
+	missing                                        int  // references to what is not there
 }
+
+// maxSuggested is for how many references to what is not there the right one is looked for, among all ids of a part each time.
+const maxSuggested = 20
 
 // seen are the entries of a part, by id: where each stands.
 type seen map[id]string
@@ -60,11 +63,18 @@ func (c *seedCheck) refer(path, kind string, to id, known seen) {
 	if _, ok := known[to]; ok || to == "" {
 		return
 	}
-	var words []string
-	for _, word := range slices.Sorted(maps.Keys(known)) {
-		words = append(words, string(word))
+	suggestion := ""
+	if c.missing++; c.missing <= maxSuggested {
+		suggestion = nearest.Suggest(string(to), known.words())
 	}
-	c.Add(c.Where(path), path, nearest.Suggest(string(to), words), "there is no %s %s", kind, to)
+	c.Add(c.Where(path), path, suggestion, "there is no %s %s", kind, to)
+}
+
+func (s seen) words() (all []string) {
+	for word := range s {
+		all = append(all, string(word))
+	}
+	return all
 }
 
 // checkAccounts holds each access key against the partners and customers, which share one space of ids.
@@ -85,9 +95,12 @@ func (c *seedCheck) checkAccounts(s *Seed) {
 }
 
 func (c *seedCheck) checkCustomers(s *Seed) {
-	distributorOf := make(map[id]id)
+	distributorOf, leads := make(map[id]id), make(map[id]bool)
 	for _, e := range s.Resellers {
 		distributorOf[e.ID] = e.Partner
+	}
+	for _, e := range s.Customers {
+		leads[e.ID] = e.EnterpriseMaster
 	}
 	for i, e := range s.Customers {
 		path := entry("customers", i)
@@ -97,6 +110,10 @@ func (c *seedCheck) checkCustomers(s *Seed) {
 		switch {
 		case e.Master != "" && e.Partner != "":
 			c.Add(c.Key(path+".master"), path+".master", "", "a customer is a partner's or a member of an enterprise, not both")
+		case e.Master != "" && e.EnterpriseMaster:
+			c.Add(c.Key(path+".master"), path+".master", "", "an enterprise master is a member of no enterprise")
+		case c.customers[e.Master] != "" && !leads[e.Master]:
+			c.Add(c.Key(path+".master"), path+".master", "", "customer %s is no master: it has no enterprise_master: true", e.Master)
 		case e.Reseller != "" && distributorOf[e.Reseller] != e.Partner:
 			c.Add(c.Key(path+".reseller"), path+".reseller", "", "reseller %s is not one of the customer's partner", e.Reseller)
 		case e.Referral && (e.Partner == "" || e.Balance != 0):

@@ -223,10 +223,18 @@ func (s *state) addOrder(o order) *order {
 // full reports whether no more objects or movements fit; one call makes at most as many as its body lists.
 func (s *state) full() bool { return max(s.made, len(s.ledger), s.follows) >= maxObjects }
 
-// next makes an id that is unique in this state.
+// next makes an id that nothing in this state has, whatever the seed gave its things.
 func (s *state) next(prefix string) string {
-	s.made++
-	return fmt.Sprintf("%s-%d", prefix, 9000+s.made)
+	for {
+		s.made++
+		if id := fmt.Sprintf("%s-%d", prefix, 9000+s.made); !s.has(id) {
+			return id
+		}
+	}
+}
+
+func (s *state) has(id string) bool {
+	return s.orders[id] != nil || s.resources[id] != nil || s.customers[id] != nil || s.partners[id] != nil || s.resellers[id] != nil || s.quotas[id] != nil || s.coupons[id] != nil
 }
 
 // follow makes an order like one that was just paid or cancelled, if its customer has no other that its balance covers: a developer always has

@@ -58,12 +58,16 @@ func CheckDir(dir string) error {
 	if dir == "" {
 		return UsageError("the audit directory is needed: %s", DirWays)
 	}
+	origin := ""
+	if dir == os.Getenv(EnvAuditDir) {
+		origin = " of " + EnvAuditDir // which may be left of something that is gone
+	}
 	info, err := os.Stat(dir)
 	if err != nil {
-		return fmt.Errorf("audit directory: %w", err)
+		return fmt.Errorf("audit directory%s: %w", origin, err)
 	}
 	if !info.IsDir() {
-		return fmt.Errorf("audit directory: %s is not a directory", dir)
+		return fmt.Errorf("audit directory%s: %s is not a directory", origin, dir)
 	}
 	return nil
 }

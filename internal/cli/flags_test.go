@@ -151,3 +151,15 @@ func linkOf(user int, target string) error {
 	}
 	return os.Lchown(DefaultConfig, user, -1)
 }
+
+// TestCheckDirNamesItsOrigin: the variable of another log, such as that of a demo that has ended, is named where its directory is not there.
+func TestCheckDirNamesItsOrigin(t *testing.T) {
+	gone := filepath.Join(t.TempDir(), "gone")
+	t.Setenv(EnvAuditDir, gone)
+	if err := CheckDir(gone); err == nil || !strings.HasPrefix(err.Error(), "audit directory of TOLLGATE_AUDIT_DIR: stat "+gone) {
+		t.Error(err)
+	}
+	if err := CheckDir(gone + "2"); err == nil || strings.Contains(err.Error(), EnvAuditDir) {
+		t.Error(err)
+	}
+}

@@ -95,7 +95,7 @@ func writeJSON(w io.Writer, value any, indent string) error {
 	return err
 }
 
-// EscapeUnprintable escapes in JSON what a terminal would not print, which encoding/json lets through in part: strangers
+// EscapeUnprintable escapes in JSON what a terminal would not print, which encoding/json lets through in part: peers
 // may have put it into a path, and it could forge or hide what a reviewer sees.
 func EscapeUnprintable(text string) string {
 	var b strings.Builder

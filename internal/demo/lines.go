@@ -34,7 +34,7 @@ The gateway stays up until Ctrl-C. Paste into another terminal, in this folder:
   %[5]s audit list --effect spend
   %[5]s audit report --by operation
 
-  # metrics, readiness, the log's own lines, the configuration
+  # readiness, metrics, the lines of the log, the configuration
   curl -s http://%[2]s/readyz
   curl -s http://%[2]s/metrics | grep tollgate_
   less %[3]s/*.jsonl

@@ -15,6 +15,7 @@ import (
 	"crypto/rand"
 	_ "embed"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -28,6 +29,7 @@ import (
 	"tollgate/catalog"
 	"tollgate/internal/bsssim"
 	"tollgate/internal/durable"
+	"tollgate/internal/private"
 )
 
 // Settings are what a configuration depends on.
@@ -57,36 +59,63 @@ var configuration = template.Must(template.New("tollgate.yaml").Parse(text))
 // file is what one file has.
 type file struct{ name, content string }
 
-// Write writes the files of a configuration. Nothing that exists is changed: the error wraps [fs.ErrExist], and no file was written.
+// Write writes the files of a configuration, all or none. Nothing that exists is changed: the error then wraps [fs.ErrExist].
 func Write(s Settings) (*Written, error) {
 	w := &Written{Config: filepath.Join(s.Dir, "tollgate.yaml"), AccessKey: virtualKey}
 	files, err := s.files(w)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.prepare(files); err != nil {
-		return nil, err
+	if err := s.free(files); err != nil {
+		return nil, fmt.Errorf("%w; nothing was written: choose another folder", err)
 	}
-	for _, f := range files {
-		if err := durable.CreateFile(filepath.Join(s.Dir, f.name), f.content); err != nil {
-			return nil, err
-		}
+	if err := s.create(files); err != nil {
+		return nil, err
 	}
 	return w, nil
 }
 
-// prepare makes the folders, unless one of the files is there.
-func (s *Settings) prepare(files []file) error {
+// free returns an error if one of the files is there, or others may put files into the folder.
+func (s *Settings) free(files []file) error {
 	for _, f := range append(files, file{name: "secrets"}, file{name: "audit"}) {
 		path := filepath.Join(s.Dir, f.name)
-		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s: %w; nothing was written: choose another folder", path, errors.Join(fs.ErrExist, err))
+		if _, err := os.Lstat(path); err == nil {
+			return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
 	}
-	if err := os.Mkdir(s.Dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+	if exposed := private.Exposure(s.Dir); exposed != "" {
+		return errors.New(exposed)
 	}
-	return os.Mkdir(filepath.Join(s.Dir, "secrets"), 0o700)
+	return nil
+}
+
+// create makes the folders and the files, or none of them: what it made is removed again when one cannot be made.
+func (s *Settings) create(files []file) (err error) {
+	var made []string
+	defer func() {
+		for _, path := range slices.Backward(made) {
+			if err != nil {
+				err = errors.Join(err, os.Remove(path))
+			}
+		}
+	}()
+	for _, dir := range []string{s.Dir, filepath.Join(s.Dir, "secrets")} {
+		if err := os.Mkdir(dir, 0o700); err == nil {
+			made = append(made, dir)
+		} else if dir != s.Dir || !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	for _, f := range files {
+		path := filepath.Join(s.Dir, f.name)
+		if err := durable.CreateFile(path, f.content); err != nil {
+			return err
+		}
+		made = append(made, path)
+	}
+	return nil
 }
 
 // files returns the files, the configuration last: who finds it finds all.
@@ -96,10 +125,8 @@ func (s *Settings) files(w *Written) ([]file, error) {
 		return nil, err
 	}
 	var admin string
-	for _, address := range []*string{&w.Listener, &admin} {
-		if *address, err = freeAddress(); err != nil {
-			return nil, err
-		}
+	if err := freeAddresses(&w.Listener, &admin); err != nil {
+		return nil, err
 	}
 	customers := s.known("PayOrders", "CancelCustomerOrder", "RenewalResources", "CancelResourcesSubscription")
 	partners := s.known("ListSubCustomers", "CreateSubCustomer", "ListPartnerBalances", "ListIssuedPartnerCoupons")
@@ -112,7 +139,7 @@ func (s *Settings) files(w *Written) ([]file, error) {
 	}
 	files := []file{{"secrets/partner.json", cloudKeys(partner)}, {"secrets/customer.json", cloudKeys(customer)}, {"secrets/app.sk", rand.Text() + rand.Text() + "\n"}}
 	if s.Certificate != nil {
-		files = append(files, file{"ca.pem", string(s.Certificate)})
+		files = append(files, file{"ca.pem", certificates(s.Certificate)})
 	}
 	return append(files, file{"tollgate.yaml", config.String()}), nil
 }
@@ -162,11 +189,26 @@ func (s *Settings) socket() string {
 	return "admin.sock"
 }
 
-// freeAddress returns a loopback address with a port that is free now.
-func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// certificates returns the certificates of a PEM file, without the key that servers may have in the same file.
+func certificates(all []byte) string {
+	var kept []byte
+	for block, rest := pem.Decode(all); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "CERTIFICATE" {
+			kept = append(kept, pem.EncodeToMemory(block)...)
+		}
 	}
-	return listener.Addr().String(), listener.Close()
+	return string(kept)
+}
+
+// freeAddresses sets loopback addresses to ports that are free now. All are open until the last is known, so that no two are the same.
+func freeAddresses(all ...*string) error {
+	for _, address := range all {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		defer listener.Close()
+		*address = listener.Addr().String()
+	}
+	return nil
 }

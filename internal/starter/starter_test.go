@@ -1,8 +1,11 @@
 package starter
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,5 +64,66 @@ func TestWriteWithoutKeys(t *testing.T) {
 	_, err := Write(Settings{Dir: dir, Site: "cn", Accounts: bsssim.DefaultAccounts()[:1]})
 	if _, missing := os.Stat(dir); err == nil || !strings.Contains(err.Error(), "the seed lacks one") || missing == nil {
 		t.Errorf("%v, %v", err, missing)
+	}
+}
+
+// TestWriteRefused: nothing is written where something is in the way or others may write, and what was written is removed when the rest cannot be.
+func TestWriteRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		prepare func(dir string) error
+		want    string
+	}{
+		"a file as folder":  {func(dir string) error { return os.WriteFile(dir, nil, 0o600) }, "not a directory; nothing was written"},
+		"a link to nothing": {func(dir string) error { return os.Symlink("nowhere", dir) }, "no such file"},
+		"a file in the way": {func(dir string) error { return os.MkdirAll(filepath.Join(dir, "audit"), 0o700) }, "audit: file already exists; nothing was written"},
+		"a link in the way": {func(dir string) error {
+			return errors.Join(os.Mkdir(dir, 0o700), os.Symlink("/nowhere", filepath.Join(dir, "ca.pem")))
+		}, "ca.pem: file already exists"},
+		"a folder of everybody": {func(dir string) error { return errors.Join(os.Mkdir(dir, 0o700), os.Chmod(dir, 0o777)) }, "every user may change it"},
+	} {
+		dir := filepath.Join(t.TempDir(), "d")
+		if err := c.prepare(dir); err != nil {
+			t.Fatal(err)
+		}
+		before := tree(t, filepath.Dir(dir))
+		_, err := Write(Settings{Dir: dir, Site: "cn", Upstream: "http://127.0.0.1:8600", Certificate: []byte("x"), Accounts: bsssim.DefaultAccounts()})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+		if after := tree(t, filepath.Dir(dir)); !slices.Equal(before, after) {
+			t.Errorf("%s: %v became %v", name, before, after)
+		}
+	}
+}
+
+// TestCreateOrNothing: a file that cannot be made leaves nothing of the others.
+func TestCreateOrNothing(t *testing.T) {
+	parent := t.TempDir()
+	s := Settings{Dir: filepath.Join(parent, "d")}
+	if err := s.create([]file{{"secrets/a", "1"}, {"b", "2"}, {"missing/c", "3"}}); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	if left := tree(t, parent); len(left) != 1 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// tree returns all paths below a directory.
+func tree(t *testing.T, dir string) (paths []string) {
+	t.Helper()
+	if err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		paths = append(paths, path)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return paths
+}
+
+// TestCertificatesAlone: the key that a server has beside its certificate is not in what clients get.
+func TestCertificatesAlone(t *testing.T) {
+	const one, key = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "-----BEGIN PRIVATE KEY-----\nBBBB\n-----END PRIVATE KEY-----\n"
+	if got := certificates([]byte(key + "text\n" + one + key + one)); got != one+one {
+		t.Errorf("%q", got)
 	}
 }

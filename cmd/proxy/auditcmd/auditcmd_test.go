@@ -29,7 +29,7 @@ func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	return testcli.Run(t, cli.Program("test", cli.Chapter("All:", Command())), args...)
 }
 
-// reviewed is a log as a reviewer meets it, with a formula that a stranger tried to bring in.
+// reviewed is a log as a reviewer meets it, with a formula that an unauthenticated peer tried to bring in.
 func reviewed(t testing.TB) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "audit")

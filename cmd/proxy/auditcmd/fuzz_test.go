@@ -17,7 +17,7 @@ import (
 	"tollgate/internal/cli"
 )
 
-// FuzzAuditCommands lists and shows a log whose texts came from strangers. Whatever they hold: a table has one line for
+// FuzzAuditCommands lists and shows a log whose texts came from peers. Whatever they hold: a table has one line for
 // each record, nothing reaches the terminal that it would not print, and the JSON of a record says what the log says.
 func FuzzAuditCommands(f *testing.F) {
 	f.Add("/a\u009b2J\x1b[2J", "x\ty\nz", "a\u202e\u200b", "\xff")

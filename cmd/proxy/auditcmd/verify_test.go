@@ -43,7 +43,7 @@ func putFile(t *testing.T, name, text string) {
 
 func TestAuditVerify(t *testing.T) {
 	dir, key, note, l := testLog(t)
-	stranger, err := checkpoint.NewKey("tollgate/test")
+	outsider, err := checkpoint.NewKey("tollgate/test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,8 +63,8 @@ func TestAuditVerify(t *testing.T) {
 		{[]string{"--key", l.Key().String(), "--since-checkpoint", lines}, cli.ExitOK, "The log is whole."},
 		{[]string{"--json"}, cli.ExitOK, `"whole": true`},
 		{[]string{"--json"}, cli.ExitOK, `"source": {`},
-		{[]string{"--key", stranger.Public().String()}, cli.ExitFailure, "has not signed this log"},
-		{[]string{"--key", key, "--key", stranger.Public().String()}, cli.ExitFailure, "has not signed this log"},
+		{[]string{"--key", outsider.Public().String()}, cli.ExitFailure, "has not signed this log"},
+		{[]string{"--key", key, "--key", outsider.Public().String()}, cli.ExitFailure, "has not signed this log"},
 	} {
 		code, stdout, stderr := run(t, append([]string{"audit", "verify", "--dir", dir}, c.args...)...)
 		if code != c.code || !strings.Contains(stdout, c.says) || stderr != "source: the log in "+dir+", to record 18\n" {

@@ -29,7 +29,7 @@ func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 const evilName = "<b>x</b>\u202e\x1b[2J"
 
 // handshakes is a log with the TLS facts of a few callers: a modern one, one that has TLS 1.2 alone, one of an older log, and
-// strangers.
+// peers that never authenticated.
 func handshakes(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "audit")
