@@ -36,7 +36,7 @@ func TestWords(t *testing.T) {
 		}
 		name := filepath.ToSlash(strings.TrimPrefix(path, root+string(filepath.Separator)))
 		switch {
-		case entry.IsDir() && (strings.HasPrefix(entry.Name(), ".git") || name == "docs/decisions"):
+		case entry.IsDir() && (strings.HasPrefix(entry.Name(), ".git") || entry.Name() == "node_modules" || name == "docs/decisions"):
 			return filepath.SkipDir
 		case entry.IsDir() || name == wordsFile || ofOthers(name):
 		case strings.HasSuffix(name, ".go"):
