@@ -755,7 +755,7 @@ func readOnce(t *testing.T, x *Index, before int) int {
 }
 
 // A state is there as soon as a record was taken up, and why it stands still.
-func TestRunTellsAndRecovers(t *testing.T) {
+func TestRunReportsAndRecovers(t *testing.T) {
 	dir := t.TempDir()
 	x := New(dir, "")
 	ctx, cancel := context.WithCancel(t.Context())

@@ -316,7 +316,7 @@ func rounds(t *testing.T) int {
 }
 
 // What the index yields is what a scan yields: when it was built at once, record by record, and when it is behind.
-func TestIndexGivesWhatAScanGives(t *testing.T) {
+func TestIndexAndScanAgree(t *testing.T) {
 	for seed := range uint64(rounds(t)) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
@@ -371,7 +371,7 @@ func TestSettledOfAllUnknown(t *testing.T) {
 
 var errStop = errors.New("stop")
 
-func TestCallsGivesErrorsOfYieldBack(t *testing.T) {
+func TestCallsReturnsErrorsOfYield(t *testing.T) {
 	dir := t.TempDir()
 	l := newRandomLog(dir, 1)
 	l.records(200)
