@@ -355,7 +355,7 @@ func (s *Service) spendingWarnings() (warnings []string) {
 			"tollgate acts accept-key-loss %s releases them", act, census.Acts[act], act))
 	}
 	if census.Unknown > 0 {
-		warnings = append(warnings, text.Are(census.Unknown, "call")+" unknown, and acts or caps are held: tollgate acts --unknown lists them, tollgate resolve settles one")
+		warnings = append(warnings, text.Are(census.Unknown, "call")+" unknown, with acts or caps held: tollgate acts --unknown lists them, tollgate resolve settles one")
 	}
 	return warnings
 }

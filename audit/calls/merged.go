@@ -7,10 +7,11 @@ import (
 	"slices"
 )
 
-// Bounds of the logs that are paged together, which bound a cursor's text.
+// MaxLogs bounds the logs that are paged together, since a page of each is held; MaxLogName bounds their names, in bytes, and so the text
+// of a cursor.
 const (
 	MaxLogs    = 32
-	MaxLogName = 64 // bytes
+	MaxLogName = 64
 )
 
 // Named is a [Pager] of one log.
@@ -40,10 +41,10 @@ func Several(logs []Named) (Pager, error) {
 
 // Page implements [Pager]. Errors name the log.
 func (m merged) Page(ctx context.Context, f *Filter, after Cursor, n int) ([]Placed, Cursor, error) {
-	pages, next := make([][]Placed, len(m)), after
+	pages := make([][]Placed, len(m))
 	var faults []error
 	for i, log := range m {
-		page, cursor, err := log.Page(ctx, f, after, n)
+		page, _, err := log.Page(ctx, f, after, n)
 		if err == nil && slices.ContainsFunc(page, func(p Placed) bool { return p.Log != log.Log }) {
 			page, err = nil, errors.New("its calls have another log's name")
 		}
@@ -51,20 +52,12 @@ func (m merged) Page(ctx context.Context, f *Filter, after Cursor, n int) ([]Pla
 			faults = append(faults, fmt.Errorf("log %q: %w", log.Log, err))
 		}
 		pages[i] = page
-		if end, ok := cursor.Ends[log.Log]; ok {
-			next = next.Next(nil, log.Log, end)
-		}
 	}
 	if ctx.Err() != nil {
 		return nil, after, ctx.Err()
 	}
 	page := merge(pages, n)
-	if len(page) > 0 {
-		ends := next.Ends
-		next = page[len(page)-1].place()
-		next.Ends = ends
-	}
-	return page, next, errors.Join(faults...)
+	return page, after.Next(page), errors.Join(faults...)
 }
 
 // merge returns the first n calls of pages, which are in the order of pages each.

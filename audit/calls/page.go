@@ -3,7 +3,6 @@ package calls
 import (
 	"cmp"
 	"context"
-	"maps"
 	"math"
 	"strings"
 	"time"
@@ -11,11 +10,12 @@ import (
 
 // Pager returns pages of calls, the newest end first: open calls by the log's name and by [Call.Seq], and then those that ended, by Merged,
 // by the log's name and by [Call.Order], all descending.
+//
+// Each page shows the logs as they are when it is read. No call is left out: one that is open before the first page and matches the filter until
+// the last one is on one of them. A call that was shown as open, and ended before a later page was read, may be shown once more, as ended.
 type Pager interface {
 	// Page returns up to n calls that the filter chooses and that stand behind a cursor, and the cursor behind the last of them. Fewer than n
-	// means that there are no more. Filter.Last is ignored. The calls are as of Cursor.Ends, see [Call.AsOf]; of a log that has no end
-	// there, they are as of its last record, which the cursor returned then has. When a log has a fault, the calls before it
-	// are returned with the error.
+	// means that there are no more. Filter.Last is ignored. When a log has a fault, the calls before it are returned with the error.
 	Page(ctx context.Context, f *Filter, after Cursor, n int) ([]Placed, Cursor, error)
 }
 
@@ -41,17 +41,12 @@ func Merged(before time.Time, c *Call) time.Time {
 	return before
 }
 
-// Cursor is a place between two calls in the order of pages, and which part of the logs the pages show. The zero cursor stands before the
-// first call of the logs as they are now.
+// Cursor is a place between two calls in the order of pages. The zero cursor stands before the first call.
 type Cursor struct {
 	Merged time.Time // Placed.Merged of the call before it
 	Log    string    // the name of that call's log
 	Order  uint64    // its Call.Order
 	Seq    uint64    // its Call.Seq; 0: the cursor stands before the first call
-
-	// Ends has the last record of each log when the first page was made. Pages that go on from that one show nothing behind it: only so is a
-	// call that ends meanwhile shown once, as open, and new calls move no others.
-	Ends map[string]uint64
 }
 
 // Before reports whether a call stands behind the cursor.
@@ -59,17 +54,11 @@ func (c *Cursor) Before(p *Placed) bool {
 	return c.Seq == 0 || comparePlaces(*c, p.place()) < 0
 }
 
-// Next returns the cursor behind a page that begins at c, of a log as of record end.
-func (c Cursor) Next(page []Placed, log string, end uint64) Cursor {
-	ends := maps.Clone(c.Ends)
-	if ends == nil {
-		ends = map[string]uint64{}
-	}
-	ends[log] = end
+// Next returns the cursor behind a page that begins at c.
+func (c Cursor) Next(page []Placed) Cursor {
 	if len(page) > 0 {
-		c = page[len(page)-1].place()
+		return page[len(page)-1].place()
 	}
-	c.Ends = ends
 	return c
 }
 
@@ -93,22 +82,4 @@ func comparePlaces(a, b Cursor) int {
 		return cmp.Or(b.Merged.Compare(a.Merged), strings.Compare(b.Log, a.Log))
 	}
 	return cmp.Or(cmp.Compare(b.Order, a.Order), cmp.Compare(b.Seq, a.Seq))
-}
-
-// AsOf returns the call as it is in a log that ends with a record; nil if the call begins behind that.
-func (c *Call) AsOf(end uint64) *Call {
-	if c.Seq() > end {
-		return nil
-	}
-	asOf := *c
-	if c.Outcome != nil && c.Outcome.Seq > end {
-		asOf.Outcome, asOf.Settled = nil, nil
-	}
-	if c.Settled != nil && c.Settled.Seq > end {
-		asOf.Settled = nil
-	}
-	if c.Lost > end {
-		asOf.Lost = 0
-	}
-	return &asOf
 }

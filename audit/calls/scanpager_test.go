@@ -15,8 +15,8 @@ type manyRefusals struct {
 	held *uint64
 }
 
-func (m manyRefusals) settlements() (Settlements, uint64, error) {
-	return Settlements{}, uint64(m.n), nil
+func (m manyRefusals) settlements() (Settlements, error) {
+	return Settlements{}, nil
 }
 
 func (m manyRefusals) read(fn func(*logfile.Record) error) error {
@@ -53,32 +53,5 @@ func TestPageIsBounded(t *testing.T) {
 		if page, again, err := p.Page(t.Context(), &Filter{}, next, n); len(page) > 0 || again.String() != next.String() || err != nil {
 			t.Errorf("a page of %d calls: %d, %v", n, len(page), err)
 		}
-	}
-}
-
-// TestAsOf: a call as a log has it that ends with each of its records.
-func TestAsOf(t *testing.T) {
-	event := settled("a", logfile.Succeeded)
-	event.Seq = 7
-	paid := &Call{Intent: &logfile.Record{Seq: 3, Call: "a"}, Outcome: &logfile.Record{Seq: 5, Call: "a", Outcome: logfile.Unknown}, Settled: event}
-	lost := &Call{Intent: &logfile.Record{Seq: 3}, Lost: 6}
-	for _, c := range []struct {
-		call  *Call
-		end   uint64
-		state string
-		order uint64
-	}{
-		{paid, 3, Open, 1<<64 - 1}, {paid, 4, Open, 1<<64 - 1}, {paid, 5, logfile.Unknown, 5}, {paid, 6, logfile.Unknown, 5}, {paid, 7, logfile.Succeeded, 5},
-		{lost, 5, Open, 1<<64 - 1}, {lost, 6, Open, 6}, {&Call{Refusal: &logfile.Record{Seq: 4}}, 4, Refused, 4},
-	} {
-		if got := c.call.AsOf(c.end); got.State() != c.state || got.Order() != c.order {
-			t.Errorf("%s as of %d: %s, order %d", brief(c.call), c.end, got.State(), got.Order())
-		}
-	}
-	if got := paid.AsOf(2); got != nil {
-		t.Errorf("%+v before it began", got)
-	}
-	if paid.State() != logfile.Succeeded || lost.Lost != 6 {
-		t.Error("AsOf changes the call")
 	}
 }

@@ -1,7 +1,6 @@
 package calls
 
 import (
-	"maps"
 	"slices"
 
 	"tollgate/audit/logfile"
@@ -55,13 +54,8 @@ func (s Settlements) addLine(brief *logfile.Record, line []byte) error {
 	return nil
 }
 
-// asOf deletes those behind a record.
-func (s Settlements) asOf(end uint64) {
-	maps.DeleteFunc(s, func(_ string, r *logfile.Record) bool { return r.Seq > end })
-}
-
 // SettlementsIn returns the settlements of the log in a directory. It ignores a fault in the log, which the reader of its calls reports.
 func SettlementsIn(dir string) Settlements {
-	settled, _, _ := Scan{dir}.settlements()
+	settled, _ := Scan{dir}.settlements()
 	return settled
 }

@@ -18,8 +18,8 @@ type Source interface {
 
 // logReader reads the records of one log from its beginning.
 type logReader interface {
-	// settlements returns those of the whole log, and the seq of its last record; with an error, those before the fault.
-	settlements() (settled Settlements, end uint64, err error)
+	// settlements returns those of the whole log; with an error, those before the fault.
+	settlements() (Settlements, error)
 	// read calls fn for each record, in order. It stops at an error of fn and returns it unchanged.
 	read(fn func(*logfile.Record) error) error
 }
@@ -41,16 +41,15 @@ func (s Scan) Seeing(seen func(seq uint64)) Source { return seeing{s, seen} }
 // Pager returns a [Pager] that reads the whole log for each page, and holds no more calls than the page has besides those that are open.
 func (s Scan) Pager(log string) Pager { return scanPager{log, s} }
 
-func (s Scan) settlements() (settled Settlements, end uint64, err error) {
-	settled = Settlements{}
+func (s Scan) settlements() (Settlements, error) {
+	settled := Settlements{}
 	first, err := logfile.First(s.Dir)
 	if err != nil {
-		return settled, 0, err
+		return settled, err
 	}
 	log := logfile.NewFollower(s.Dir, first)
 	defer log.Close() // opened for reading: nothing can be lost
-	err = settled.AddFrom(log)
-	return settled, log.Next() - 1, err
+	return settled, settled.AddFrom(log)
 }
 
 func (s Scan) read(fn func(*logfile.Record) error) error {
@@ -73,22 +72,21 @@ func (s Files) Seeing(seen func(seq uint64)) Source { return seeing{s, seen} }
 // Pager returns a [Pager] as that of [Scan].
 func (s Files) Pager(log string) Pager { return scanPager{log, s} }
 
-func (s Files) settlements() (settled Settlements, end uint64, err error) {
-	settled = Settlements{}
+func (s Files) settlements() (Settlements, error) {
+	settled := Settlements{}
 	for line, err := range s.lines() {
 		if err != nil {
-			return settled, end, err
+			return settled, err
 		}
 		r, err := line.Brief()
 		if err == nil {
 			err = settled.addLine(r, line.Text)
 		}
 		if err != nil {
-			return settled, end, err
+			return settled, err
 		}
-		end = line.Seq
 	}
-	return settled, end, nil
+	return settled, nil
 }
 
 func (s Files) read(fn func(*logfile.Record) error) error {
@@ -145,7 +143,7 @@ func scan(ctx context.Context, f *Filter, log logReader, yield func(*Call) error
 		stopped = yield(c)
 		return stopped
 	}}
-	settled, _, _ := log.settlements() // a fault shows when the calls are read
+	settled, _ := log.settlements() // a fault shows when the calls are read
 	j := NewJoiner(settled, f.Passing(kept.Add))
 	err := log.read(func(r *logfile.Record) error {
 		if stopped = ctx.Err(); stopped != nil {

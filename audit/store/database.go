@@ -131,30 +131,40 @@ func (d *database) number(ctx context.Context, text string, args ...any) (int64,
 	return n.Int64, err
 }
 
-// fetch returns the rows of a query, each in a T whose members columns names in their order.
-func fetch[T any](ctx context.Context, d *database, columns func(*T) []any, text string, args ...any) (all []T, err error) {
+// each calls yield for the rows of a query, each in a T whose members columns names in their order.
+func each[T any](ctx context.Context, d *database, columns func(*T) []any, yield func(*T) error, text string, args ...any) error {
 	s, err := d.statement(ctx, text)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	rows, err := s.QueryContext(ctx, args...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var row T
 		if err := rows.Scan(columns(&row)...); err != nil {
-			return nil, err
+			return err
 		}
-		all = append(all, row)
+		if err := yield(&row); err != nil {
+			return err
+		}
 	}
-	return all, rows.Err()
+	return rows.Err()
 }
 
-// transaction runs fn in a transaction of the given kind, and rolls it back when fn fails.
-func (d *database) transaction(ctx context.Context, begin string, fn func() error) error {
-	if err := d.exec(ctx, begin); err != nil {
+// fetch returns the rows of a query.
+func fetch[T any](ctx context.Context, d *database, columns func(*T) []any, text string, args ...any) (all []T, err error) {
+	err = each(ctx, d, columns, func(row *T) error { all = append(all, *row); return nil }, text, args...)
+	return all, err
+}
+
+func position(at *logfile.Position) []any { return []any{&at.Segment, &at.Offset} }
+
+// transaction runs fn in a transaction that writes, and rolls it back when fn fails.
+func (d *database) transaction(ctx context.Context, fn func() error) error {
+	if err := d.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
 	err := fn()
@@ -168,17 +178,8 @@ func (d *database) transaction(ctx context.Context, begin string, fn func() erro
 	return err
 }
 
-// command is a statement with its arguments.
+// command is a statement, or a part of one, with its arguments.
 type command struct {
 	text string
 	args []any
-}
-
-func (d *database) execAll(ctx context.Context, commands ...command) error {
-	for _, c := range commands {
-		if err := d.exec(ctx, c.text, c.args...); err != nil {
-			return err
-		}
-	}
-	return nil
 }

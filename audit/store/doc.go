@@ -3,8 +3,8 @@
 // # Never the truth
 //
 // What a query returns is read back from the log's own lines, joined by package calls and matched by its filter once more: the index only
-// says which lines are worth reading. A hash that two texts share costs time and nothing else, and a row that is not that of the call which
-// its lines make is an error, never a result. A row that is missing is not noticed, and sums ([Index.Report]) are not read back: who
+// says which lines are worth reading. A row that is not that of the call which its lines make is an error, never a result: a hash that two texts
+// share costs time and nothing else. A row that is missing is not noticed, and sums ([Index.Report]) are not read back: who
 // must be certain reads the log. Whatever is wrong with the index, it can be made again from the log ([Index.Rebuild]), and nothing else deletes it,
 // but [Index.Run] one that an older version made, or whose days are of another zone.
 //
@@ -19,23 +19,24 @@
 //
 //	kinds      each combination that occurs of what filters compare with equality and many calls have in common
 //	calls      a call that has an outcome or refusal: its place among others, which is the number of the record that ended it, its kind, its time,
-//	           the running maximum of the times at which calls ended, the positions of its lines, and the least and greatest of its amounts
-//	plans      from where to where in the log calls were decided by each plan
-//	ids        by span, hashes of what is (nearly) unique to a call: its id, the provider's request id, orders, customers, coupons
-//	amounts    each amount of a call
-//	spans      for each 4096 records, from when to when its calls are: times seldom step back, but may
+//	           the running maximum of the times at which calls ended, the positions of its lines, the least and greatest of its amounts, and
+//	           whether it is summed up
+//	spans      for each 4,096 records, from when to when its calls are: times seldom step back, but may
+//	ids        by span, hashes of what is (nearly) unique to a call: its id, the provider's request id, orders, customers, coupons; and once
+//	           a span, those of the plans that decided its calls
+//	days       by span, day and kind of the calls, lists of counts and money, by where the price comes from; and the same by customer
 //	open       positions of intents without an outcome so far
 //	lost       the same of those that never got one, as in no log that a gateway wrote
-//	days       counts and money of the calls of a day, by segment, kind and where the price comes from; customers has the same by customer
 //	events     the code of each event, a hash of its subject, and where it stands
 //	marks      how far the log was indexed with each of the last transactions, with the hash of the last line
 //	begin      the first record of the log when the index was last compared with it, and the zone of days
 //
-// A hash of a text is the beginning of an FNV-1a hash. Amounts are whole ten-thousandths, cut off and bounded; money is decimal text.
+// A hash of a text is 48 bits of its FNV-1a hash. Amounts are whole ten-thousandths, cut off and bounded; money is decimal text.
 //
 // # Keeping up
 //
 // A runner follows the log and has a [Sink] take up what came, of which the database is one: at most 4,000 records in a transaction, which marks
 // how far it got; after a crash the next one goes on from there. Lines that a crash of the machine took from the log show by the
-// marks: the index steps back to the last mark whose line is still there. Rows of records that were pruned are removed.
+// marks: the index steps back to the last mark whose line is still there. Rows of records that were pruned are removed; what they were part of (a span's
+// sums, the running maximum) is made again from the lines that are left.
 package store

@@ -90,17 +90,16 @@ type eventRow struct {
 }
 
 func (r *reader) eventRows(ctx context.Context, f *EventFilter, to direction, low, high int64) ([]eventRow, error) {
-	s := statement{args: []any{low, high, pageRows}}
-	s.add("SELECT seq, time, segment, offset FROM events WHERE seq BETWEEN LOW AND HIGH")
+	since, until := timeBounds(f.Since, f.Until)
+	text, args := "SELECT seq, time, segment, offset FROM events WHERE seq BETWEEN ? AND ? AND time BETWEEN ? AND ?", []any{low, high, since, until}
 	if f.Event != "" {
-		s.add(" AND event = ?", string(f.Event))
+		text, args = text+" AND event = ?", append(args, string(f.Event))
 	}
 	if f.Subject != "" {
-		s.add(" AND subject = ?", subjectKey(f.Subject))
+		text, args = text+" AND subject = ?", append(args, subjectKey(f.Subject))
 	}
-	since, until := timeBounds(f.Since, f.Until)
-	s.add(" AND time BETWEEN ? AND ? ORDER BY seq "+string(to)+" LIMIT MOST", since, until)
-	return fetch(ctx, r.database, func(e *eventRow) []any { return []any{&e.seq, &e.time, &e.at.Segment, &e.at.Offset} }, s.String(), s.args...)
+	columns := func(e *eventRow) []any { return []any{&e.seq, &e.time, &e.at.Segment, &e.at.Offset} }
+	return fetch(ctx, r.database, columns, text+" ORDER BY seq "+string(to)+" LIMIT ?", append(args, pageRows)...)
 }
 
 // timeBounds are the least and the greatest time of a filter.

@@ -27,7 +27,7 @@ import (
 // expectUnusable looks that a query is refused with a reason before it yields anything, and what the reason is.
 func expectUnusable(t *testing.T, x *Index, reason string) {
 	t.Helper()
-	err := x.Calls(t.Context(), &calls.Filter{}, func(*calls.Call) error { t.Error("a call was given"); return nil })
+	err := x.Calls(t.Context(), &calls.Filter{}, func(*calls.Call) error { t.Error("a call is yielded"); return nil })
 	if !errors.Is(err, ErrUnusable) || !strings.Contains(err.Error(), reason) || !strings.Contains(err.Error(), "reindex") {
 		t.Errorf("error %v, want %q", err, reason)
 	}
@@ -144,7 +144,7 @@ func TestOlderIndex(t *testing.T) {
 	for _, made := range []int{0, version - 1} {
 		x := New(dir, filepath.Join(t.TempDir(), "index"))
 		rebuild(t, x)
-		alter(t, x, "ALTER TABLE calls DROP COLUMN low", fmt.Sprintf("PRAGMA user_version = %d", made))
+		alter(t, x, "ALTER TABLE calls DROP COLUMN merged", fmt.Sprintf("PRAGMA user_version = %d", made))
 		before, err := target(x.file)
 		if err != nil {
 			t.Fatal(err)
@@ -195,10 +195,9 @@ func TestWrongRows(t *testing.T) {
 		"of no kind":             "UPDATE calls SET kind = 1 << 40",
 		"a kind of other texts":  "UPDATE kinds SET operation = operation || '-'",
 		"of another time":        "UPDATE calls SET time = time + 1",
-		"of another end":         "UPDATE calls SET late = late + 1",
+		"of another end":         "UPDATE calls SET merged = 0",
 		"of other amounts":       "UPDATE calls SET high = 5, low = 5",
-		"began elsewhere":        "UPDATE calls SET back = back + 1",
-		"twice": "INSERT INTO calls SELECT ord - 1, kind, time, merged, late, back, intent_segment, intent_offset, segment, offset, low, high, summed FROM calls AS c" +
+		"twice": "INSERT INTO calls SELECT ord - 1, kind, time, merged, intent_segment, intent_offset, segment, offset, low, high, summed FROM calls AS c" +
 			" WHERE NOT EXISTS (SELECT 1 FROM calls WHERE ord = c.ord - 1) ORDER BY ord DESC LIMIT 1",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -210,13 +209,13 @@ func TestWrongRows(t *testing.T) {
 				t.Errorf("after %d calls: %v", len(got), err)
 			}
 			if !slices.Equal(got, want[:min(len(got), len(want))]) {
-				t.Error("a wrong call was given")
+				t.Error("a wrong call is yielded")
 			}
 		})
 	}
 }
 
-// TestWrongOpenCalls: the last calls begin with the open ones, and where the index is wrong about these nothing is given, so
+// TestWrongOpenCalls: the last calls begin with the open ones, and where the index is wrong about these none is yielded, so
 // that the log can be asked.
 func TestWrongOpenCalls(t *testing.T) {
 	dir := t.TempDir()
@@ -240,7 +239,7 @@ func TestWrongOpenCalls(t *testing.T) {
 		given := 0
 		err := forged.Calls(t.Context(), &calls.Filter{Last: 2}, func(*calls.Call) error { given++; return nil })
 		if !errors.Is(err, ErrUnusable) || given > 0 {
-			t.Errorf("%s: %d calls were given, %v", name, given, err)
+			t.Errorf("%s: %d calls are yielded, %v", name, given, err)
 		}
 	}
 }
@@ -269,7 +268,7 @@ func TestFlippedBytes(t *testing.T) {
 		}
 		_ = x.Calls(t.Context(), l.filter(), func(c *calls.Call) error {
 			if !want[linesOf(c)] {
-				t.Errorf("given, but not in the log: %s", linesOf(c))
+				t.Errorf("yielded, but not in the log: %s", linesOf(c))
 			}
 			return nil
 		})
@@ -283,7 +282,7 @@ func TestCrashAtEveryCommand(t *testing.T) {
 	l.records(60)
 	x := New(dir, "")
 	x.batch = 7
-	for crash := 1; ; crash++ {
+	for crash := 1; ; crash += stride(t) {
 		f, err := x.follower(t.Context(), restless())
 		if err != nil {
 			t.Fatal(err)
@@ -309,12 +308,20 @@ func TestCrashAtEveryCommand(t *testing.T) {
 		if !errors.Is(err, errStop) {
 			t.Fatal(err)
 		}
-		if crash%10 == 0 {
+		if crash%20 == 0 {
 			l.same(t, dir, x, 3)
 		}
 		l.records(1)
 	}
 	l.same(t, dir, x, 15)
+}
+
+// stride is the distance of the commands that fail.
+func stride(t *testing.T) int {
+	if rounds(t) > 2 {
+		return 1
+	}
+	return 3 // less takes long with the race detector
 }
 
 // A process that is killed while it indexes leaves an index that the next one goes on with.
@@ -528,9 +535,9 @@ func expectNothingPruned(t *testing.T, x *Index, dir string) {
 	}
 	for _, text := range []string{
 		"SELECT count(*) FROM calls WHERE ord < ?1 OR intent_segment > 0 AND intent_segment < ?1", fmt.Sprintf("SELECT count(*) FROM ids WHERE span < ?1 >> %d", spanShift),
-		"SELECT count(*) FROM days WHERE segment < ?1", "SELECT count(*) FROM customers WHERE segment < ?1", "SELECT count(*) FROM plans WHERE high < ?1",
+		fmt.Sprintf("SELECT count(*) FROM days WHERE span < ?1 >> %d", spanShift),
 		"SELECT count(*) FROM kinds WHERE NOT EXISTS (SELECT 1 FROM calls WHERE kind = kinds.id) AND ?1 > 0",
-		"SELECT count(*) FROM amounts WHERE ord < ?1", "SELECT count(*) FROM open WHERE segment < ?1", "SELECT count(*) FROM lost WHERE segment < ?1",
+		"SELECT count(*) FROM open WHERE segment < ?1", "SELECT count(*) FROM lost WHERE segment < ?1",
 		"SELECT count(*) FROM events WHERE seq < ?1",
 	} {
 		if n, err := d.number(t.Context(), text, int64(first)); err != nil || n > 0 {
@@ -737,7 +744,7 @@ func readOnce(t *testing.T, x *Index, before int) int {
 	n := 0
 	err := x.Calls(t.Context(), &calls.Filter{Caller: "app"}, func(c *calls.Call) error {
 		if n++; c.Order() < order {
-			t.Errorf("call %d is given after call %d", c.Order(), order)
+			t.Errorf("call %d is yielded after call %d", c.Order(), order)
 		}
 		order = c.Order()
 		return nil

@@ -39,11 +39,7 @@ func (x *Index) create(ctx context.Context, first uint64) (string, error) {
 	}
 	d, err := connect(ctx, x.dir, path, "rw", building)
 	if err == nil {
-		zone := x.zone
-		if zone == nil {
-			zone = x.usualZone(ctx)
-		}
-		err = errors.Join(d.fill(ctx, first, zone.String()), d.close())
+		err = errors.Join(d.fill(ctx, first, x.zoneOfDays(ctx).String()), d.close())
 	}
 	if err != nil {
 		return "", errors.Join(err, discard(path))

@@ -145,11 +145,15 @@ type follower struct {
 }
 
 func (x *Index) follower(ctx context.Context, pace *pacer) (*follower, error) {
-	path, err := x.openOrCreate(ctx)
+	first, err := logfile.First(x.dir)
 	if err != nil {
 		return nil, err
 	}
-	db, run, err := x.open(ctx, path, following, x.batch)
+	path, err := x.openOrCreate(ctx, first)
+	if err != nil {
+		return nil, err
+	}
+	db, run, err := x.open(ctx, path, first, following, x.batch)
 	if now, gone := target(x.file); err != nil && gone == nil && now != path { // a rebuild has replaced it meanwhile
 		return x.follower(ctx, pace)
 	}
@@ -168,12 +172,8 @@ func (x *Index) follower(ctx context.Context, pace *pacer) (*follower, error) {
 	return &follower{x, path, db, run}, nil
 }
 
-// open opens a database and brings it to where the log can be followed from.
-func (x *Index) open(ctx context.Context, path string, set pragmas, batch int) (*database, *runner, error) {
-	first, err := logfile.First(x.dir)
-	if err != nil {
-		return nil, nil, err
-	}
+// open opens a database and brings it to where the log, which begins with record first, can be followed from.
+func (x *Index) open(ctx context.Context, path string, first uint64, set pragmas, batch int) (*database, *runner, error) {
 	db, err := connect(ctx, x.dir, path, "rw", set)
 	if err != nil {
 		return nil, nil, err
@@ -197,11 +197,7 @@ func (f *follower) step(ctx context.Context) (replaced bool, err error) {
 
 // openOrCreate returns the path of the database. In the place of one of an older version or another zone it puts a new one, empty: until
 // that has caught up, queries read the rest from the log.
-func (x *Index) openOrCreate(ctx context.Context) (string, error) {
-	first, err := logfile.First(x.dir)
-	if err != nil {
-		return "", err
-	}
+func (x *Index) openOrCreate(ctx context.Context, first uint64) (string, error) {
 	if path, err := x.current(ctx); path != "" || err != nil {
 		return path, err
 	}

@@ -316,19 +316,19 @@ func rounds(t *testing.T) int {
 }
 
 // What the index yields is what a scan yields: when it was built at once, record by record, and when it is behind.
-func TestIndexAndScanAgree(t *testing.T) {
+func TestIndexIsScan(t *testing.T) {
 	for seed := range uint64(rounds(t)) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			l := newRandomLog(dir, seed)
-			l.records(300)
+			l.records(150)
 			built := New(dir, filepath.Join(t.TempDir(), "built"))
 			if seq, err := built.Rebuild(t.Context(), nil); err != nil || seq != l.Seq {
 				t.Fatalf("built up to record %d of %d, %v", seq, l.Seq, err)
 			}
 			l.same(t, dir, built, 6)
-			l.records(100)
+			l.records(60)
 			l.same(t, dir, built, 6) // behind
 
 			followed := New(dir, "")
@@ -336,7 +336,7 @@ func TestIndexAndScanAgree(t *testing.T) {
 			for range 4 {
 				step(t, followed)
 				l.same(t, dir, followed, 3)
-				l.records(60)
+				l.records(40)
 			}
 			l.same(t, dir, followed, 6)
 			step(t, built)
@@ -371,7 +371,7 @@ func TestSettledOfAllUnknown(t *testing.T) {
 
 var errStop = errors.New("stop")
 
-func TestCallsReturnsErrorsOfYield(t *testing.T) {
+func TestErrorsOfYield(t *testing.T) {
 	dir := t.TempDir()
 	l := newRandomLog(dir, 1)
 	l.records(200)
@@ -397,15 +397,15 @@ func TestCallsReturnsErrorsOfYield(t *testing.T) {
 	}
 }
 
-// Of a log with several spans the index yields what a scan yields, also when it was pruned within a span.
+// TestManySpans: of a log with several spans the index yields what a scan yields, also when pruning or a step back cut one, whose sums are made again.
 func TestManySpans(t *testing.T) {
 	dir := t.TempDir()
 	l := newRandomLog(dir, 17)
-	l.records(3 << spanShift / 2)
+	l.records(5 << spanShift / 4)
 	x := New(dir, "")
+	x.batch = 100
 	step(t, x)
-	l.same(t, dir, x, 3)
-	for first := uint64(0); first < 5<<spanShift/4; {
+	for first := uint64(0); first < 1<<spanShift; {
 		pruneFirst(t, dir)
 		var err error
 		if first, err = logfile.First(dir); err != nil {
@@ -413,6 +413,28 @@ func TestManySpans(t *testing.T) {
 		}
 	}
 	step(t, x)
-	l.same(t, dir, x, 3)
+	l.same(t, dir, x, 1)
 	expectNothingPruned(t, x, dir)
+	l.cutBack(t, dir, 10)
+	step(t, x)
+	l.same(t, dir, x, 3)
+	l.sameReports(t, dir, x, 1)
+	expectSummed(t, x)
+}
+
+// TestManyPlans: calls are found by a plan of a few of them, of a thousand plans.
+func TestManyPlans(t *testing.T) {
+	dir := t.TempDir()
+	l := testlog.New(dir, nil)
+	for i := range 5000 {
+		l.Add(&logfile.Record{Kind: logfile.KindRefusal, Call: fmt.Sprint("c-", i), Plan: fmt.Sprint("plan-", i%1000), Decision: logfile.Refused})
+	}
+	l.Flush()
+	x := New(dir, "")
+	rebuild(t, x)
+	for _, f := range []*calls.Filter{{Plan: "plan-7"}, {Plan: "plan-7", Call: "c-4007"}, {Plan: "plan-7", Last: 2}, {Plan: "plan-1000"}} {
+		if got, want := list(t, x, f), list(t, calls.Scan{Dir: dir}, f); !slices.Equal(got, want) {
+			t.Errorf("%+v: %s", *f, difference(got, want))
+		}
+	}
 }

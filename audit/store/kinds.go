@@ -89,10 +89,9 @@ func kindConditions(f *calls.Filter) (all []command) {
 }
 
 var (
-	kindNames  = strings.Join(kindTexts(func(c kindColumn) string { return c.name }), ", ")
-	kindHoles  = strings.Repeat(", ?", len(kindColumns))[2:]
-	findKind   = "SELECT id FROM kinds WHERE " + strings.Join(kindTexts(func(c kindColumn) string { return c.name + " = ?" }), " AND ")
-	insertKind = "INSERT INTO kinds (" + kindNames + ") VALUES (" + kindHoles + ") RETURNING id"
+	kindNames = strings.Join(kindTexts(func(c kindColumn) string { return c.name }), ", ")
+	// RETURNING has no row for a conflict that nothing is done about.
+	kindID = "INSERT INTO kinds (" + kindNames + ") VALUES (" + strings.Repeat(", ?", len(kindColumns))[2:] + ") ON CONFLICT DO UPDATE SET id = id RETURNING id"
 )
 
 func kindTexts(of func(kindColumn) string) (list []string) {
@@ -107,10 +106,7 @@ func (d *database) idOf(ctx context.Context, k kind) (int64, error) {
 	if id, ok := d.ids.Get(k); ok {
 		return id, nil
 	}
-	id, err := d.number(ctx, findKind, k[:]...)
-	if err == nil && id == 0 {
-		id, err = d.number(ctx, insertKind, k[:]...)
-	}
+	id, err := d.number(ctx, kindID, k[:]...)
 	if err == nil {
 		d.ids.Add(k, id)
 	}

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
-	"strings"
 
 	"tollgate/audit/calls"
 	"tollgate/audit/logfile"
@@ -18,45 +16,47 @@ type query struct {
 	filter    *calls.Filter
 	from      source
 	parts     []command // of WHERE
-	joinKinds bool
-	low, high int64 // the calls to look at, by ord; both included
-	window    int64 // how many records are looked at at once
+	low, high int64     // the calls to look at, by ord; both included
+	window    int64     // how many records are looked at at once
 }
 
-// source is what calls are read from. Texts are made of constants of this package only; what a filter says are arguments. In a text LOW and
-// HIGH stand for the first and the last call by ord, MOST for how many rows are read.
+// source is what calls are read from: tables, in the order in which they are read, and how they are bounded. Texts are made of constants of this
+// package only; what a filter says are arguments. ?1 and ?2 are the first and the last call by ord, ?3 is how many rows are read.
 type source struct {
-	from    command // tables, in the order in which they are read
-	where   string
-	count   command // FROM and WHERE of a SELECT of the rows that lead to its calls
-	isKinds bool    // it has kinds, as k
+	from  command
+	where string
+	own   []command // the parts of WHERE that choose among its rows
 }
-
-// Of several sources the one with the fewest calls is read: they are counted up to these limits.
-var countLimits = [...]int64{1000, 20_000, 100_000}
-
-const firstWindow, growth, shrink = 1024, 4, 2
 
 const (
-	ordBounds = "calls.ord BETWEEN LOW AND HIGH"
-	inKinds   = "kinds AS k CROSS JOIN calls INDEXED BY by_kind ON calls.kind = k.id"
+	// bounds has the arguments that each statement begins with: those behind it have no number.
+	bounds    = "WITH bounds AS (SELECT ?1, ?2, ?3) SELECT "
+	ordBounds = "calls.ord BETWEEN ?1 AND ?2"
+
+	countLimit = 10_000 // of several sources the one with the fewest calls is read; they are counted up to it
+
+	firstWindow, growth, shrink = 1024, 4, 2
 )
 
 var (
 	all      = source{from: command{"calls NOT INDEXED", nil}, where: ordBounds}
 	unsummed = source{from: command{"calls INDEXED BY unsummed", nil}, where: "calls.summed = 0 AND " + ordBounds}
+
+	spanBounds = fmt.Sprintf(ordBounds+" AND p.span BETWEEN ?1 >> %d AND ?2 >> %[1]d", spanShift)
+	ordInSpan  = fmt.Sprintf("spans AS p CROSS JOIN ids AS i ON i.span = p.span AND i.key = ? CROSS JOIN calls NOT INDEXED ON calls.ord BETWEEN i.ord AND i.ord + %d", 1<<spanShift-1)
+	byAmount   = fmt.Sprintf("spans AS p CROSS JOIN calls INDEXED BY by_amount ON calls.ord >> %d = +p.span", spanShift)
+	hasID      = fmt.Sprintf("EXISTS (SELECT 1 FROM ids WHERE span = calls.ord >> %d AND key = ? AND ord = calls.ord)", spanShift)
 )
 
-// query makes a filter ready. Calls are read from a source that is given, or from the best one.
+// query makes a filter ready. Calls are read from a source that is given, or from the one with the fewest calls.
 func (r *reader) query(ctx context.Context, f *calls.Filter, from *source) (*query, error) {
 	q := &query{reader: r, filter: f, from: all, low: 1, high: int64(r.upTo.Seq), window: firstWindow}
 	if err := q.times(ctx); err != nil {
 		return nil, err
 	}
-	choice := slices.Concat(q.ids(), q.kinds(), q.amounts(), q.plan())
+	choice := slices.Concat(q.ids(), q.kinds(), q.amounts())
 	if from != nil {
-		q.from = *from
-		return q, nil
+		choice = []source{*from}
 	}
 	return q, q.choose(ctx, choice)
 }
@@ -68,15 +68,12 @@ func (q *query) times(ctx context.Context) error {
 	}
 	since, until := timeBounds(q.filter.Since, q.filter.Until)
 	q.parts = append(q.parts, command{"calls.time BETWEEN ? AND ?", []any{since, until}})
-	least, err := q.number(ctx, "SELECT min(span) FROM spans WHERE high >= ? AND low <= ?", since, until)
+	found, err := fetch(ctx, q.database, func(s *span) []any { return []any{&s.low, &s.high} },
+		"SELECT coalesce(min(span), 0), coalesce(max(span), -1) FROM spans WHERE high >= ? AND low <= ?", since, until)
 	if err != nil {
 		return err
 	}
-	most, err := q.number(ctx, "SELECT max(span) FROM spans WHERE high >= ? AND low <= ?", since, until)
-	if err != nil {
-		return err
-	}
-	q.low, q.high = max(q.low, least<<spanShift), min(q.high, (most+1)<<spanShift-1)
+	q.low, q.high = max(q.low, found[0].low<<spanShift), min(q.high, (found[0].high+1)<<spanShift-1)
 	return nil
 }
 
@@ -85,32 +82,26 @@ func (q *query) kinds() []source {
 	if len(conditions) == 0 {
 		return nil
 	}
-	q.joinKinds = true
-	q.parts = append(q.parts, conditions...)
-	text, args := inKinds+" WHERE "+ordBounds, []any{}
+	in := command{"calls.kind IN (SELECT k.id FROM kinds AS k WHERE true", nil}
 	for _, c := range conditions {
-		text, args = text+" AND "+c.text, append(args, c.args...)
+		in = command{in.text + " AND " + c.text, append(in.args, c.args...)}
 	}
-	return []source{{from: command{inKinds, nil}, where: ordBounds, count: command{text, args}, isKinds: true}}
+	in.text += ")"
+	q.parts = append(q.parts, in)
+	return []source{{command{"calls INDEXED BY by_kind", nil}, ordBounds, []command{in}}}
 }
 
-var (
-	spanBounds = fmt.Sprintf("p.span BETWEEN LOW >> %d AND HIGH >> %[1]d AND i.ord BETWEEN LOW AND HIGH", spanShift)
-	spanOf     = fmt.Sprintf("calls.ord >> %d", spanShift)
-)
-
+// ids has the sources by ids; of plans, the rows say only which spans have calls.
 func (q *query) ids() (list []source) {
 	for _, id := range ids {
-		value := id.filter(q.filter)
-		if value == "" {
-			continue
+		if value := id.filter(q.filter); value != "" {
+			key := []any{hash48(id.kind, value)}
+			q.parts = append(q.parts, command{hasID, key})
+			list = append(list, source{from: command{"spans AS p CROSS JOIN ids AS i ON i.span = p.span AND i.key = ? CROSS JOIN calls ON calls.ord = i.ord", key}, where: spanBounds})
 		}
-		key := []any{hash48(id.kind, value)}
-		const found = "spans AS p CROSS JOIN ids AS i ON i.span = p.span AND i.key = ?"
-		q.parts = append(q.parts, command{"EXISTS (SELECT 1 FROM ids WHERE span = " + spanOf + " AND key = ? AND ord = calls.ord)", key})
-		list = append(list, source{
-			from: command{found + " CROSS JOIN calls ON calls.ord = i.ord", key}, where: spanBounds, count: command{found + " WHERE " + spanBounds, key},
-		})
+	}
+	if q.filter.Plan != "" {
+		list = append(list, source{from: command{ordInSpan, []any{planKey(q.filter.Plan)}}, where: spanBounds})
 	}
 	return list
 }
@@ -126,26 +117,9 @@ func (q *query) amounts() []source {
 	if q.filter.MaxAmount != nil {
 		high = amountKey(*q.filter.MaxAmount)
 	}
-	q.parts = append(q.parts, command{"calls.high >= ? AND calls.low <= ?", []any{low, high}})
-	const found = "(SELECT DISTINCT ord FROM amounts WHERE (key BETWEEN ? AND ? OR key = ?) AND ord BETWEEN LOW AND HIGH) AS a"
-	args := []any{low, high, int64(anyAmount)}
-	return []source{{from: command{found + " CROSS JOIN calls ON calls.ord = a.ord", args}, where: "true", count: command{found, args}}}
-}
-
-// inPlan is the condition that a call is in a run of a plan; both are expressions of SQL.
-func inPlan(plan, ord string) string {
-	return "coalesce((SELECT high FROM plans WHERE plan = " + plan + " AND low <= " + ord + " ORDER BY low DESC LIMIT 1), 0) >= " + ord
-}
-
-func (q *query) plan() []source {
-	if q.filter.Plan == "" {
-		return nil
-	}
-	plan := []any{q.filter.Plan}
-	q.parts = append(q.parts, command{inPlan("?", "calls.ord"), plan})
-	const found = "plans AS p CROSS JOIN calls NOT INDEXED ON p.plan = ? AND calls.ord BETWEEN max(p.low, LOW) AND min(p.high, HIGH)"
-	const within = "p.low <= HIGH AND p.high >= LOW"
-	return []source{{from: command{found, plan}, where: within, count: command{found + " WHERE " + within, plan}}}
+	in := command{"calls.high >= ? AND calls.low <= ?", []any{low, high}}
+	q.parts = append(q.parts, in)
+	return []source{{command{byAmount, nil}, spanBounds, []command{in}}}
 }
 
 // choose takes the source with the fewest calls, of broad ones the first.
@@ -153,49 +127,31 @@ func (q *query) choose(ctx context.Context, choice []source) error {
 	if len(choice) > 0 {
 		q.from = choice[0]
 	}
-	for _, limit := range countLimits {
-		if len(choice) < 2 {
-			return nil
+	if len(choice) < 2 {
+		return nil
+	}
+	fewest := int64(countLimit)
+	for _, s := range choice {
+		text, args := s.rows("1", s.own, q.low, q.high, countLimit)
+		n, err := q.number(ctx, "SELECT count(*) FROM ("+text+" LIMIT ?3)", args...)
+		if err != nil {
+			return err
 		}
-		fewest := limit
-		for _, s := range choice {
-			count := statement{args: []any{q.low, q.high, limit}}
-			count.add("SELECT count(*) FROM (SELECT 1 FROM "+s.count.text+" LIMIT MOST)", s.count.args...)
-			n, err := q.number(ctx, count.String(), count.args...)
-			if err != nil {
-				return err
-			}
-			if n < fewest {
-				fewest, q.from = n, s
-			}
-		}
-		if fewest < limit {
-			return nil
+		if n < fewest {
+			fewest, q.from = n, s
 		}
 	}
 	return nil
 }
 
-// statement is a text that grows, with its arguments, of which the first three are LOW, HIGH and MOST.
-type statement struct {
-	text strings.Builder
-	args []any
-}
-
-// add adds a text, in which each ? stands for the next of some arguments.
-func (s *statement) add(text string, args ...any) {
-	for i, part := range strings.Split(text, "?") {
-		if i > 0 {
-			s.args = append(s.args, args[i-1])
-			s.text.WriteString("?" + strconv.Itoa(len(s.args)))
-		}
-		s.text.WriteString(part)
+// rows returns the text that selects columns of a source's rows, and its arguments.
+func (s *source) rows(columns string, parts []command, low, high, limit int64) (text string, args []any) {
+	text, args = bounds+columns+" FROM "+s.from.text+" WHERE "+s.where, append([]any{low, high, limit}, s.from.args...)
+	for _, c := range parts {
+		text, args = text+" AND "+c.text, append(args, c.args...)
 	}
+	return text, args
 }
-
-var bounds = strings.NewReplacer("LOW", "?1", "HIGH", "?2", "MOST", "?3")
-
-func (s *statement) String() string { return bounds.Replace(s.text.String()) }
 
 type direction string
 
@@ -207,37 +163,20 @@ const (
 // pageRows is how many rows are read at once.
 const pageRows = 1000
 
-// page reads the first rows from low to high, in a direction.
-func (q *query) page(ctx context.Context, to direction, low, high int64, limit int) ([]row, error) {
-	s := statement{args: []any{low, high, limit}}
-	s.add("SELECT " + rowColumns + " FROM ")
-	s.add(q.from.from.text, q.from.from.args...)
-	if q.joinKinds && !q.from.isKinds {
-		s.add(" CROSS JOIN kinds AS k ON k.id = calls.kind")
-	}
-	s.add(" WHERE " + q.from.where)
-	for _, c := range q.parts {
-		s.add(" AND "+c.text, c.args...)
-	}
-	s.add(" ORDER BY calls.ord " + string(to) + " LIMIT MOST")
-	return fetch(ctx, q.database, (*row).columns, s.String(), s.args...)
-}
-
 // walk calls yield for the calls that ended and match. It reads windows of the log, which grow while little is found: no piece takes long,
 // and none reads much more than it returns.
 func (q *query) walk(ctx context.Context, to direction, yield func(*calls.Call, *row) error) error {
-	for limit := 16; q.low <= q.high; limit = min(2*limit, pageRows) {
-		low, high := q.low, q.high
+	for limit := int64(16); q.low <= q.high; limit = min(2*limit, pageRows) {
+		low, high := max(q.low, q.high-q.window+1), q.high
 		if to == forwards {
-			high = min(high, low+q.window-1)
-		} else {
-			low = max(low, high-q.window+1)
+			low, high = q.low, min(q.high, q.low+q.window-1)
 		}
-		page, err := q.page(ctx, to, low, high, limit)
+		text, args := q.from.rows(rowColumns, q.parts, low, high, limit)
+		page, err := fetch(ctx, q.database, (*row).columns, text+" ORDER BY calls.ord "+string(to)+" LIMIT ?3", args...)
 		if err != nil {
 			return q.failed(err)
 		}
-		if full := len(page) == limit; !full {
+		if full := int64(len(page)) == limit; !full {
 			q.window *= growth
 		} else if q.window = max(q.window/shrink, firstWindow); to == forwards {
 			high = page[limit-1].ord

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"sync"
 
 	"tollgate/audit/calls"
@@ -30,14 +29,23 @@ type reader struct {
 	open []logfile.Position
 	lost []row
 
-	asOf uint64 // the record up to which settlements count
-
 	behind func() calls.Settlements // in records that the index does not have yet
 }
 
-// reader opens the index and reports what keeps it from being used. When the database is replaced before it is known to be open
-// as a whole, the new one is opened.
+// reader opens the index and reports what keeps it from being used.
 func (x *Index) reader(ctx context.Context) (*reader, error) {
+	r, err := x.snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.exec(ctx, "COMMIT"); err != nil {
+		return nil, errors.Join(r.failed(err), r.close())
+	}
+	return r, nil
+}
+
+// snapshot returns a reader in a transaction. When the database is replaced before it is known to be open as a whole, the new one is opened.
+func (x *Index) snapshot(ctx context.Context) (*reader, error) {
 	for {
 		path, err := target(x.file)
 		if err != nil {
@@ -58,9 +66,12 @@ func (x *Index) openReader(ctx context.Context, path string) (*reader, error) {
 	if err != nil {
 		return nil, unusable(x.file, err)
 	}
-	r := &reader{database: d, file: x.file, dir: x.dir, asOf: math.MaxUint64}
+	r := &reader{database: d, file: x.file, dir: x.dir}
 	r.behind = sync.OnceValue(r.settledBehind)
-	if err := r.transaction(ctx, "BEGIN", func() error { return r.begin(ctx) }); err != nil {
+	if err = d.exec(ctx, "BEGIN"); err == nil {
+		err = r.begin(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(r.failed(err), r.close())
 	}
 	return r, nil
@@ -97,9 +108,8 @@ func (r *reader) begin(ctx context.Context) error {
 	return nil
 }
 
-// tail reads what the index does not have yet from the log, up to a record, and calls yield for the calls that ended there, and then for those
-// that are open. It returns the number of the last record.
-func (r *reader) tail(ctx context.Context, end uint64, yield func(*calls.Call) error) (last uint64, err error) {
+// tail reads what the index does not have yet from the log, and calls yield for the calls that ended there, and then for those that are open.
+func (r *reader) tail(ctx context.Context, yield func(*calls.Call) error) error {
 	j := calls.NewJoiner(nil, func(c *calls.Call) error {
 		if err := r.settle(ctx, c); err != nil { // by a record before the outcome, too, which no gateway writes
 			return r.failed(err)
@@ -108,26 +118,22 @@ func (r *reader) tail(ctx context.Context, end uint64, yield func(*calls.Call) e
 	})
 	open, err := r.openIntents(ctx)
 	if err != nil {
-		return 0, r.failed(err)
+		return r.failed(err)
 	}
 	for _, intent := range open {
 		if err := j.Add(intent); err != nil {
-			return 0, err
+			return err
 		}
 	}
 	log := logfile.NewFollowerBehind(r.dir, r.upTo.Seq, r.upTo.At)
 	defer log.Close() // opened for reading: nothing can be lost
 	err = log.Read(func(record *logfile.Record, _ []byte, _ logfile.Position) error {
-		if record.Seq > end {
-			return errEnd
-		}
 		return cmp.Or(ctx.Err(), j.Add(record))
 	})
-	last = min(log.Next()-1, end)
-	if err != nil && err != errEnd {
-		return last, err
+	if err != nil {
+		return err
 	}
-	return last, j.End()
+	return j.End()
 }
 
 // openIntents returns the intents of the calls that are open in the index.
@@ -144,6 +150,9 @@ func (r *reader) openIntents(ctx context.Context) (open []*logfile.Record, err e
 	}
 	return open, r.checkUnended(ctx, open, r.open[0], r.upTo.Seq)
 }
+
+// errEnd ends the reading of a log.
+var errEnd = errors.New("the record is behind the end")
 
 // checkUnended reports one of some intents, in the order of the log, whose call ended up to a record. It reads the log from the first of them
 // on, whose line stands at a position: that calls are said to be open, or lost, is in no line, and those of a gateway are never open for long.
@@ -218,9 +227,9 @@ func (r *row) is(c *calls.Call) bool {
 
 // holds reports whether what a row and its kind say of a call follows from that.
 func (r *row) holds(c *calls.Call, k *kind) bool {
-	want, kind, _ := newRow(&Ended{c, r.intent, r.ended})
-	want.kind, want.summed, want.merged, want.late = r.kind, r.summed, r.merged, r.merged-micros(c.Ended())
-	return *r == want && *k == kind && r.late >= 0
+	want, kind := newRow(&Ended{c, r.intent, r.ended})
+	want.kind, want.summed, want.merged = r.kind, r.summed, max(r.merged, micros(c.Ended()))
+	return *r == want && *k == kind
 }
 
 // settle adds the record that settles the outcome of a call, if there is one.
@@ -243,9 +252,6 @@ func (r *reader) settle(ctx context.Context, c *calls.Call) error {
 	}
 	if c.Settle(settled); c.Settled == nil {
 		c.Settle(r.behind())
-	}
-	if c.Settled != nil && c.Settled.Seq > r.asOf {
-		c.Settled = nil
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -34,7 +35,7 @@ func (x *Index) Rebuild(ctx context.Context, progress func(done, total int64)) (
 	if err != nil {
 		return 0, err
 	}
-	seq, err := x.build(ctx, path, progress)
+	seq, err := x.build(ctx, path, first, progress)
 	if err == nil {
 		err = publish(path, x.file)
 	}
@@ -44,8 +45,8 @@ func (x *Index) Rebuild(ctx context.Context, progress func(done, total int64)) (
 	return seq, nil
 }
 
-func (x *Index) build(ctx context.Context, path string, progress func(done, total int64)) (seq uint64, err error) {
-	db, run, err := x.open(ctx, path, building, buildRecords)
+func (x *Index) build(ctx context.Context, path string, first uint64, progress func(done, total int64)) (seq uint64, err error) {
+	db, run, err := x.open(ctx, path, first, building, buildRecords)
 	if err != nil {
 		return 0, err
 	}
@@ -61,12 +62,38 @@ func (x *Index) build(ctx context.Context, path string, progress func(done, tota
 			}
 		}
 	}
-	p := newPipe(ctx, run.apply)
-	run.apply = func(_ context.Context, b *Batch) error { return p.send(b) }
-	if err := errors.Join(run.step(ctx), p.end()); err != nil {
+	if err := concurrently(ctx, run); err != nil {
 		return 0, err
 	}
 	return run.next.After, db.settle(ctx)
+}
+
+// concurrently takes up a whole log: a batch is saved while the next one is made.
+func concurrently(ctx context.Context, run *runner) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	batches, saved, save := make(chan *Batch), make(chan struct{}), run.apply
+	go func() {
+		defer close(saved)
+		for b := range batches {
+			if err := save(ctx, b); err != nil {
+				stop(err)
+				return
+			}
+		}
+	}()
+	run.apply = func(_ context.Context, b *Batch) error {
+		select {
+		case batches <- b:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	err := run.step(ctx)
+	close(batches)
+	<-saved
+	return cmp.Or(context.Cause(ctx), err)
 }
 
 // sizes are the lengths of a log's segments when a build begins.
@@ -83,40 +110,4 @@ func (x *Index) sizes() (sizes, error) {
 		s.total += f.Size()
 	}
 	return s, err
-}
-
-// pipe saves a batch while the next one is made.
-type pipe struct {
-	batches chan *Batch
-	stopped chan struct{} // closed when no batch is received any more
-	err     error         // read after stopped
-}
-
-func newPipe(ctx context.Context, save func(context.Context, *Batch) error) *pipe {
-	p := &pipe{batches: make(chan *Batch), stopped: make(chan struct{})}
-	go func() {
-		defer close(p.stopped)
-		for b := range p.batches {
-			if p.err = save(ctx, b); p.err != nil {
-				return
-			}
-		}
-	}()
-	return p
-}
-
-func (p *pipe) send(b *Batch) error {
-	select {
-	case p.batches <- b:
-		return nil
-	case <-p.stopped:
-		return p.err
-	}
-}
-
-// end waits until all batches are saved.
-func (p *pipe) end() error {
-	close(p.batches)
-	<-p.stopped
-	return p.err
 }

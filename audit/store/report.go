@@ -2,51 +2,39 @@ package store
 
 import (
 	"context"
-
 	"fmt"
 	"math"
 	"time"
 
 	"tollgate/audit/calls"
-	"tollgate/internal/decimal"
 )
 
 // Report adds the calls that a filter chooses to a report, as [calls.Report.Add] of each of them does; customers is whether the report is by
-// customer. Of the whole days of [Index.Zone] the sums in the index are added, which nothing proves: calls whose contribution may change are
+// customer. Of whole days (see [Index.InZone]) the sums in the index are added, which nothing proves: calls whose contribution may change are
 // read, and those of days that are asked for in part. A filter of what the sums do not tell apart has all calls read. After an error the
 // report is of no use.
 func (x *Index) Report(ctx context.Context, f *calls.Filter, customers bool, report *calls.Report) error {
 	if !inSums(f) {
 		return x.Calls(ctx, f, report.Add)
 	}
-	r, err := x.reader(ctx)
+	r, err := x.snapshot(ctx)
 	if err != nil {
 		return err
 	}
 	defer r.close() // opened for reading: nothing can be lost
 	days := wholeDays(f, r.zone)
-	switch again, err := r.addSums(ctx, f, days, customers, report); {
-	case err != nil:
+	if err := r.addSums(ctx, f, days, customers, report); err != nil {
 		return r.failed(err)
-	case again:
-		return x.Report(ctx, f, customers, report)
+	}
+	if err := r.exec(ctx, "COMMIT"); err != nil {
+		return r.failed(err)
 	}
 	for _, part := range days.parts(f, r.zone) {
 		if err := r.addCalls(ctx, part.filter, part.from, report); err != nil {
 			return err
 		}
 	}
-	_, err = r.tail(ctx, math.MaxUint64, f.Passing(report.Add))
-	return err
-}
-
-// Zone returns the zone whose days the index sums up.
-func (x *Index) Zone(ctx context.Context) (*time.Location, error) {
-	r, err := x.reader(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return r.zone, r.close()
+	return r.tail(ctx, f.Passing(report.Add))
 }
 
 // inSums reports whether sums of kinds can answer a filter.
@@ -113,70 +101,35 @@ func (r *reader) addCalls(ctx context.Context, f *calls.Filter, from *source, re
 	})
 }
 
-// addSums adds the sums of days, unless the index has gone on since the reader was opened: the calls are read up to where it went then.
-func (r *reader) addSums(ctx context.Context, f *calls.Filter, days dayRange, customers bool, report *calls.Report) (again bool, err error) {
+// addSums adds the sums of days.
+func (r *reader) addSums(ctx context.Context, f *calls.Filter, days dayRange, customers bool, report *calls.Report) error {
 	if days.low >= days.high {
-		return false, nil
+		return nil
 	}
-	upTo := r.upTo.Seq
-	err = r.transaction(ctx, "BEGIN", func() error {
-		if err := r.begin(ctx); err != nil {
-			return err
-		}
-		if again = r.upTo.Seq != upTo; again {
-			return nil
-		}
-		if err := r.addTable(ctx, "days", "''", calls.ScopeTotal, f, days, report); err != nil || !customers {
-			return err
-		}
-		return r.addTable(ctx, "customers", "customer", calls.ScopeCustomer, f, days, report)
-	})
-	return again, err
-}
-
-func (r *reader) addTable(ctx context.Context, table, customer string, scope calls.Scope, f *calls.Filter, days dayRange, report *calls.Report) error {
-	for segment := int64(0); ; {
-		next, err := r.number(ctx, "SELECT min(segment) FROM "+table+" WHERE segment > ?", segment)
-		if err != nil || next == 0 {
-			return err
-		}
-		segment = next
-		s := statement{args: []any{days.low, days.high - 1, segment}}
-		s.add("SELECT k.caller_text, k.operation, k.credential, k.account, k.effect, k.state, k.reason, k.currency, " + customer + ", price_from, calls, no_amount, d.unsummed, money FROM " + table + " AS d CROSS JOIN kinds AS k ON k.id = d.kind" +
-			" WHERE d.segment = MOST AND d.day BETWEEN LOW AND HIGH")
-		for _, c := range kindConditions(f) {
-			s.add(" AND "+c.text, c.args...)
-		}
-		if err := r.addRows(ctx, &s, scope, report); err != nil {
-			return err
-		}
+	since, until := timeBounds(f.Since, f.Until)
+	text := "SELECT k.caller_text, k.operation, k.credential, k.account, k.effect, k.state, k.reason, k.currency, d.totals, iif(?, d.customers, '[]')" +
+		" FROM spans AS p CROSS JOIN days AS d ON d.span = p.span CROSS JOIN kinds AS k ON k.id = d.kind" +
+		" WHERE p.high >= ? AND p.low <= ? AND d.day BETWEEN ? AND ?"
+	args := []any{customers, since, until, days.low, days.high - 1}
+	for _, c := range kindConditions(f) {
+		text, args = text+" AND "+c.text, append(args, c.args...)
 	}
-}
-
-func (r *reader) addRows(ctx context.Context, s *statement, scope calls.Scope, report *calls.Report) error {
-	prepared, err := r.statement(ctx, s.String())
-	if err != nil {
-		return err
+	type sums struct {
+		calls.Key
+		totals, customers string
 	}
-	rows, err := prepared.QueryContext(ctx, s.args...)
-	if err != nil {
-		return err
+	columns := func(s *sums) []any {
+		return []any{&s.Caller, &s.Operation, &s.Credential, &s.Account, &s.Effect, &s.State, &s.Reason, &s.Currency, &s.totals, &s.customers}
 	}
-	defer rows.Close()
-	for rows.Next() {
-		e := calls.Entry{Key: calls.Key{Scope: scope}}
-		var money string
-		err := rows.Scan(&e.Caller, &e.Operation, &e.Credential, &e.Account, &e.Effect, &e.State, &e.Reason, &e.Currency, &e.Customer, &e.PriceFrom,
-			&e.Calls, &e.NoAmount, &e.Unsummed, &money)
-		if err != nil {
+	return each(ctx, r.database, columns, func(s *sums) error {
+		add := func(e *calls.Entry) error {
+			s.Key.Scope, s.Key.Customer, s.Key.PriceFrom = e.Scope, e.Customer, e.PriceFrom
+			e.Key = s.Key
+			return report.AddEntry(e)
+		}
+		if err := readSums(s.totals, add); err != nil {
 			return err
 		}
-		if e.Money, err = decimal.Parse(money); err != nil {
-			return fmt.Errorf("%w: %w", errMisfit, err)
-		}
-		if err := report.AddEntry(&e); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+		return readSums(s.customers, add)
+	}, text, args...)
 }

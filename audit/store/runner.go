@@ -5,7 +5,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 
 	"tollgate/audit/calls"
 	"tollgate/audit/logfile"
@@ -25,9 +27,8 @@ type runner struct {
 	log    *logfile.Follower
 	reader logfile.LineReader
 	joiner *calls.Joiner
-	at     logfile.Position              // of the record that the joiner was given last
-	open   map[uint64]logfile.Position   // of the intents that the joiner holds, by seq
-	stored map[logfile.Position]struct{} // those that the sink has
+	at     logfile.Position            // of the record that the joiner was given last
+	open   map[uint64]logfile.Position // of the intents that the joiner holds, by seq
 	next   *Batch
 	last   []byte // the line of the last record in it
 }
@@ -102,7 +103,7 @@ func (r *runner) prune(ctx context.Context, first, after uint64) error {
 // load begins the joiner with the calls that are open in the sink.
 func (r *runner) load(ctx context.Context, after uint64) error {
 	r.joiner = calls.NewJoiner(nil, r.ended)
-	r.open, r.stored = map[uint64]logfile.Position{}, map[logfile.Position]struct{}{}
+	r.open = map[uint64]logfile.Position{}
 	r.next = &Batch{After: after, Last: Mark{Seq: after}}
 	s, err := r.sink.Standing(ctx)
 	if err != nil {
@@ -113,7 +114,7 @@ func (r *runner) load(ctx context.Context, after uint64) error {
 		if err != nil {
 			return err
 		}
-		r.open[intent.Seq], r.stored[at] = at, struct{}{}
+		r.open[intent.Seq] = at
 		if err := r.joiner.Add(intent); err != nil {
 			return err
 		}
@@ -183,31 +184,16 @@ func (r *runner) ended(c *calls.Call) error {
 
 // save has the sink take up the batch.
 func (r *runner) save(ctx context.Context) error {
-	if r.next.records() == 0 {
+	b := r.next
+	if b.records() == 0 {
 		return nil
 	}
-	b := r.take()
-	return r.apply(ctx, b)
-}
-
-// take completes the batch and begins the next one.
-func (r *runner) take() *Batch {
-	b := r.next
 	b.Last.Hash = sha256.Sum256(r.last)
-	now := make(map[logfile.Position]struct{}, len(r.open))
-	for _, at := range r.open {
-		now[at] = struct{}{}
-		if _, known := r.stored[at]; !known {
-			b.Opened = append(b.Opened, at)
-		}
+	for _, seq := range slices.Sorted(maps.Keys(r.open)) {
+		b.Open = append(b.Open, r.open[seq])
 	}
-	for at := range r.stored {
-		if _, still := now[at]; !still {
-			b.Closed = append(b.Closed, at)
-		}
-	}
-	r.stored, r.next = now, &Batch{After: b.Last.Seq, Last: Mark{Seq: b.Last.Seq}, Calls: make([]Ended, 0, len(b.Calls))}
-	return b
+	r.next = &Batch{After: b.Last.Seq, Last: Mark{Seq: b.Last.Seq}, Calls: make([]Ended, 0, len(b.Calls))}
+	return r.apply(ctx, b)
 }
 
 // readRecord reads a line back.

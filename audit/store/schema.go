@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // zones by name, also in a container that has no files of them
@@ -13,35 +12,29 @@ import (
 
 const (
 	applicationID = 0x54474958 // "TGIX", in the database's header: it is an index of ours
-	version       = 7          // of the tables: 7 has kinds and sums of days instead of hashes
+	version       = 8          // of the tables: 8 has one table of sums, and plans among ids
 	spanShift     = 12         // records of a row of spans, as a power of two
-	longCall      = 4096       // records from the intent to the end of a call that counts as long
 )
 
 // tables are the commands that make an empty database an index.
 func tables() []string {
-	var columns, names []string
-	for _, c := range kindColumns {
-		columns, names = append(columns, c.name+" "+c.sqlType+" NOT NULL"), append(names, c.name)
-	}
+	columns := strings.Join(kindTexts(func(c kindColumn) string { return c.name + " " + c.sqlType + " NOT NULL" }), ", ")
 	return []string{
-		"CREATE TABLE kinds (id INTEGER PRIMARY KEY, " + strings.Join(columns, ", ") + ", UNIQUE (" + strings.Join(names, ", ") + ")) STRICT",
-		"CREATE TABLE calls (ord INTEGER PRIMARY KEY, kind INTEGER NOT NULL, time INTEGER NOT NULL, merged INTEGER NOT NULL, late INTEGER NOT NULL," +
-			" back INTEGER NOT NULL, intent_segment INTEGER NOT NULL, intent_offset INTEGER NOT NULL, segment INTEGER NOT NULL, offset INTEGER NOT NULL, low INTEGER, high INTEGER," +
-			" summed INTEGER NOT NULL) STRICT",
+		"CREATE TABLE kinds (id INTEGER PRIMARY KEY, " + columns + ", UNIQUE (" + kindNames + ")) STRICT",
+		"CREATE TABLE calls (ord INTEGER PRIMARY KEY, kind INTEGER NOT NULL, time INTEGER NOT NULL, merged INTEGER NOT NULL," +
+			" intent_segment INTEGER NOT NULL, intent_offset INTEGER NOT NULL, segment INTEGER NOT NULL, offset INTEGER NOT NULL," +
+			" low INTEGER, high INTEGER, summed INTEGER NOT NULL) STRICT",
 		"CREATE INDEX by_kind ON calls (kind)",
+		// By span, so that what is written lately stands close together: amounts and hashes alone would dirty a page each.
+		fmt.Sprintf("CREATE INDEX by_amount ON calls (ord >> %d, high, low) WHERE high IS NOT NULL", spanShift),
 		"CREATE INDEX unsummed ON calls (ord) WHERE summed = 0",
-		// Calls that pruning may cut into: their lines stand in different segments.
-		"CREATE INDEX crossing ON calls (intent_segment) WHERE intent_segment > 0 AND intent_segment <> segment",
-		"CREATE INDEX long ON calls (ord) WHERE back > " + strconv.Itoa(longCall),
-		"CREATE TABLE plans (plan TEXT NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL, PRIMARY KEY (plan, low)) STRICT, WITHOUT ROWID",
-		// By span, so that what is written lately stands close together: hashes alone would dirty a page each.
 		"CREATE TABLE ids (span INTEGER NOT NULL, key INTEGER NOT NULL, ord INTEGER NOT NULL, PRIMARY KEY (span, key, ord)) STRICT, WITHOUT ROWID",
-		"CREATE TABLE amounts (key INTEGER NOT NULL, ord INTEGER NOT NULL, PRIMARY KEY (key, ord)) STRICT, WITHOUT ROWID",
 		"CREATE TABLE spans (span INTEGER PRIMARY KEY, low INTEGER NOT NULL, high INTEGER NOT NULL) STRICT",
 		"CREATE TABLE open (segment INTEGER NOT NULL, offset INTEGER NOT NULL, PRIMARY KEY (segment, offset)) STRICT, WITHOUT ROWID",
 		"CREATE TABLE lost (ord INTEGER NOT NULL, segment INTEGER NOT NULL, offset INTEGER NOT NULL, PRIMARY KEY (ord, segment, offset)) STRICT, WITHOUT ROWID",
-		sumTable("days", ""), sumTable("customers", "customer TEXT NOT NULL, "),
+		// Lists of sums as JSON texts: rows by customer are nearly as many as calls, and would be written one by one.
+		"CREATE TABLE days (span INTEGER NOT NULL, day INTEGER NOT NULL, kind INTEGER NOT NULL, totals TEXT NOT NULL, customers TEXT NOT NULL," +
+			" PRIMARY KEY (span, day, kind)) STRICT, WITHOUT ROWID",
 		"CREATE TABLE events (seq INTEGER PRIMARY KEY, event TEXT NOT NULL, subject INTEGER NOT NULL, time INTEGER NOT NULL, segment INTEGER NOT NULL, offset INTEGER NOT NULL) STRICT",
 		"CREATE INDEX by_event ON events (event)",
 		"CREATE INDEX by_subject ON events (subject)",
@@ -50,13 +43,6 @@ func tables() []string {
 		fmt.Sprintf("PRAGMA application_id = %d", applicationID),
 		fmt.Sprintf("PRAGMA user_version = %d", version),
 	}
-}
-
-// sumTable is a table of sums of the calls of a day that ended in a segment.
-func sumTable(name, customer string) string {
-	key := strings.ReplaceAll(customer, " TEXT NOT NULL", "")
-	return "CREATE TABLE " + name + " (segment INTEGER NOT NULL, day INTEGER NOT NULL, kind INTEGER NOT NULL, " + customer + "price_from TEXT NOT NULL, calls INTEGER NOT NULL," +
-		" no_amount INTEGER NOT NULL, unsummed INTEGER NOT NULL, money TEXT NOT NULL, PRIMARY KEY (segment, day, kind, " + key + "price_from)) STRICT, WITHOUT ROWID"
 }
 
 // fill makes an empty database an index of a log that begins with record first.
@@ -91,8 +77,17 @@ func (d *database) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.zone, err = d.zoneOf(ctx)
-	return err
+	names, err := fetch(ctx, d, func(name *string) []any { return []any{name} }, "SELECT zone FROM begin")
+	if err != nil {
+		return err
+	}
+	if len(names) != 1 {
+		return errors.New("it does not say how it begins")
+	}
+	if d.zone, err = time.LoadLocation(names[0]); err != nil {
+		return fmt.Errorf("its days are of the zone %.70q, which is not known here", names[0])
+	}
+	return nil
 }
 
 // made is the version of the tables of an index.
@@ -107,49 +102,34 @@ func (d *database) made(ctx context.Context) (int64, error) {
 	return d.number(ctx, "PRAGMA user_version")
 }
 
-func (d *database) zoneOf(ctx context.Context) (*time.Location, error) {
-	names, err := fetch(ctx, d, func(name *string) []any { return []any{name} }, "SELECT zone FROM begin")
-	if err != nil {
-		return nil, err
-	}
-	if len(names) != 1 {
-		return nil, errors.New("it does not say how it begins")
-	}
-	zone, err := time.LoadLocation(names[0])
-	if err != nil {
-		return nil, fmt.Errorf("its days are of the zone %.70q, which is not known here", names[0])
-	}
-	return zone, nil
-}
-
-// outdated reports whether a file is an index of an older version, or of another zone. A file whose version cannot be read is not.
-func (x *Index) outdated(ctx context.Context, path string) bool {
+// about returns the version of a file and, if it is that of this program, its zone.
+func (x *Index) about(ctx context.Context, path string) (made int64, zone *time.Location, err error) {
 	d, err := connect(ctx, x.dir, path, "ro", reading)
 	if err != nil {
-		return false
+		return 0, nil, err
 	}
-	made, err := d.made(ctx)
-	old := err == nil && made < version
-	if err == nil && made == version && x.zone != nil {
-		zone, unread := d.zoneOf(ctx)
-		old = unread == nil && zone.String() != x.zone.String()
+	defer d.close() // opened for reading: nothing can be lost
+	if made, err = d.made(ctx); err == nil && made == version {
+		err = d.check(ctx)
 	}
-	return errors.Join(err, d.close()) == nil && old
+	return made, d.zone, err
 }
 
-// usualZone is the zone of an index for which none is named.
-func (x *Index) usualZone(ctx context.Context) *time.Location {
+// outdated reports whether a file is an index of an older version, or of another zone. A file that cannot be read is not.
+func (x *Index) outdated(ctx context.Context, path string) bool {
+	made, zone, err := x.about(ctx, path)
+	return err == nil && (made < version || made == version && x.zone != nil && zone.String() != x.zone.String())
+}
+
+// zoneOfDays is the zone of a new index: the one that was set, or that of the index that is there.
+func (x *Index) zoneOfDays(ctx context.Context) *time.Location {
+	if x.zone != nil {
+		return x.zone
+	}
 	path, err := target(x.file)
 	if err != nil {
 		return time.UTC
 	}
-	d, err := connect(ctx, x.dir, path, "ro", reading)
-	if err != nil {
-		return time.UTC
-	}
-	defer d.close() // opened for reading: nothing can be lost
-	if d.check(ctx) != nil {
-		return time.UTC
-	}
-	return cmp.Or(d.zone, time.UTC)
+	_, zone, _ := x.about(ctx, path) // one that cannot be read has none
+	return cmp.Or(zone, time.UTC)
 }

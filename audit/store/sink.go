@@ -64,8 +64,7 @@ type Batch struct {
 	Last   Mark   // of its last record
 	Calls  []Ended
 	Events []Event
-	// Intents that have no outcome behind the batch and were not open before it, and those that were open and are no more.
-	Opened, Closed []logfile.Position
+	Open   []logfile.Position // intents without an outcome up to the batch's last record, in the order of the log
 	// Lines are those of all its records, if the runner was asked for them.
 	Lines [][]byte
 }

@@ -32,7 +32,10 @@ func (x *Index) StepBack(ctx context.Context, first uint64) error {
 	if err != nil {
 		return err
 	}
-	err = x.stepBack(ctx, path, first)
+	db, run, err := x.open(ctx, path, first, following, x.batch)
+	if err == nil {
+		return unusable(x.file, errors.Join(run.close(), db.close()))
+	}
 	if !errors.Is(err, errMisfit) {
 		return unusable(x.file, err)
 	}
@@ -45,16 +48,4 @@ func (x *Index) StepBack(ctx context.Context, first uint64) error {
 		return fmt.Errorf("%s: making an empty index: %w", x.file, err)
 	}
 	return publish(path, x.file)
-}
-
-func (x *Index) stepBack(ctx context.Context, path string, first uint64) error {
-	d, err := connect(ctx, x.dir, path, "rw", following)
-	if err != nil {
-		return err
-	}
-	run, err := newRunner(ctx, x.dir, first, d, x.batch)
-	if err == nil {
-		err = run.close()
-	}
-	return errors.Join(err, d.close())
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,19 +21,28 @@ import (
 // some of what was written, for a Pager that has to be brought up to date, and may be nil.
 type Open func(t testing.TB, dir, log string) (p calls.Pager, update func())
 
-// Pages checks that the pages of one log and of several, put together, are all calls of the logs, as they were when the first page was read.
+// Pages checks that the pages of one log and of several, put together, are all calls of the logs; and that none is left out, or shown twice but as
+// open and as ended, while the logs grow.
 func Pages(t *testing.T, open Open) {
 	for name, logs := range map[string][]string{"one log": {"a"}, "several logs": {"b", "a", "c/é"}} {
 		t.Run(name, func(t *testing.T) {
-			for seed := range uint64(2) {
+			for seed := range seeds() {
 				s := begin(t, seed, logs, open)
 				for _, n := range []int{1000, 5, 1} {
-					s.compare(n, s.filter(), false)
-					s.compare(n, s.filter(), true)
+					s.compare(n, s.filter())
+					s.grows(n, s.filter())
 				}
 			}
 		})
 	}
+}
+
+// seeds returns how many random logs are tested.
+func seeds() uint64 {
+	if os.Getenv("TOLLGATE_SOAK") != "" {
+		return 20
+	}
+	return 1 // more take long with the race detector
 }
 
 // suite is the logs of one test.
@@ -82,31 +92,73 @@ func (s *suite) grow() {
 	}
 }
 
-// compare reads all pages of n calls and compares them with all calls; while the logs grow, with those at the beginning.
-func (s *suite) compare(n int, f *calls.Filter, growing bool) {
+// compare reads all pages of n calls and compares them with all calls.
+func (s *suite) compare(n int, f *calls.Filter) {
 	s.t.Helper()
-	want, got := s.all(f), []string{}
+	want, got := lines(s.all(f)), []string{}
+	for _, p := range s.pages(n, f, func(page []calls.Placed) {}) {
+		got = append(got, lineOf(p))
+	}
+	if !slices.Equal(got, want) {
+		s.t.Fatalf("pages of %d, %+v: got %d calls\n%s\nwant %d\n%s", n, *f, len(got), strings.Join(got, "\n"), len(want), strings.Join(want, "\n"))
+	}
+}
+
+// grows reads all pages of n calls while the logs grow: they have each call that matches at the beginning and at the end.
+func (s *suite) grows(n int, f *calls.Filter) {
+	s.t.Helper()
+	before, now := s.all(f), lines(s.all(f))
+	shown := s.pages(n, f, func(page []calls.Placed) {
+		for _, p := range page {
+			if !slices.Contains(now, lineOf(p)) {
+				s.t.Fatalf("%s is no call of the log as it is now", lineOf(p))
+			}
+		}
+		s.grow()
+		now = lines(s.all(f))
+	})
+	for i, p := range shown {
+		if i > 0 && sortKey(shown[i-1]) <= sortKey(p) {
+			s.t.Fatalf("%s is behind %s", lineOf(p), lineOf(shown[i-1]))
+		}
+		again := slices.IndexFunc(shown[i+1:], sameAs(p))
+		if again >= 0 && (!open(p) || open(shown[i+1+again])) {
+			s.t.Fatalf("%s is shown twice", lineOf(p))
+		}
+	}
+	after := s.all(f)
+	for _, p := range before {
+		if slices.ContainsFunc(after, sameAs(p)) && !slices.ContainsFunc(shown, sameAs(p)) {
+			s.t.Fatalf("%s is left out", lineOf(p))
+		}
+	}
+}
+
+func sameAs(p calls.Placed) func(calls.Placed) bool {
+	return func(other calls.Placed) bool { return other.Log == p.Log && other.Seq() == p.Seq() }
+}
+
+func open(p calls.Placed) bool { return p.Order() == math.MaxUint64 }
+
+// pages reads all pages of n calls, and calls read after each of the first.
+func (s *suite) pages(n int, f *calls.Filter, read func(page []calls.Placed)) (got []calls.Placed) {
+	s.t.Helper()
 	for cursor, pages := (calls.Cursor{}), 0; ; pages++ {
 		page, next, err := s.pager.Page(s.t.Context(), f, cursor, n)
-		if err != nil || len(page) > n || pages > len(want) {
-			s.t.Fatalf("page %d of %d calls, for %d, has %d calls, %v", pages, n, len(want), len(page), err)
+		if err != nil || len(page) > n || pages > 1000 {
+			s.t.Fatalf("page %d of %d calls has %d, %v", pages, n, len(page), err)
 		}
-		for _, p := range page {
-			got = append(got, lineOf(p))
-		}
+		got = append(got, page...)
 		if cursor, err = calls.ParseCursor(next.String()); err != nil {
 			s.t.Fatal(err)
 		}
 		if len(page) < n {
 			s.checkLast(f, cursor)
-			break
+			return got
 		}
-		if growing && pages < 6 {
-			s.grow()
+		if pages < 6 {
+			read(page)
 		}
-	}
-	if !slices.Equal(got, want) {
-		s.t.Fatalf("pages of %d, %+v, growing %t: got %d calls\n%s\nwant %d\n%s", n, *f, growing, len(got), strings.Join(got, "\n"), len(want), strings.Join(want, "\n"))
 	}
 }
 
@@ -120,13 +172,12 @@ func (s *suite) checkLast(f *calls.Filter, cursor calls.Cursor) {
 }
 
 // all returns the calls that pages should have, sorted by a rule of its own.
-func (s *suite) all(f *calls.Filter) []string {
-	var list []calls.Placed
+func (s *suite) all(f *calls.Filter) (list []calls.Placed) {
 	for _, w := range s.logs {
 		latest := time.Time{}
 		err := calls.Scan{Dir: w.dir}.Calls(s.t.Context(), &calls.Filter{}, func(c *calls.Call) error {
 			p := calls.Placed{Call: c, Log: w.name}
-			if c.Order() != math.MaxUint64 {
+			if !open(p) {
 				if c.Ended().After(latest) {
 					latest = c.Ended()
 				}
@@ -142,16 +193,20 @@ func (s *suite) all(f *calls.Filter) []string {
 		}
 	}
 	slices.SortFunc(list, func(a, b calls.Placed) int { return strings.Compare(sortKey(b), sortKey(a)) })
-	lines := []string{}
-	for _, p := range list {
-		lines = append(lines, lineOf(p))
+	return list
+}
+
+func lines(list []calls.Placed) []string {
+	texts := make([]string, len(list))
+	for i, p := range list {
+		texts[i] = lineOf(p)
 	}
-	return lines
+	return texts
 }
 
 // sortKey returns a text that is greater for a call that comes earlier. Names of logs in the tests are no prefixes of each other.
 func sortKey(p calls.Placed) string {
-	return fmt.Sprintf("%t %020d %s %020d %020d", p.Order() == math.MaxUint64, p.Merged.UnixMicro()-time.Time{}.UnixMicro(), p.Log, p.Order(), p.Seq())
+	return fmt.Sprintf("%t %020d %s %020d %020d", open(p), p.Merged.UnixMicro()-time.Time{}.UnixMicro(), p.Log, p.Order(), p.Seq())
 }
 
 func lineOf(p calls.Placed) string {
