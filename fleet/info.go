@@ -66,5 +66,5 @@ func (s *server) warnings() []string {
 	if s.policy == "noeviction" || s.policy == "" {
 		return nil
 	}
-	return []string{fmt.Sprintf("maxmemory-policy of Redis is %.30q: when its memory is full it forgets signatures and limits; set noeviction", s.policy)}
+	return []string{fmt.Sprintf("maxmemory-policy of Redis is %.30q: when its memory is full it evicts signatures and limits; set noeviction", s.policy)}
 }
