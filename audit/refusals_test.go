@@ -169,7 +169,7 @@ func TestDailyBound(t *testing.T) {
 	for minute := range 48 * 60 {
 		now := noon.Add(time.Duration(minute) * time.Minute)
 		before := len(q.records)
-		for i := range 300 {
+		for i := range 60 {
 			s.Unknown(now, source.Parse(fmt.Sprintf("10.0.%d.%d", i>>8, i&255)), logfile.Count{Reason: "no_identity"}, func() *logfile.Record {
 				return &logfile.Record{Kind: logfile.KindRefusal, Reason: "no_identity", Path: strings.Repeat("p", 1000)}
 			})

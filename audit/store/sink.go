@@ -43,7 +43,11 @@ type Mark struct {
 // holds reports whether the log still has the line of a mark.
 func (m *Mark) holds(lines *logfile.LineReader) bool {
 	line, err := lines.Line(m.At)
-	return err == nil && sha256.Sum256(line) == m.Hash
+	if err != nil || sha256.Sum256(line) != m.Hash {
+		return false
+	}
+	var r logfile.Record
+	return logfile.ParseLine(line, &r) == nil && r.Seq == m.Seq
 }
 
 // Ended is a call that ended, or that got lost ([calls.Call.Lost]), and where its lines stand: zero for one that it does not have.

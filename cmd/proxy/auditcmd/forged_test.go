@@ -102,6 +102,7 @@ func TestForgedIndex(t *testing.T) {
 		"moved to the open calls":      {"INSERT INTO open SELECT intent_segment, intent_offset FROM calls WHERE ord = 10; DELETE FROM ids WHERE ord = 10; DELETE FROM calls WHERE ord = 10", failed, failed},
 		"open instead of ended":        {"INSERT INTO lost SELECT 11, intent_segment, intent_offset FROM calls" + paid, failed, failed},
 		"another end of the index":     {"UPDATE marks SET hash = x'00'", same, same},
+		"an end beyond the log":        {"UPDATE marks SET seq = seq + 100", same, same},
 		"an index of another log":      {"UPDATE begin SET first = 7", same, same},
 		"removed":                      {"DELETE FROM calls" + paid, hidden, same},
 		"all removed":                  {"DELETE FROM calls", hidden, wrong},
