@@ -27,15 +27,15 @@ import (
 // verified by package verify and by this package's own reader, and compared with what was acknowledged and published.
 func TestSoak(t *testing.T) {
 	t.Parallel()
-	eachSeed(t, 20, soakOnce)
+	eachSeed(t, 10, soakOnce)
 }
 
 // eachSeed makes runs of a random test, the same ones each time, in bubbles of synctest. TOLLGATE_SEED begins with another run,
-// TOLLGATE_SOAK makes fifty times as many.
+// TOLLGATE_SOAK makes a hundred times as many.
 func eachSeed(t *testing.T, runs uint64, once func(t *testing.T, seed uint64)) {
 	first := uint64(0)
 	if os.Getenv("TOLLGATE_SOAK") != "" {
-		runs, first = 50*runs, rand.Uint64()
+		runs, first = 100*runs, rand.Uint64()
 	}
 	if text := os.Getenv("TOLLGATE_SEED"); text != "" {
 		var err error
