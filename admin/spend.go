@@ -9,7 +9,7 @@ import (
 
 // ActsRequest asks for the business acts that calls hold.
 type ActsRequest struct {
-	// The only call that is asked for.
+	// The only call that is asked for: its id, or 8 characters or more of its beginning or end.
 	Call string `json:"-" query:"call"`
 	// The only caller that is asked for.
 	Caller string `json:"-" query:"caller"`
@@ -71,7 +71,7 @@ type AcceptKeyLossRequest struct {
 
 // AllowRepeatRequest asks that the next call that does the same act as one before passes once.
 type AllowRepeatRequest struct {
-	// The call that holds the act.
+	// The call that holds the act: its id, or 8 characters or more of its beginning or end that no other call has.
 	Call string `json:"call"`
 	// Why, for the record.
 	Reason string `json:"reason"`
@@ -143,7 +143,7 @@ type CapCount struct {
 
 // ResolveRequest asks what a read shows of a call whose outcome is unknown, or settles it.
 type ResolveRequest struct {
-	// The call.
+	// The call: its id, or 8 characters or more of its beginning or end that no other call has.
 	Call string `json:"call"`
 	// The outcome: succeeded or failed. Left out: nothing is settled, and the answer has what a read shows.
 	Outcome string `json:"outcome,omitempty"`

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -29,19 +30,30 @@ func TestReviewAMonth(t *testing.T) {
 	names := strings.NewReplacer("CALL-ID", w.firstCall(), "612910af63ff3785 93a35f5dca36ea96", plan+" "+plan, "/var/lib/tollgate/audit", "log",
 		"2026-11", monthOf(t, w.records()[0].Time))
 	commands := 0
-	for _, line := range commandsOf(string(page)) {
-		commands++
-		cmd := exec.CommandContext(t.Context(), "sh", "-c", names.Replace(line))
+	shell := func(line string) {
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
 		cmd.Dir, cmd.Env = folder, append(os.Environ(), raceOptions, "PATH="+folder+":"+os.Getenv("PATH"))
 		if got := runCommand(t, cmd); got.code != 0 {
-			t.Errorf("%s: exit code %d: %s%s", names.Replace(line), got.code, got.stdout, got.stderr)
+			t.Errorf("%s: exit code %d: %s%s", line, got.code, got.stdout, got.stderr)
 		}
 	}
-	if commands < 12 {
-		t.Errorf("the page has %d commands only", commands)
+	archived := 0
+	for _, line := range commandsOf(string(page)) {
+		commands++
+		shell(names.Replace(line))
+		if withArchive.MatchString(line) {
+			archived++
+			shell(strings.Replace(names.Replace(line), "--dir log", "--bundle november.zip", 1))
+		}
+	}
+	if commands < 12 || archived < 6 {
+		t.Errorf("the page has %d commands only, and %d that an archive answers", commands, archived)
 	}
 	w.audited("verify", "--bundle", filepath.Join(folder, "november.zip"), "--key", filepath.Join(folder, "tollgate.pub"))
 }
+
+// withArchive are the commands that the page says an archive is good for as well.
+var withArchive = regexp.MustCompile(`^tollgate audit (verify|records|plan|report|list|show)\b.*--dir log\b`)
 
 // reviewers makes a folder with what the page wants a reviewer to have, and the program under its name.
 func (w *world) reviewers() string {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -36,6 +37,20 @@ func (s *Service) addSpending(api *admin.API) {
 	api.Resolve = onceStarted(s, s.resolve)
 }
 
+// fullID returns the id of the call that an operator means with a part of it, such as the end that tables show.
+func (s *Service) fullID(part string) (string, error) {
+	for _, held := range s.spending.ledger.Snapshot().Calls {
+		if part == held.Call || part == calls.ShortID(held.Call) {
+			return held.Call, nil
+		}
+	}
+	id, err := calls.FullID(os.DirFS(s.config.Load().Audit.Dir), part)
+	if _, several := errors.AsType[*calls.AmbiguousError](err); several {
+		return "", &admin.Error{Status: http.StatusConflict, Text: err.Error()}
+	}
+	return id, err
+}
+
 // acts returns the acts that calls hold.
 func (s *Service) acts(r admin.ActsRequest, now time.Time) *admin.Acts {
 	c, known := s.config.Load(), s.spending.ledger.Snapshot()
@@ -60,7 +75,7 @@ func (s *Service) acts(r admin.ActsRequest, now time.Time) *admin.Acts {
 }
 
 func asked(h *admin.HeldAct, r *admin.ActsRequest) bool {
-	return (r.Call == "" || r.Call == h.Call) && (r.Caller == "" || r.Caller == h.Caller) && (!r.Unknown || h.Outcome == logfile.Unknown)
+	return (r.Call == "" || calls.Means(r.Call, h.Call)) && (r.Caller == "" || r.Caller == h.Caller) && (!r.Unknown || h.Outcome == logfile.Unknown)
 }
 
 // settled returns 0 for acts that are under way, or are held until an operator settles them.
@@ -183,7 +198,10 @@ func amountText(c *spend.Cap, m spend.Money) string {
 }
 
 // allowRepeat implements the act of [admin.API].
-func (s *Service) allowRepeat(ctx context.Context, p admin.Peer, r admin.AllowRepeatRequest) (*admin.HeldAct, error) {
+func (s *Service) allowRepeat(ctx context.Context, p admin.Peer, r admin.AllowRepeatRequest) (_ *admin.HeldAct, err error) {
+	if r.Call, err = s.fullID(r.Call); err != nil {
+		return nil, err
+	}
 	if err := s.mayDecide(r.Reason); err != nil {
 		return nil, err
 	}
@@ -210,6 +228,10 @@ func (s *Service) acceptKeyLoss(ctx context.Context, p admin.Peer, r admin.Accep
 
 // resolve implements the act of [admin.API].
 func (s *Service) resolve(ctx context.Context, p admin.Peer, r admin.ResolveRequest) (*admin.Resolution, error) {
+	var err error
+	if r.Call, err = s.fullID(r.Call); err != nil {
+		return nil, err
+	}
 	answer, err := s.unresolved(ctx, r.Call)
 	if err != nil {
 		return nil, err
@@ -333,7 +355,7 @@ func (s *Service) spendingWarnings() (warnings []string) {
 			"tollgate acts accept-key-loss %s releases them", act, census.Acts[act], act))
 	}
 	if census.Unknown > 0 {
-		warnings = append(warnings, text.Are(census.Unknown, "call")+" unknown, and acts or caps are held: tollgate acts --unknown lists them, tollgate resolve settles one")
+		warnings = append(warnings, text.Are(census.Unknown, "call")+" unknown, with acts or caps held: tollgate acts --unknown lists them, tollgate resolve settles one")
 	}
 	return warnings
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"tollgate/admin"
+	"tollgate/audit/calls"
 	"tollgate/config"
 	"tollgate/fleet/redistest"
 	"tollgate/spend/journal"
@@ -289,7 +290,16 @@ func TestDecisions(t *testing.T) {
 			t.Errorf("%+v: %+v", r, answer)
 		}
 	}
-	if shown, err := g.resolve(t.Context(), operator, admin.ResolveRequest{Call: lost}); err != nil || shown.Outcome != "" || fmt.Sprint(shown.Holds) == "[]" || shown.Act != "coupon-give" {
+	for _, id := range []string{lost[1 : len(lost)-1], lost[len(lost)-4:]} {
+		if answer, err := g.resolve(t.Context(), operator, admin.ResolveRequest{Call: id, Outcome: "failed", Reason: "why"}); err == nil {
+			t.Errorf("%q names no call: %+v", id, answer)
+		}
+	}
+	short := calls.ShortID(lost)
+	if all := g.acts(admin.ActsRequest{Call: short}, time.Now()); len(all.Acts) != 1 || all.Acts[0].Call != lost {
+		t.Errorf("acts of %q: %+v", short, all)
+	}
+	if shown, err := g.resolve(t.Context(), operator, admin.ResolveRequest{Call: short}); err != nil || shown.Outcome != "" || fmt.Sprint(shown.Holds) == "[]" || shown.Act != "coupon-give" || shown.Call != lost {
 		t.Errorf("%+v, %v", shown, err)
 	}
 	if _, err := g.resolve(t.Context(), operator, admin.ResolveRequest{Call: lost, Outcome: "failed", Reason: "no coupon in the list"}); err != nil {
@@ -300,10 +310,17 @@ func TestDecisions(t *testing.T) {
 	if _, err := g.resolve(t.Context(), operator, admin.ResolveRequest{Call: first, Outcome: "failed", Reason: "why"}); err == nil {
 		t.Error("what is known is settled otherwise")
 	}
-	if held, err := g.allowRepeat(t.Context(), operator, admin.AllowRepeatRequest{Call: first, Reason: "a second one"}); err != nil || !held.RepeatAllowed {
+	if held, err := g.allowRepeat(t.Context(), operator, admin.AllowRepeatRequest{Call: calls.ShortID(first), Reason: "a second one"}); err != nil || !held.RepeatAllowed {
 		t.Errorf("%+v, %v", held, err)
 	}
 	second := g.issue(t, "c-1", "20", 200, "")
+	both := 0 // how many characters two calls of one moment begin with
+	for first[both] == second[both] {
+		both++
+	}
+	if _, err := g.resolve(t.Context(), operator, admin.ResolveRequest{Call: first[:both]}); err == nil || !strings.Contains(err.Error(), "several calls have ids") {
+		t.Errorf("%q: %v", first[:both], err)
+	}
 	g.issue(t, "c-1", "20", 409, second)
 	if err := g.again(t, issuing(couponCap)...); err != nil {
 		t.Fatal(err)

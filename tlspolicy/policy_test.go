@@ -109,13 +109,13 @@ func TestNewErrors(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	var out strings.Builder
-	if err := WriteTable(&out, aes256(t)); err != nil {
+	d, err := aes256(t).Describe()
+	if err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"HTTP/2    no", "suites and order fixed for this process (TLS_AES_256_GCM_SHA384)", "X25519MLKEM768, "} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("the table lacks %q:\n%s", want, out.String())
+		if !strings.Contains(d.Lines(), want) {
+			t.Errorf("the description lacks %q:\n%s", want, d.Lines())
 		}
 	}
 	want := map[string]Status{

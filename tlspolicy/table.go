@@ -1,12 +1,9 @@
 package tlspolicy
 
 import (
-	"cmp"
 	"crypto/tls"
 	"fmt"
-	"io"
 	"strings"
-	"text/tabwriter"
 )
 
 // Status is what a policy makes of a suite.
@@ -18,6 +15,9 @@ const (
 	StatusNotOffered Status = "allowed, not offered" // crypto/tls cannot speak it
 	StatusNotAllowed Status = "not in this policy"
 )
+
+// VersionNumber returns the number of the version that has the suite: "1.2" or "1.3".
+func (s *Suite) VersionNumber() string { return versionNumber(s.Version) }
 
 // Row is one suite of the whitelist as a policy sees it.
 type Row struct {
@@ -46,32 +46,36 @@ func (p *Policy) status(s Suite) Status {
 	return StatusNotAllowed
 }
 
-// WriteTable writes a policy for people: what it allows, and every suite of the whitelist with its status.
-func WriteTable(w io.Writer, p *Policy) error {
-	plan, err := NewPlan([]Use{{"this policy", p, RoleServer}})
-	if err != nil {
-		return err
-	}
-	var out strings.Builder
-	fmt.Fprintf(&out, "policy    %s\nversions  %s\ngroups    %s\nHTTP/2    %s\nmode      %s\n\n",
-		p.name, joinNames(p.versions, tls.VersionName), joinNames(p.groups, GroupName), p.http2Text(), plan)
-	table := tabwriter.NewWriter(&out, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(table, "CODE\tIANA NAME\tOPENSSL NAME\tVERSION\tLEVEL\tSTATUS")
-	for _, row := range p.Rows() {
-		fmt.Fprintf(table, "0x%04X\t%s\t%s\t%s\t%s\t%s\n",
-			row.Code, row.Name, cmp.Or(row.OpenSSLName, "-"), versionNumber(row.Version), row.Level, row.Status)
-	}
-	_ = table.Flush() // writes to a strings.Builder do not fail
-	fmt.Fprintf(&out, "\n%q: Go cannot speak the suite, so no connection uses it.\n", StatusNotOffered)
-	_, err = io.WriteString(w, out.String())
-	return err
+// Description is what a policy allows.
+type Description struct {
+	Name     string   `json:"name"`
+	Versions []string `json:"versions"`
+	Groups   []string `json:"groups"`
+	HTTP2    bool     `json:"http2"` // on listeners
+	Mode     string   `json:"mode"`  // how the process orders suites, if it has no other policy
+	Suites   []Row    `json:"suites"`
 }
 
-func (p *Policy) http2Text() string {
-	if p.HTTP2() {
-		return "yes, on listeners"
+// Describe returns what the policy allows.
+func (p *Policy) Describe() (*Description, error) {
+	plan, err := NewPlan([]Use{{"this policy", p, RoleServer}})
+	if err != nil {
+		return nil, err
 	}
-	return "no: it needs TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 or TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, or TLS 1.3 only"
+	return &Description{
+		Name: p.name, Versions: describe(p.versions, len(p.versions), tls.VersionName), Groups: describe(p.groups, len(p.groups), GroupName),
+		HTTP2: p.HTTP2(), Mode: plan.String(), Suites: p.Rows(),
+	}, nil
+}
+
+// Lines returns the description in words, without the suites.
+func (d *Description) Lines() string {
+	http2 := "yes, on listeners"
+	if !d.HTTP2 {
+		http2 = "no: it needs TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 or TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, or TLS 1.3 only"
+	}
+	return fmt.Sprintf("policy    %s\nversions  %s\ngroups    %s\nHTTP/2    %s\nmode      %s\n",
+		d.Name, strings.Join(d.Versions, ", "), strings.Join(d.Groups, ", "), http2, d.Mode)
 }
 
 func joinNames[T any](values []T, name func(T) string) string {

@@ -71,4 +71,9 @@ func FullID(fsys fs.FS, part string) (string, error) {
 	return "", &AmbiguousError{part, ids[:min(len(ids), someIDs)], len(ids) > someIDs}
 }
 
+// Means reports whether a text is an id, or at least [MinIDPart] characters of its beginning or end.
+func Means(text, id string) bool {
+	return text == id || len(text) >= MinIDPart && len(text) < fullID && isPart(text, id)
+}
+
 func isPart(part, id string) bool { return strings.HasPrefix(id, part) || strings.HasSuffix(id, part) }

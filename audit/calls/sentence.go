@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"tollgate/audit/logfile"
 	"tollgate/internal/text"
@@ -19,9 +20,11 @@ type writer struct {
 	open       []string // the paragraph that is being written
 }
 
-// say adds a sentence. Arguments that come from peers are quoted by the caller.
+// say adds a sentence, unless it is empty. Arguments that come from peers are quoted by the caller.
 func (w *writer) say(format string, args ...any) {
-	w.open = append(w.open, text.Printable(fmt.Sprintf(format, args...), '\uFFFD'))
+	if sentence := fmt.Sprintf(format, args...); sentence != "" {
+		w.open = append(w.open, text.Printable(sentence, '\uFFFD'))
+	}
 }
 
 // end ends the paragraph.
@@ -42,6 +45,9 @@ func quoted(s string) string {
 	s = text.Truncate(s, maxQuoted, "…")
 	if s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
 		return s
+	}
+	if strings.ContainsRune(s, '"') && strconv.CanBackquote(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return "`" + s + "`" // reads better than escaped quotes
 	}
 	return strconv.Quote(s)
 }
@@ -219,19 +225,19 @@ func fieldText(f *logfile.Field) string {
 
 // decision writes whether the call was allowed, by what, and whose credential was to sign it.
 func (w *writer) decision(c *Call) {
-	plan := ""
-	if id := c.Plan(); id != "" {
-		plan = fmt.Sprintf(" by the plan %s (tollgate audit plan %s)", id, id)
-	}
-	if c.Refusal == nil {
-		w.say("It was allowed%s.", plan)
-	} else {
-		r := c.Refusal
-		w.say("It was refused%s%s%s: %s%s. Nothing was sent.", list(" at the stage ", "", "", r.Stage), list(" with status ", "", "", text.NotZero(r.Status)), plan,
+	if r := c.Refusal; r != nil {
+		w.say("It was refused%s%s: %s%s. Nothing was sent.", list(" at the stage ", "", "", r.Stage), list(" with status ", "", "", text.NotZero(r.Status)),
 			quoted(r.Reason), list(", ", "", "", quotedIf(r.Detail)))
+		w.say("%s", list("The plan was ", "", ".", c.Plan()))
+	} else {
+		w.say("It was allowed%s.", list(" by the plan ", "", "", c.Plan()))
 	}
 	if c.Credential() != "" {
-		w.say("The credential %s was to sign it%s.", c.Credential(), list(" (", ", ", ")", list("class ", "", "", c.Class()), list("access key ", "", "", c.text(accessKey)),
+		signed := "was to sign it"
+		if wasSent(c.Outcome) {
+			signed = "signed it"
+		}
+		w.say("The credential %s %s%s.", c.Credential(), signed, list(" (", ", ", ")", list("class ", "", "", c.Class()), list("access key ", "", "", c.text(accessKey)),
 			list("of the account ", "", when(c.MovesMoney(), ", which pays"), c.Account())))
 	}
 }
@@ -257,103 +263,6 @@ func (w *writer) limits(c *Call) {
 	if len(limited.WouldRefuse) > 0 {
 		w.say("Limits in shadow mode would have refused it: %s.", strings.Join(limited.WouldRefuse, ", "))
 	}
-}
-
-// sent writes when the call went out, and over what connection.
-func (w *writer) sent(c *Call) {
-	r := c.Outcome
-	switch {
-	case c.Refusal != nil:
-		return
-	case r == nil:
-		w.say("No outcome is on record: the call is in flight, or the next start of the gateway closes it as unknown.")
-		return
-	case r.Outcome == logfile.NotSent:
-		w.say("It was not sent%s%s.", failure(r), list(": ", "", "", reasonText(r)))
-		return
-	}
-	how := "without TLS"
-	if r.TLSOut != nil {
-		how = "over " + tlsText(r.TLSOut)
-	}
-	intent := "Its intent was pruned from the log."
-	if c.Intent != nil {
-		intent = fmt.Sprintf("Its intent was on record at %s, before the first byte went out.", w.after(c.Time(), c.Intent.Time))
-	}
-	w.say("It was sent%s %s.", list(" to the upstream ", "", "", r.Upstream), how)
-	w.say("%s", intent)
-}
-
-// failure returns where a call failed.
-func failure(r *logfile.Record) string {
-	tls := ""
-	if r.TLSFailure != "" {
-		tls = "TLS: " + logfile.TLSFailureText(r.TLSFailure)
-	}
-	return list(" (", ", ", ")", list("stage ", "", "", r.Stage), quotedIf(tls))
-}
-
-// reasonText returns the reason of a record.
-func reasonText(r *logfile.Record) string {
-	return list("", ", ", "", quotedIf(r.Reason), quotedIf(r.Detail))
-}
-
-// outcomes say what the outcomes of calls that were sent mean.
-var outcomes = map[string]string{
-	logfile.Succeeded: "succeeded, the provider did what was asked",
-	logfile.Failed:    "failed, the provider did nothing",
-	logfile.Partial:   "partial, the provider did a part of it",
-	logfile.Unknown:   "unknown, the provider may have acted",
-}
-
-// answer writes what came back, and how the call ended.
-func (w *writer) answer(c *Call) {
-	r := c.Outcome
-	if r == nil || r.Outcome == logfile.NotSent {
-		return
-	}
-	if r.Status != 0 {
-		w.say("The answer had status %d%s%s.", r.Status, list(" and the request id ", "", "", quotedIf(r.RequestID)), list(", and was complete ", "", " after the call was sent", micros(r.UpstreamMicros)))
-	} else {
-		w.say("No answer came that can be used%s%s.", failure(r), list(": ", "", "", reasonText(r)))
-	}
-	if r.ErrorCode != "" || r.ErrorMessage != "" {
-		w.say("Its error is %s.", list("", ": ", "", quotedIf(r.ErrorCode), quotedIf(r.ErrorMessage)))
-	}
-	if fields := fieldsText(r); fields != "" {
-		w.say("It said: %s.", fields)
-	}
-	meaning := outcomes[r.Outcome]
-	if meaning == "" {
-		meaning = quoted(r.Outcome)
-	}
-	w.say("The outcome, recorded at %s, is %s%s.", w.after(c.Time(), r.Time), meaning, list(" (read from the ", "", " of the answer)", r.ResultFrom))
-	if r.TotalMicros > 0 {
-		w.say("The call took %s.", spent(r.TotalMicros))
-	}
-}
-
-func micros(n int64) string {
-	if n == 0 {
-		return ""
-	}
-	return spent(n)
-}
-
-// settlement writes how an outcome that was unknown was settled.
-func (w *writer) settlement(c *Call) {
-	if c.Settled == nil {
-		return
-	}
-	said := c.Settled.Data
-	w.say("It was settled as %s on %s%s%s%s.", quoted(said["outcome"]), w.time(c.Settled.Time), list(" by ", "", "", quotedIf(said["by"])),
-		list(", as the gateway's call ", "", " showed", quotedIf(said["from"])), list(": ", "", "", quotedIf(said["reason"])))
-}
-
-// made writes of a call that the gateway made.
-func (w *writer) made(c *Call) {
-	w.say("For it, the gateway called %s on %s (call %s): %s.", c.Operation(), w.time(c.Time()), c.ID(),
-		list("", " ", "", c.State(), text.NotZero(c.Status()), quotedIf(c.ErrorCode()), quotedIf(c.Reason())))
 }
 
 // event writes of an event about the call.

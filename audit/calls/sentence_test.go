@@ -123,13 +123,32 @@ func TestSentences(t *testing.T) {
 		"share":    {[]*logfile.Record{intent(same), outcome(func(r *logfile.Record) { r.Limited = &logfile.Limited{Limit: "all", LimitFrom: "share"} })}, "It was counted by the limit all, counted in the share."},
 		"unsummed": {[]*logfile.Record{intent(func(r *logfile.Record) {
 			r.Fields = []logfile.Field{{Name: "amount", Kind: "amount", Values: []string{"1,5"}}}
-		})}, "1 amount is in no sum: no plain decimals, in an unknown unit, or left out of the records. How much money it may have moved is not on record."},
+		})}, "1 amount is in no sum: no plain decimals, in an unknown unit, or left out of the records. It may have moved money; how much is not on record."},
 		"settled": {[]*logfile.Record{intent(same), outcome(same), event(logfile.EventResolved, map[string]string{"outcome": "failed", "by": "uid 0", "reason": "asked the provider"})},
 			`It was settled as failed on 2026-11-01 01:50:06.007 by "uid 0": "asked the provider".`},
 		"events": {[]*logfile.Record{intent(same), outcome(same), event(logfile.EventRepeatAllowed, map[string]string{"by": "uid 0"}), event("of_a_later_version", nil)},
 			"On 2026-11-01 01:50:06.007, event repeat_allowed: an operator lets it be repeated once (by \"uid 0\"). On 2026-11-01 01:50:06.007, event of_a_later_version: \"what it says\"."},
-		"cut":         {[]*logfile.Record{intent(func(r *logfile.Record) { r.Cut = true })}, "Its only record in the log is 1 (intent). Members of them were shortened or left out, since a record has a greatest length."},
-		"an id twice": {[]*logfile.Record{intent(same), intent(func(r *logfile.Record) { r.Seq = 5 })}, "Its records in the log are 1 (intent) and 5 (intent)."},
+		"unpriced": {[]*logfile.Record{refusal(func(r *logfile.Record) {
+			r.Reason, r.Detail, r.Spending = "unpriced", `cap "day": not known`, &logfile.Spending{CapsFull: []string{"day"}}
+		})}, "It was refused with status 401: unpriced, `cap \"day\": not known`. Nothing was sent. Caps that could not be kept, since its price was not known: day."},
+		"closed by the next start": {[]*logfile.Record{intent(func(r *logfile.Record) { r.Credential = "main" }), outcome(func(r *logfile.Record) {
+			r.Reason, r.Stage, r.Upstream, r.Note = "", "", "bss", "closed at start"
+		})}, "The credential main was to sign it.\nWhether it was sent is not on record: \"closed at start\". Its intent was on record at 15:50:06.007, before a byte could go out. " +
+			"The outcome, recorded at 2026-11-01 00:50:06.007, is unknown, the provider may have acted."},
+		"full": {[]*logfile.Record{refusal(func(r *logfile.Record) {
+			r.Reason, r.Spending = "cap_full", &logfile.Spending{CapsFull: []string{"day"}}
+		})},
+			"Caps without room for it: day."},
+		"quotes of a peer": {[]*logfile.Record{refusal(func(r *logfile.Record) { r.Method, r.Path = "GET", "/a\"`b\u202e" })}, `sent GET "/a\"` + "`" + `b\u202e" on`},
+		"a reason that the outcome says": {[]*logfile.Record{intent(same), outcome(func(r *logfile.Record) { r.Outcome, r.Reason, r.Detail = logfile.NotSent, "not_sent", "no port" })},
+			`It was not sent (stage send): "no port".`},
+		"signed":       {[]*logfile.Record{intent(func(r *logfile.Record) { r.Credential = "main" }), outcome(same)}, "The credential main signed it."},
+		"to be signed": {[]*logfile.Record{intent(func(r *logfile.Record) { r.Credential = "main" })}, "The credential main was to sign it."},
+		"settled by the gateway": {[]*logfile.Record{intent(same), outcome(same), event(logfile.EventResolved, map[string]string{"outcome": "succeeded", "by": "gateway"})},
+			"It was settled as succeeded on 2026-11-01 01:50:06.007 by the gateway itself."},
+		"a part of unknown money": {[]*logfile.Record{intent(same), outcome(func(r *logfile.Record) { r.Outcome = logfile.Partial })}, "It moved money in part; how much is not on record."},
+		"cut":                     {[]*logfile.Record{intent(func(r *logfile.Record) { r.Cut = true })}, "Its only record in the log is 1 (intent). Members of them were shortened or left out, since a record has a greatest length."},
+		"an id twice":             {[]*logfile.Record{intent(same), intent(func(r *logfile.Record) { r.Seq = 5 })}, "Its records in the log are 1 (intent) and 5 (intent)."},
 	} {
 		if got := said(c.records, "c"); !strings.Contains(got, c.want) {
 			t.Errorf("%s:\n%s\nwant\n%s", name, got, c.want)

@@ -25,7 +25,7 @@ func (w *writer) spending(c *Call) {
 	}
 	for _, r := range c.records() {
 		if r != nil {
-			w.hindrances(spendingOf(r), r.Kind)
+			w.hindrances(spendingOf(r), r)
 		}
 	}
 	if released := len(spendingOf(c.outcome()).Released); released > 0 {
@@ -71,18 +71,26 @@ func capText(c *logfile.CapCharge) string {
 		list(" (", ", ", ")", quotedIf(c.Counted), quotedIf(c.Period)), assumed)
 }
 
+// unpriced is the reason of a refusal because of a cap that needs a price, where the price is not known.
+const unpriced = "unpriced"
+
 // hindrances writes what refused the call, or would have: an outcome has what a guard in shadow mode found.
-func (w *writer) hindrances(s *logfile.Spending, kind logfile.Kind) {
+func (w *writer) hindrances(s *logfile.Spending, r *logfile.Record) {
 	would := ""
-	if kind != logfile.KindRefusal {
+	if r.Kind != logfile.KindRefusal {
 		would = ", which would have refused it"
 	}
 	if s.HeldBy != "" {
 		w.say("What it is about is held by the call %s%s.", quoted(s.HeldBy), would)
 	}
-	if len(s.CapsFull) > 0 {
-		w.say("Caps without room for it%s: %s.", would, quoted(strings.Join(s.CapsFull, ", ")))
+	if len(s.CapsFull) == 0 {
+		return
 	}
+	caps := "Caps without room for it"
+	if r.Reason == unpriced {
+		caps = "Caps that could not be kept, since its price was not known"
+	}
+	w.say("%s%s: %s.", caps, would, quoted(strings.Join(s.CapsFull, ", ")))
 }
 
 // money writes the amounts of the call, and what it moved.
@@ -104,19 +112,19 @@ func (w *writer) money(c *Call) {
 	switch {
 	case !c.mayHaveMoved():
 	case !known:
-		w.say("How much money it %s is not on record.", movedText(c.State()))
+		w.say("It %s; how much is not on record.", movedText(c.State(), "money"))
 	default:
-		w.say("It %s %s %s, as the %s says.", movedText(c.State()), figure.Value, figure.Currency, figure.From)
+		w.say("It %s, as the %s says.", movedText(c.State(), fmt.Sprintf("%s %s", figure.Value, figure.Currency)), figure.From)
 	}
 }
 
 // movedText returns how a call that ended so moved its money.
-func movedText(state string) string {
+func movedText(state, money string) string {
 	switch state {
 	case logfile.Succeeded:
-		return "moved"
+		return "moved " + money
 	case logfile.Partial:
-		return "moved a part of"
+		return "moved " + money + " in part"
 	}
-	return "may have moved"
+	return "may have moved " + money
 }

@@ -62,7 +62,7 @@ func actTable(a *admin.Acts, now time.Time) rows {
 	}}
 	for i := range a.Acts {
 		h := &a.Acts[i]
-		state, until, left := cmp.Or(h.Outcome, "under way"), "settled", "settled"
+		state, until, left := cmp.Or(h.Outcome, "under way"), "settled", "until settled"
 		if h.RepeatAllowed {
 			state += ", may be repeated once"
 		}

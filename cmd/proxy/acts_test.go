@@ -167,3 +167,12 @@ func TestMoneyCompletion(t *testing.T) {
 		}
 	}
 }
+
+// TestActsUntilSettled: what is unknown is held until it is settled, which no span says.
+func TestActsUntilSettled(t *testing.T) {
+	socket, _ := money(t)
+	code, out, errs := testcli.Run(t, rootCommand(), "acts", "--unknown", "--socket", socket)
+	if code != 0 || !strings.Contains(out, "until settled") {
+		t.Errorf("%d %s %s", code, out, errs)
+	}
+}

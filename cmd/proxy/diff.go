@@ -35,7 +35,7 @@ func diffCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return cli.PrintChanges(cmd.OutOrStdout(), changes, f.json)
+			return cli.PrintChanges(cmd.OutOrStdout(), changes, nil, f.json)
 		},
 	}
 	cli.ConfigFlag(cmd, &f.file)

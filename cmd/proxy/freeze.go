@@ -120,7 +120,7 @@ func printFrozen(w io.Writer, f *admin.Frozen, in *runningGateway) error {
 	if _, err := io.WriteString(w, printableLines(lines)); err != nil || len(f.Sent) == 0 {
 		return err
 	}
-	t := &cli.Table{W: w, Columns: cli.Columns("CALL", "CALLER", "UPSTREAM", "OPERATION", "SENT"), Wide: true}
+	t := &cli.Table{W: w, Columns: []cli.Column{whole("CALL"), part("CALLER"), part("UPSTREAM"), part("OPERATION"), whole("SENT")}}
 	for _, c := range f.Sent {
 		if err := t.Row([]string{c.Call, c.Caller, c.Upstream, c.Operation, stamp(c.Since)}); err != nil {
 			return err

@@ -23,7 +23,6 @@ var notJSON = map[string]string{
 	"completion":    "its output is a script for a shell",
 	"tls statement": "its output is a document in Markdown; tls policy has its data",
 	"tls ca":        "its output is a certificate in PEM",
-	"tls policy":    "its output is a table of suites; tls statement and tls scan --json have them for programs",
 	"audit prove":   "its output is JSON",
 }
 

@@ -36,7 +36,8 @@ func keyNewCommand() *cobra.Command {
 		Long: "Make a virtual key of a caller: a secret (mode 0600) and an entry that adds the key to the caller, in files of their own in a\n" +
 			"directory that the configuration includes. The running gateway is asked to reload; if it refuses, both files are removed. Without\n" +
 			"such a directory the entry is printed, to be put where the caller is defined. The secret is printed once. Run it as the user that\n" +
-			"the gateway runs as; what root makes is that of the directory's owner.",
+			"the gateway runs as. What root makes is that of the directory's owner; in a directory of root's that only a group may read (0750), that\n" +
+			"group may read it.",
 		Example: "  tollgate key new --caller billing-app --expires 90d --config /etc/tollgate/tollgate.yaml",
 		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -53,7 +54,7 @@ func keyNewCommand() *cobra.Command {
 	cli.ConfigFlag(cmd, &f.file)
 	flags := cmd.Flags()
 	flags.StringVar(&f.caller, "caller", "", "`name` of the caller (required)")
-	flags.StringVar(&f.expires, "expires", "", "how `long` the key may be used: 90d, 12h (default: it does not end)")
+	flags.StringVar(&f.expires, "expires", "", "`duration` for which the key may be used: 90d, 12h (default: it does not end)")
 	flags.StringVar(&f.dir, "dir", "", "`directory` for the files, of those that the configuration includes (default: the first)")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	return cmd

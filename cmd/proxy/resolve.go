@@ -45,7 +45,7 @@ func resolveCommand() *cobra.Command {
 	}
 	running.flags(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&request.Outcome, "outcome", "", "how the call ended: succeeded or `failed`")
+	flags.StringVar(&request.Outcome, "outcome", "", "the `outcome` of the call: succeeded or failed")
 	flags.StringVar(&request.Reason, "reason", "", "how that is known, in a `text` for the record")
 	flags.BoolVar(&asJSON, "json", false, "print the answer of the API")
 	complete(cmd, "outcome", cli.OfferOf(logfile.Succeeded, logfile.Failed))

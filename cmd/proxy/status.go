@@ -197,7 +197,7 @@ const shownFreezes = 10
 func freezeTable(s *admin.Status) rows {
 	t := rows{columns: []cli.Column{whole("FREEZE"), part("STOPS"), whole("SINCE"), whole("UNTIL"), part("BY"), part("REASON")}}
 	for _, f := range s.Freezes[:min(len(s.Freezes), shownFreezes)] {
-		until := "lifted"
+		until := "it is lifted"
 		if !f.Until.IsZero() {
 			until = stamp(f.Until)
 		}

@@ -93,7 +93,7 @@ func (k *Key) Write(main, dir string) (Files, error) {
 	return files, nil
 }
 
-// create makes a file of mode 0600. One that root makes is that of the owner of its directory, as whom the gateway runs.
+// create makes a file of mode 0600. One that root makes is that of the owner and group of its directory, as one of which the gateway runs.
 func create(name, text string) error {
 	if os.Geteuid() != 0 {
 		return durable.CreateFile(name, text)

@@ -1,6 +1,7 @@
 package keyfile
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -76,23 +77,27 @@ func TestWriteFails(t *testing.T) {
 	}
 }
 
-// TestOwner: what root makes is that of the owner of the directory.
+// TestOwner: what root makes is that of the owner of the directory, and for the group that a directory of root's is for.
 func TestOwner(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can change the owner of files")
 	}
-	dir, key := t.TempDir(), New("app", 0)
-	if err := os.Chown(dir, 1234, 5678); err != nil {
-		t.Fatal(err)
-	}
-	files, err := key.Write(dir, dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{files.Entry, files.Secret} {
-		var info unix.Stat_t
-		if err := unix.Stat(name, &info); err != nil || info.Uid != 1234 || info.Gid != 5678 || info.Mode&0o777 != 0o600 {
-			t.Errorf("%s: %+v, %v", name, info, err)
+	for _, c := range []struct{ uid, gid, dir, want int }{
+		{1234, 5678, 0o700, 0o600}, {1234, 5678, 0o750, 0o600}, {0, 0, 0o750, 0o600}, {0, 5678, 0o700, 0o600}, {0, 5678, 0o755, 0o600}, {0, 5678, 0o750, 0o640},
+	} {
+		dir, key := t.TempDir(), New("app", 0)
+		if err := errors.Join(os.Chown(dir, c.uid, c.gid), os.Chmod(dir, os.FileMode(c.dir))); err != nil {
+			t.Fatal(err)
+		}
+		files, err := key.Write(dir, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{files.Entry, files.Secret} {
+			var info unix.Stat_t
+			if err := unix.Stat(name, &info); err != nil || int(info.Uid) != c.uid || int(info.Gid) != c.gid || int(info.Mode&0o777) != c.want {
+				t.Errorf("in a directory of %+v: %+v, %v", c, info, err)
+			}
 		}
 	}
 }

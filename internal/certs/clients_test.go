@@ -358,7 +358,7 @@ func TestDenyList(t *testing.T) {
 func TestSerialNumbers(t *testing.T) {
 	long := strings.Repeat("9f", 20)
 	for word, want := range map[string]string{
-		"5F0A11": "\x5f\x0a\x11", "5f:0A:11": "\x5f\x0a\x11", "0x5f0a11": "\x5f\x0a\x11", "005f0a11": "\x5f\x0a\x11", "a11": "\x0a\x11", "0": "",
+		"5F0A11": "\x5f\x0a\x11", "5f:0A:11": "\x5f\x0a\x11", "0x5f0a11": "\x5f\x0a\x11", "serial=5F0A11": "\x5f\x0a\x11", "005f0a11": "\x5f\x0a\x11", "a11": "\x0a\x11", "0": "",
 		long: strings.Repeat("\x9f", 20), colons(long): strings.Repeat("\x9f", 20), "00" + long: strings.Repeat("\x9f", 20),
 	} {
 		if list, err := parseDenyList([]byte(word)); err != nil || len((*list)[want]) != 1 {
@@ -366,7 +366,7 @@ func TestSerialNumbers(t *testing.T) {
 		}
 	}
 	for _, word := range []string{
-		"-5f", "+5f", "5g", "0x", ":", "5f:", ":5f", "5f::0a", "5:0a:11", "5f:0a:1", "5f0a:11", "serial=5f", "0x0x5f", "5_f", "\uff11", "5f-0a",
+		"-5f", "+5f", "5g", "0x", ":", "5f:", ":5f", "5f::0a", "5:0a:11", "5f:0a:1", "5f0a:11", "serial=", "serial=serial=5f", "serial 5f", "0x0x5f", "5_f", "\uff11", "5f-0a",
 		"1" + long, long + "9f", "01" + long, "0000" + long, colons(long + "9f"), strings.Repeat("ab", 32), strings.Repeat("0", 64),
 	} {
 		if list, err := parseDenyList([]byte("01\n" + word)); err == nil || !strings.Contains(err.Error(), "line 2") || strings.Contains(err.Error(), word) && len(word) > 2 {

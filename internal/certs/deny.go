@@ -26,8 +26,8 @@ const maxSerial = 20
 // maxProblems bounds what an error lists.
 const maxProblems = 10
 
-// parseDenyList reads a list with one certificate in a line: its serial number in hexadecimal, the digits that "openssl x509 -serial"
-// shows, and optionally the SHA-256 fingerprint of its issuer's certificate, as "openssl x509 -fingerprint -sha256" does.
+// parseDenyList reads a list with one certificate in a line: its serial number in hexadecimal, as "openssl x509 -serial" prints it or
+// without its "serial=", and optionally the SHA-256 fingerprint of its issuer's certificate, as "openssl x509 -fingerprint -sha256" does.
 // Colons may stand between octets, and "0x" before a number. "#" begins a comment.
 func parseDenyList(data []byte) (*denyList, error) {
 	list := denyList{}
@@ -72,7 +72,7 @@ func (l denyList) add(line int, words []string) error {
 // parseSerial returns the octets of a serial number without leading zeros. What is longer than any serial number, such as a
 // fingerprint, would deny no certificate; a colon that is missing would make another number of it.
 func parseSerial(word string) (octets string, ok bool) {
-	parts := strings.Split(strings.TrimPrefix(word, "0x"), ":")
+	parts := strings.Split(strings.TrimPrefix(strings.TrimPrefix(word, "serial="), "0x"), ":")
 	if len(parts) > 1 && slices.ContainsFunc(parts, func(octet string) bool { return len(octet) != 2 }) {
 		return "", false
 	}

@@ -129,7 +129,7 @@ func FuzzScope(f *testing.F) {
 
 // FuzzParseDenyList: every line that is not a comment denies one serial number, or all of the list is refused.
 func FuzzParseDenyList(f *testing.F) {
-	for _, text := range []string{"", "# x\n", "1f:0A\n", "0x01 # y\r\n", "1 " + strings.Repeat("ab", 32) + "\n", "1 2 3", "zz", "0x", "-1",
+	for _, text := range []string{"", "# x\n", "1f:0A\n", "0x01 # y\r\n", "serial=1F\n", "1 " + strings.Repeat("ab", 32) + "\n", "1 2 3", "zz", "0x", "-1",
 		"1:2:3", "5f:0a:", ":5f", "5f0a:11", "00" + strings.Repeat("9f", 20), strings.Repeat("9f", 21), strings.Repeat("00", 22)} {
 		f.Add(text)
 	}
@@ -149,7 +149,7 @@ func FuzzParseDenyList(f *testing.F) {
 				continue
 			}
 			lines++
-			serial, ok := new(big.Int).SetString(strings.ReplaceAll(strings.TrimPrefix(words[0], "0x"), ":", ""), 16)
+			serial, ok := new(big.Int).SetString(strings.ReplaceAll(strings.TrimPrefix(strings.TrimPrefix(words[0], "serial="), "0x"), ":", ""), 16)
 			if !ok || len((*list)[string(serial.Bytes())]) == 0 || len(serial.Bytes()) > 20 {
 				t.Errorf("%q denies no certificate", line)
 			}

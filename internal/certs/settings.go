@@ -22,7 +22,7 @@ type ListenerTLS struct {
 	// `client_crl` only. Default: `refuse`.
 	ClientCRLMissing string `yaml:"client_crl_missing" choice:"refuse|allow"`
 	// A file with serial numbers of client certificates that are refused even if no list names them: one in a line, up to 20 octets in
-	// hexadecimal, optionally followed by the SHA-256 fingerprint of the issuer's certificate; `#` begins a comment.
+	// hexadecimal, as `openssl x509 -serial` prints it, optionally followed by the SHA-256 fingerprint of the issuer's certificate; `#` begins a comment.
 	ClientDeny string `yaml:"client_deny"`
 	// `required`: a connection without a client certificate is refused. `optional`: it may identify its caller in
 	// another way. Default: `optional` if there is a `client_ca`.

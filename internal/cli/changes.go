@@ -8,13 +8,14 @@ import (
 	"tollgate/internal/text"
 )
 
-// PrintChanges prints how two configurations differ. If they do, the error ends the program with [ExitDiffers].
-func PrintChanges(w io.Writer, changes []snapshot.Change, asJSON bool) error {
+// PrintChanges prints how two configurations, perhaps of a source, differ. If they do, the error ends the program with [ExitDiffers].
+func PrintChanges(w io.Writer, changes []snapshot.Change, source *Source, asJSON bool) error {
 	var err error
 	if asJSON {
 		err = PrintJSON(w, struct {
+			Source  *Source           `json:"source,omitempty"`
 			Changes []snapshot.Change `json:"changes"`
-		}{append([]snapshot.Change{}, changes...)}) // never null
+		}{source, append([]snapshot.Change{}, changes...)}) // never null
 	} else {
 		err = printLines(w, changes)
 	}

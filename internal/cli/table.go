@@ -1,19 +1,17 @@
 package cli
 
 import (
-	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"tollgate/internal/text"
 )
 
-// MaxWidth is how many characters a line of a table has at most, unless it is wide or has columns that must not be truncated.
+// MaxWidth is how many columns of a terminal a line of a table has at most, unless it is wide or has columns that must not be truncated.
 const MaxWidth = 100
 
-// minWidth is the width below which no column is truncated.
+// minWidth is the width below which no column is narrowed.
 const minWidth = 8
 
 // Column is a column of a [Table].
@@ -21,6 +19,7 @@ type Column struct {
 	Name   string
 	Number bool // flush right, and never truncated
 	Whole  bool // never truncated: an id, a time, an amount
+	Least  int  // not narrowed below so many columns of a terminal; 0: a few
 	Sparse bool // left out where no row has a value in it, other than zero
 	Wide   bool // only in wide tables
 	Narrow bool // only in tables that are not wide
@@ -76,7 +75,7 @@ func (t *Table) Flush() error {
 	}
 	for _, row := range t.block {
 		for i, column := range t.shown {
-			t.widths[i] = max(t.widths[i], utf8.RuneCountInString(cellText(row[column])))
+			t.widths[i] = max(t.widths[i], text.Width(cellText(row[column])))
 		}
 	}
 	widths := t.fit()
@@ -122,7 +121,7 @@ func (t *Table) fit() []int {
 	for ; !t.Wide && length > MaxWidth; length-- {
 		widest := -1
 		for i, width := range widths {
-			if column := t.Columns[t.shown[i]]; !column.Whole && !column.Number && width > minWidth && (widest < 0 || width >= widths[widest]) {
+			if column := t.Columns[t.shown[i]]; !column.Whole && !column.Number && width > max(column.Least, minWidth) && (widest < 0 || width >= widths[widest]) {
 				widest = i
 			}
 		}
@@ -137,11 +136,13 @@ func (t *Table) fit() []int {
 func (t *Table) line(row []string, widths []int) string {
 	var b strings.Builder
 	for i, column := range t.shown {
-		width := widths[i]
-		if !t.Columns[column].Number {
-			width = -width
+		cell := text.Fit(cellText(row[column]), widths[i])
+		blanks := strings.Repeat(" ", widths[i]-text.Width(cell))
+		if t.Columns[column].Number {
+			b.WriteString(blanks + cell + "  ")
+		} else {
+			b.WriteString(cell + blanks + "  ")
 		}
-		fmt.Fprintf(&b, "%*s  ", width, Shorten(cellText(row[column]), widths[i]))
 	}
 	return strings.TrimRight(b.String(), " ")
 }
@@ -151,12 +152,4 @@ func cellText(cell string) string {
 		return "-"
 	}
 	return cell
-}
-
-// Shorten returns a text of up to so many characters; where it left some out, the last is "…".
-func Shorten(text string, characters int) string {
-	if r := []rune(text); len(r) > characters {
-		return string(r[:characters-1]) + "…"
-	}
-	return text
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"tollgate/internal/text"
 )
 
 // printed returns what a table prints of rows.
@@ -31,7 +33,7 @@ func TestTableBlocks(t *testing.T) {
 	}
 	lines := strings.Split(printed(t, &Table{Columns: []Column{{Name: "A"}, {Name: "B", Number: true}}}, rows...), "\n")
 	first, last := strings.Join(lines[:4], "|"), strings.Join(lines[tableBlock:], "|")
-	if first != "A     B|-     0|界     1|界界    2" || last != "-   999|A     B|界  1000|" {
+	if first != "A       B|-       0|界      1|界界    2" || last != "-     999|A      B|界  1000|" {
 		t.Errorf("%q … %q", first, last)
 	}
 }
@@ -51,6 +53,20 @@ func TestTableWidth(t *testing.T) {
 	whole := strings.Repeat("w", 2*MaxWidth)
 	if got := printed(t, &Table{Columns: columns}, []string{whole, "s", "l", "l", "1"}); !strings.Contains(got, whole) {
 		t.Errorf("an id is truncated: %q", got)
+	}
+}
+
+// TestTableOfWideCharacters: a Chinese character takes two columns of a terminal, and lines of a table end within the same.
+func TestTableOfWideCharacters(t *testing.T) {
+	columns := []Column{{Name: "WHO", Least: 20}, {Name: "WHAT"}, {Name: "CALL", Whole: true}}
+	rows := [][]string{{"上海分公司", strings.Repeat("订单", 60), "c-1"}, {strings.Repeat("a", 30), "x", "c-2"}, {"e\u0301", strings.Repeat("y", 90), "c-3"}}
+	for i, line := range strings.Split(strings.TrimSuffix(printed(t, &Table{Columns: columns}, rows...), "\n"), "\n") {
+		if before, _, found := strings.Cut(line, "c-"); i > 0 && (!found || text.Width(before) != MaxWidth-len("CALL")) {
+			t.Errorf("the last column begins elsewhere: %s", line)
+		}
+	}
+	if got := printed(t, &Table{Columns: columns}, rows...); !strings.Contains(got, strings.Repeat("a", 30)) && !strings.Contains(got, strings.Repeat("a", 19)+"…") {
+		t.Errorf("narrower than its least width:\n%s", got)
 	}
 }
 

@@ -157,7 +157,7 @@ func TestAuditUsageErrors(t *testing.T) {
 		"list --min-amount 1,000", "list --max-amount x", "list --currency yuan", "list --status 7", "list --outcome good", "list --site mars", "list --class either",
 		"list --decision maybe", "list --limit -1", "list --limit 100001", "list -o xml", "list --format xml", "list --json -o csv", "list --json --format csv", "list --bom", "list x",
 		"report --by caller,currency", "report --by caller,caller", "report -o table --json", "records --kind call", "records --from-seq 9 --to-seq 3",
-		"records --effect spend", "tail --records --effect spend", "tail --month 2026-10", "tail --zone x", "tail -n -2", "show",
+		"records --effect spend", "tail --records --effect spend", "tail --month october", "tail --zone x", "tail -n -2", "show",
 	} {
 		words := strings.Fields(args)
 		code, stdout, stderr := run(t, append([]string{"audit", words[0], "--dir", dir}, words[1:]...)...)
@@ -227,7 +227,7 @@ func TestTailFollows(t *testing.T) {
 		next()
 	}}
 	var notes bytes.Buffer
-	f := tailFlags{dir: dir, zone: time.UTC, follow: true}
+	f := tailFlags{dir: dir, times: cli.TimeFlags{Zone: time.UTC}, follow: true}
 	f.calls.Filter.Last = 1
 	if err := f.tail(ctx, w, &notes, ticks); err != nil {
 		t.Fatal(err)
@@ -248,7 +248,7 @@ func TestTailFollows(t *testing.T) {
 // TestTailOfADamagedLog: a fault of the log ends it, an interrupt is none.
 func TestTailOfADamagedLog(t *testing.T) {
 	dir := reviewed(t)
-	f := tailFlags{dir: dir, zone: time.UTC, follow: true, records: true, format: cli.FormatFlags{Format: cli.AsJSON}}
+	f := tailFlags{dir: dir, times: cli.TimeFlags{Zone: time.UTC}, follow: true, records: true, format: cli.FormatFlags{Format: cli.AsJSON}}
 	ticks := make(chan time.Time, 1)
 	w := &steps{after: func() {
 		if err := os.Truncate(filepath.Join(dir, "00000000000000000001.jsonl"), 10); err != nil {

@@ -37,7 +37,7 @@ func FuzzAuditCommands(f *testing.F) {
 			t.Fatal(err)
 		}
 		var table, shown bytes.Buffer
-		if err := (&recordFlags{dir: dir, times: cli.TimeFlags{Zone: time.UTC}}).list(&table, io.Discard); err != nil {
+		if err := (&recordFlags{place: place{dir: dir}, times: cli.TimeFlags{Zone: time.UTC}}).list(&table, io.Discard); err != nil {
 			t.Fatal(err)
 		}
 		if lines := bytes.Count(table.Bytes(), []byte("\n")); lines != 5 {
@@ -54,7 +54,8 @@ func FuzzAuditCommands(f *testing.F) {
 			}
 			table.WriteString(text)
 		}
-		if err := errors.Join(show(&shown, io.Discard, dir, id, time.UTC, true), show(&table, io.Discard, dir, id, time.UTC, false)); err != nil {
+		sentences, lines := showFlags{place: place{dir: dir}}, showFlags{place: place{dir: dir}, json: true}
+		if err := errors.Join(lines.show(&shown, io.Discard, id, time.UTC), sentences.show(&table, io.Discard, id, time.UTC)); err != nil {
 			t.Fatal(err)
 		}
 		for _, text := range []string{table.String()} {

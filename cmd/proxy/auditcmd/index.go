@@ -18,7 +18,7 @@ func reindexCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "reindex --dir DIR", Short: "Rebuild the log's index",
 		Long: "Rebuild the index by which audit list finds calls, from the log. The old one is used until the new one is complete. A\n" +
-			"gateway that is running goes on with the new one by itself. The index proves nothing: rows are read from the log.",
+			"gateway that is running goes on with the new one by itself; what root makes is that of the directory's owner. The index proves nothing: rows are read from the log.",
 		Example: "  tollgate audit reindex --dir /var/lib/tollgate/audit\n  tollgate audit reindex --dir D --index /var/cache/tollgate/index.sqlite",
 		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -49,6 +49,9 @@ func reindex(ctx context.Context, out, notes io.Writer, dir string, x *store.Ind
 	bar.Clear()
 	if err != nil {
 		return fmt.Errorf("making the index: %w", err)
+	}
+	if err := giveIndexToOwner(x.File()); err != nil {
+		return fmt.Errorf("the index is made, and the gateway may not be able to open it: %w", err)
 	}
 	source := cli.LogSource(dir, seq)
 	if asJSON {

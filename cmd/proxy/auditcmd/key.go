@@ -140,11 +140,17 @@ func rotateKeyCommand() *cobra.Command {
 }
 
 func rotateKey(w, remarks io.Writer, dir, file string, lost, asJSON bool) error {
+	var source *cli.Source
 	prepare := func(file string) (checkpoint.PublicKey, error) { return audit.PrepareRotation(file, remarkOn(remarks)) }
 	after := "both keys sign then, so that those who have the old public key can follow"
 	if lost {
 		name, err := logName(dir)
 		if err != nil {
+			return err
+		}
+		read := cli.LogSource(dir, 0)
+		source = &read
+		if err := source.Say(remarks); err != nil {
 			return err
 		}
 		prepare = func(file string) (checkpoint.PublicKey, error) { return audit.ReplaceLostKey(file, name) }
@@ -159,10 +165,11 @@ func rotateKey(w, remarks io.Writer, dir, file string, lost, asJSON bool) error 
 	}
 	if asJSON {
 		return cli.PrintJSON(w, struct {
-			File string `json:"file"`
-			Key  string `json:"key"`
-			Lost bool   `json:"previous_lost"`
-		}{file + ".new", key.String(), lost})
+			Source *cli.Source `json:"source,omitempty"` // of the name, with --lost
+			File   string      `json:"file"`
+			Key    string      `json:"key"`
+			Lost   bool        `json:"previous_lost"`
+		}{source, file + ".new", key.String(), lost})
 	}
 	_, err = fmt.Fprintf(w, "%s.new is ready. The gateway takes it up when it is started again (a reload is not enough);\n%s:\n%v\n", file, after, key)
 	return err

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -34,7 +35,7 @@ func listCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list (--dir DIR | --bundle BUNDLE)", Short: "List calls, the newest last",
 		Long: "List calls: one row for each, joined from its records, in the order in which the calls ended. Their time is when they\n" +
-			"were allowed or refused. Calls without an outcome (yet) are \"open\" and come last. See docs/operations.md.\n\n" + indexRule,
+			"were allowed or refused. Calls without an outcome (yet) are \"open\" and come last. See docs/audit-commands.md.\n\n" + indexRule,
 		Example: "  tollgate audit list --dir /var/lib/tollgate/audit --last 24h\n" +
 			"  tollgate audit list --bundle october.zip --effect spend                            # verify it first\n" +
 			"  tollgate audit list --dir D --month 2026-10 --zone Asia/Shanghai --effect spend -o csv --bom > october.csv\n" +
@@ -117,7 +118,7 @@ func callColumns(zone *time.Location) []column[*calls.Call] {
 		{cli.Column{Name: "EFFECT", Wide: true}, (*calls.Call).Effect},
 		{cli.Column{Name: "CREDENTIAL", Wide: true}, (*calls.Call).Credential},
 		{cli.Column{Name: "ACCOUNT", Wide: true}, (*calls.Call).Account},
-		{cli.Column{Name: "OUTCOME", Narrow: true}, callEnd},
+		{cli.Column{Name: "OUTCOME", Narrow: true, Least: 18}, callEnd},
 		{cli.Column{Name: "OUTCOME", Wide: true}, callOutcome},
 		{cli.Column{Name: "AMOUNT", Number: true, Narrow: true}, func(c *calls.Call) string { return callAmount(c, false) }},
 		{cli.Column{Name: "AMOUNT", Number: true, Wide: true}, func(c *calls.Call) string { return callAmount(c, true) }},
@@ -132,12 +133,12 @@ func callOperation(c *calls.Call) string {
 	return cmp.Or(row.Operation, join(row.Method, row.Path))
 }
 
-// callEnd returns the outcome with what explains it.
+// callEnd returns the outcome with the one text that explains it best.
 func callEnd(c *calls.Call) string {
 	if c.Settled != nil {
-		return join(callOutcome(c), "(settled)")
+		return join(c.State(), "(settled)")
 	}
-	return join(callOutcome(c), callReason(c))
+	return join(c.State(), cmp.Or(callReason(c), c.ErrorCode(), text.NotZero(c.Status())))
 }
 
 // callReason returns the reason, where the outcome does not say it.
@@ -153,7 +154,7 @@ func callOutcome(c *calls.Call) string {
 	return join(c.State(), text.NotZero(c.Status()), c.ErrorCode())
 }
 
-// callAmount returns the first amount, perhaps with where it comes from, and that there are others.
+// callAmount returns the first amount, perhaps with where it comes from, and that there are unlike ones.
 func callAmount(c *calls.Call, from bool) string {
 	amounts, unsummed := c.Amounts()
 	switch {
@@ -166,7 +167,9 @@ func callAmount(c *calls.Call, from bool) string {
 	if from && amounts[0].From != "" {
 		text += " (" + amounts[0].From + ")"
 	}
-	if len(amounts) > 1 {
+	if slices.ContainsFunc(amounts[1:], func(a calls.Amount) bool {
+		return a.Value.String() != amounts[0].Value.String() || a.Currency != amounts[0].Currency
+	}) {
 		text += " …"
 	}
 	if unsummed > 0 {
@@ -192,13 +195,13 @@ func callWhat(c *calls.Call) string {
 		values []string
 	}{
 		{"order", row.Orders}, {"customer", row.Customers}, {"coupon", row.Coupons}, {"for", one(row.For)}, {"repeats", one(row.Repeats)},
-		{"held by", one(row.HeldBy)}, {"full", row.CapsFull}, {"settled by", settledBy(row)},
+		{"held by", one(row.HeldBy)}, {"caps", row.CapsFull}, {"settled by", settledBy(row)},
 	} {
 		if len(ids.values) > 0 {
 			parts = append(parts, ids.name+"="+strings.Join(ids.values, ","))
 		}
 	}
-	return cli.Shorten(join(parts...), 100)
+	return text.Fit(join(parts...), 100)
 }
 
 func one(text string) []string {

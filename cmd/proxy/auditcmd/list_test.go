@@ -25,6 +25,7 @@ func TestCallAmount(t *testing.T) {
 		"none":               {nil, ""},
 		"one":                {amount("5.00"), "5.00 CNY"},
 		"several":            {amount("5.00", "6"), "5.00 CNY …"},
+		"one twice":          {amount("5.00", "5.00"), "5.00 CNY"},
 		"one in no sum":      {amount(" 777777"), "not summed"},
 		"one of two":         {amount("5.00", "777,779"), "5.00 CNY, not summed"},
 		"one left out":       {[]logfile.Field{{Name: "amount", Kind: "amount", Omitted: 1}}, "not summed"},
@@ -37,13 +38,13 @@ func TestCallAmount(t *testing.T) {
 	}
 }
 
-// TestListBundle: an archive, and the folder that it was unpacked into, list and sum up as the log does that they were made of.
+// TestListBundle: an archive, and the folder that it was unpacked into, list, show and sum up as the log does that they were made of.
 func TestListBundle(t *testing.T) {
 	dir, _, _, _ := testLog(t)
 	file := filepath.Join(t.TempDir(), "bundle.zip")
 	must(t, "audit", "export", "--dir", dir, "--from", "2026-10-01", "--to", "2026-12-01", "-o", file)
 	folder := unpack(t, file)
-	for _, command := range [][]string{{"list", "--json"}, {"list", "--effect", "spend"}, {"report"}, {"report", "--by", "account", "-o", "csv"}} {
+	for _, command := range [][]string{{"list", "--json"}, {"list", "--effect", "spend"}, {"report"}, {"report", "--by", "account", "-o", "csv"}, {"records", "--json"}, {"show", firstCall(t, dir)}} {
 		args := append([]string{"audit"}, command...)
 		want := must(t, append(args, "--dir", dir)...)
 		for _, bundle := range []string{file, folder} {
@@ -58,7 +59,11 @@ func TestListBundle(t *testing.T) {
 	if !strings.HasSuffix(whole, some) || some == whole || some == "" {
 		t.Errorf("a part of the log lists\n%s\nand all of it\n%s", some, whole)
 	}
-	for _, args := range [][]string{{"list"}, {"list", "--dir", dir, "--bundle", file}, {"report", "--bundle", file, "--index", "none"}} {
+	whole, some = must(t, "audit", "records", "--bundle", file, "--json"), must(t, "audit", "records", "--bundle", part, "--json")
+	if !strings.HasSuffix(whole, some) || some == whole || some == "" {
+		t.Errorf("a part of the log has the records\n%s\nand all of it\n%s", some, whole)
+	}
+	for _, args := range [][]string{{"list"}, {"show", "--dir", dir, "--bundle", file, "c"}, {"list", "--dir", dir, "--bundle", file}, {"report", "--bundle", file, "--index", "none"}} {
 		if code, _, stderr := run(t, append([]string{"audit"}, args...)...); code != cli.ExitUsage || stderr == "" {
 			t.Errorf("%q: exit %d, %s", args, code, stderr)
 		}

@@ -2,6 +2,7 @@ package auditcmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -35,10 +36,15 @@ func acceptLossCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			p := lossPrinter{cmd.OutOrStdout(), cmd.ErrOrStderr(), cli.LogSource(c.Audit.Dir, 0), asJSON}
 			if len(gaps) == 0 {
-				return listLosses(cmd.Context(), cmd.OutOrStdout(), logger, c, asJSON)
+				return p.list(cmd.Context(), logger, c)
 			}
-			return acceptLosses(cmd.Context(), cmd.OutOrStdout(), logger, c, cmd.Root().Version, gaps, asJSON)
+			losses, err := service.AcceptLoss(cmd.Context(), c, cmd.Root().Version, gaps, logger)
+			if err != nil {
+				return err
+			}
+			return p.print(losses, "gap %s is accepted, and the log says so: %s\n", true)
 		},
 	}
 	cli.ConfigFlag(cmd, &file)
@@ -47,7 +53,14 @@ func acceptLossCommand() *cobra.Command {
 	return cmd
 }
 
-func listLosses(ctx context.Context, w io.Writer, logger *zap.Logger, c *config.Config, asJSON bool) error {
+// lossPrinter prints what a log has lost.
+type lossPrinter struct {
+	w, notes io.Writer
+	source   cli.Source
+	json     bool
+}
+
+func (p lossPrinter) list(ctx context.Context, logger *zap.Logger, c *config.Config) error {
 	losses, err := service.Losses(ctx, c, logger)
 	if err != nil {
 		return err
@@ -56,18 +69,10 @@ func listLosses(ctx context.Context, w io.Writer, logger *zap.Logger, c *config.
 	if len(losses) == 0 {
 		text = "nothing is missing that a copy or the index has\n"
 	}
-	if err := printLosses(w, losses, text, false, asJSON); err != nil || len(losses) == 0 {
+	if err := p.print(losses, text, false); err != nil || len(losses) == 0 {
 		return err
 	}
 	return cli.ExitCode(cli.ExitFailure)
-}
-
-func acceptLosses(ctx context.Context, w io.Writer, logger *zap.Logger, c *config.Config, version string, gaps []string, asJSON bool) error {
-	losses, err := service.AcceptLoss(ctx, c, version, gaps, logger)
-	if err != nil {
-		return err
-	}
-	return printLosses(w, losses, "gap %s is accepted, and the log says so: %s\n", true, asJSON)
 }
 
 // gap is a loss as JSON.
@@ -76,23 +81,24 @@ type gap struct {
 	Text string `json:"text"`
 }
 
-// printLosses prints losses, each in a text with its id and its own text; the text alone if there are none.
-func printLosses(w io.Writer, losses []audit.Loss, text string, accepted, asJSON bool) (err error) {
+// print prints losses, each in a text with its id and its own text; the text alone if there are none.
+func (p lossPrinter) print(losses []audit.Loss, text string, accepted bool) (err error) {
 	list := []gap{} // never null
 	for _, loss := range losses {
 		list = append(list, gap{loss.ID, loss.Text})
-		if !asJSON && err == nil {
-			_, err = fmt.Fprintf(w, text, loss.ID, loss.Text)
+		if !p.json && err == nil {
+			_, err = fmt.Fprintf(p.w, text, loss.ID, loss.Text)
 		}
 	}
 	switch {
-	case asJSON:
-		return cli.PrintJSON(w, struct {
-			Gaps     []gap `json:"gaps"`
-			Accepted bool  `json:"accepted"`
-		}{list, accepted})
+	case p.json:
+		err = cli.PrintJSON(p.w, struct {
+			Source   cli.Source `json:"source"`
+			Gaps     []gap      `json:"gaps"`
+			Accepted bool       `json:"accepted"`
+		}{p.source, list, accepted})
 	case len(losses) == 0:
-		_, err = io.WriteString(w, text)
+		_, err = io.WriteString(p.w, text)
 	}
-	return err
+	return errors.Join(err, p.source.Say(p.notes))
 }

@@ -13,7 +13,6 @@ import (
 
 	"tollgate/audit/calls"
 	"tollgate/audit/export"
-	"tollgate/audit/logfile"
 	"tollgate/audit/store"
 	"tollgate/internal/cli"
 )
@@ -147,7 +146,7 @@ func hinted(err error) error {
 	if !errors.Is(err, store.ErrUnusable) {
 		return err
 	}
-	return fmt.Errorf("%w; --index none reads the log, and tollgate audit reindex makes the index again", err)
+	return fmt.Errorf("%w; --index none reads the log", err)
 }
 
 // say prints the source, unless an error came before anything was read.
@@ -172,17 +171,6 @@ func (p *place) read(index string, notes io.Writer, fn func(*reading) error) err
 	r := &reading{from: cli.Source{Kind: cli.FromBundle, Path: p.bundle}, notes: notes}
 	r.log = calls.Files{FS: log}.Seeing(r.saw)
 	return r.say(fn(r))
-}
-
-// readLog calls fn with a function that reads the records of the log in dir, and prints then to which record it did.
-func readLog(dir string, notes io.Writer, fn func(read func(func(*logfile.Record, []byte) error) error) error) error {
-	r := &reading{from: cli.LogSource(dir, 0), notes: notes}
-	return r.say(fn(func(add func(*logfile.Record, []byte) error) error {
-		return logfile.Read(dir, func(record *logfile.Record, line []byte) error {
-			r.saw(record.Seq)
-			return add(record, line)
-		})
-	}))
 }
 
 // source returns the place as a source of which no record is named.

@@ -36,7 +36,7 @@ func planCommand() *cobra.Command {
 			if err := p.check(); err != nil {
 				return err
 			}
-			err := p.withBlobs(func(fsys fs.FS) error { return printPlans(cmd.OutOrStdout(), fsys, args, asJSON) })
+			err := p.withBlobs(func(fsys fs.FS) error { return p.printPlans(cmd.OutOrStdout(), fsys, args, asJSON) })
 			return errors.Join(err, p.source().Say(cmd.ErrOrStderr()))
 		},
 	}
@@ -45,9 +45,9 @@ func planCommand() *cobra.Command {
 	return cmd
 }
 
-func printPlans(w io.Writer, fsys fs.FS, ids []string, asJSON bool) error {
+func (p *place) printPlans(w io.Writer, fsys fs.FS, ids []string, asJSON bool) error {
 	if len(ids) == 0 {
-		return listPlans(w, fsys, asJSON)
+		return p.listPlans(w, fsys, asJSON)
 	}
 	texts := make([][]byte, len(ids))
 	for i, id := range ids {
@@ -67,10 +67,11 @@ func printPlans(w io.Writer, fsys fs.FS, ids []string, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	return cli.PrintChanges(w, changes, asJSON)
+	source := p.source()
+	return cli.PrintChanges(w, changes, &source, asJSON)
 }
 
-func listPlans(w io.Writer, fsys fs.FS, asJSON bool) error {
+func (p *place) listPlans(w io.Writer, fsys fs.FS, asJSON bool) error {
 	names, err := blobs.List(fsys)
 	if asJSON && err == nil {
 		ids := []string{} // never null
@@ -78,8 +79,9 @@ func listPlans(w io.Writer, fsys fs.FS, asJSON bool) error {
 			ids = append(ids, name[:logfile.PlanDigits])
 		}
 		return cli.PrintJSON(w, struct {
-			Plans []string `json:"plans"`
-		}{ids})
+			Source cli.Source `json:"source"`
+			Plans  []string   `json:"plans"`
+		}{p.source(), ids})
 	}
 	for _, name := range names {
 		if err == nil {

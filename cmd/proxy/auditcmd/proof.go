@@ -45,7 +45,7 @@ func proveCommand() *cobra.Command {
 			"It is checked with: tollgate audit check-proof\n\n" + idRule,
 		Example: "  tollgate audit prove --dir /var/lib/tollgate/audit 0198c2f4-… > proof.json", Args: cli.ExactArgs("CALL-ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := chosenCall(dir, args[0])
+			id, err := (&place{dir: dir}).chosenCall(args[0])
 			if err != nil {
 				return err
 			}

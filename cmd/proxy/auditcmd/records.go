@@ -21,7 +21,7 @@ import (
 )
 
 type recordFlags struct {
-	dir      string
+	place
 	times    cli.TimeFlags
 	filter   logfile.Filter
 	from, to uint64
@@ -32,9 +32,10 @@ type recordFlags struct {
 func recordsCommand() *cobra.Command {
 	var f recordFlags
 	cmd := &cobra.Command{
-		Use: "records --dir DIR", Short: "List the log's records, line by line",
+		Use: "records (--dir DIR | --bundle BUNDLE)", Short: "List the log's records, line by line",
 		Example: "  tollgate audit records --dir /var/lib/tollgate/audit --kind refusals --last 24h\n" +
 			"  tollgate audit records --dir D --event credential_paused --last 30d\n" +
+			"  tollgate audit records --bundle october.zip --kind event                           # verify it first\n" +
 			"  tollgate audit records --dir D --from-seq 4711 --to-seq 4720 --json   # the lines as they stand in the log",
 		Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -44,7 +45,7 @@ func recordsCommand() *cobra.Command {
 			return f.list(cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	cli.DirFlag(cmd, &f.dir)
+	f.place.register(cmd)
 	f.times.Register(cmd)
 	flags := cmd.Flags()
 	flags.StringVar((*string)(&f.filter.Kind), "kind", "", "record `kind`: "+strings.Join(logfile.Kinds, ", "))
@@ -68,11 +69,11 @@ func (f *recordFlags) parse(cmd *cobra.Command, now time.Time) (err error) {
 	if f.to != 0 && f.to < f.from {
 		return cli.UsageError("--to-seq %d is before --from-seq %d", f.to, f.from)
 	}
-	if err := cmp.Or(cli.CheckLimit(f.limit), cli.CheckDir(f.dir)); err != nil {
+	if err := cmp.Or(cli.CheckLimit(f.limit), f.place.check()); err != nil {
 		return err
 	}
 	f.filter.Since, f.filter.Until = f.times.Since, f.times.Until
-	f.filter.Call, err = (&place{dir: f.dir}).fullID(f.filter.Call)
+	f.filter.Call, err = f.fullID(f.filter.Call)
 	return err
 }
 
@@ -85,7 +86,7 @@ func (f *recordFlags) list(w, notes io.Writer) error {
 	out := bufio.NewWriter(w)
 	p := newRecordPrinter(out, f.format, f.times.Zone)
 	last := calls.Last[record]{N: f.limit, Yield: p.print}
-	return readLog(f.dir, notes, func(read func(func(*logfile.Record, []byte) error) error) error {
+	return f.readLines(notes, func(read func(lineFunc) error) error {
 		err := read(func(r *logfile.Record, line []byte) error {
 			if !f.match(r) {
 				return nil
@@ -176,7 +177,7 @@ func recordWhat(r *logfile.Record) string {
 			parts = append(parts, field.Name+"="+strings.Join(field.Values, ","))
 		}
 	}
-	return cli.Shorten(join(parts...), 100)
+	return text.Fit(join(parts...), 100)
 }
 
 // reasonAt returns a reason, with what it needs beside it where it is that of a connection.

@@ -2,6 +2,7 @@ package auditcmd
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -13,20 +14,23 @@ import (
 	"tollgate/audit/calls"
 	"tollgate/audit/logfile"
 	"tollgate/internal/cli"
+	"tollgate/internal/text"
 )
 
 type showFlags struct {
-	dir, zone string
-	json      bool
+	place
+	zone string
+	json bool
 }
 
 func showCommand() *cobra.Command {
 	var f showFlags
 	cmd := &cobra.Command{
-		Use: "show --dir DIR CALL-ID", Short: "Show one call in sentences: who called what, what was decided, and what came back",
+		Use: "show (--dir DIR | --bundle BUNDLE) CALL-ID", Short: "Show one call in sentences: who called what, what was decided, and what came back",
 		Long: "Show one call in sentences, with the calls that the gateway made for it and events about it; with --json its records, as they\n" +
 			"stand in the log. " + idRule,
 		Example: "  tollgate audit show --dir /var/lib/tollgate/audit 0198c2f4-6b1e-7c3a-9d51-2b3c4d5e6f70\n" +
+			"  tollgate audit show --bundle october.zip 2b3c4d5e6f70                               # verify it first\n" +
 			"  tollgate audit show 2b3c4d5e6f70 --zone Asia/Shanghai\n" +
 			"  tollgate audit show 2b3c4d5e6f70 --json | jq .",
 		Args: cli.ExactArgs("CALL-ID"),
@@ -34,7 +38,7 @@ func showCommand() *cobra.Command {
 			return f.run(cmd, args[0])
 		},
 	}
-	cli.DirFlag(cmd, &f.dir)
+	f.place.register(cmd)
 	cli.ZoneFlag(cmd, &f.zone, "printing times")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the records as they are, one JSON line each")
 	return cmd
@@ -49,29 +53,34 @@ func (f *showFlags) run(cmd *cobra.Command, part string) error {
 	if err != nil {
 		return cli.FlagError("zone", err)
 	}
-	id, err := chosenCall(f.dir, part)
+	id, err := f.chosenCall(part)
 	if err != nil {
 		return err
 	}
-	return show(cmd.OutOrStdout(), cmd.ErrOrStderr(), f.dir, id, zone, f.json)
+	return f.show(cmd.OutOrStdout(), cmd.ErrOrStderr(), id, zone)
 }
 
 // chosenCall returns the id of the call that an argument names.
-func chosenCall(dir, part string) (string, error) {
-	if err := cli.CheckDir(dir); err != nil {
+func (p *place) chosenCall(part string) (string, error) {
+	if err := p.check(); err != nil {
 		return "", err
 	}
 	if part == "" {
 		return "", cli.UsageError("CALL-ID is empty; audit list shows the ids")
 	}
-	return (&place{dir: dir}).fullID(part)
+	return p.fullID(part)
 }
 
-func show(w, notes io.Writer, dir, id string, zone *time.Location, raw bool) error {
+func (f *showFlags) show(w, notes io.Writer, id string, zone *time.Location) error {
 	h, out := calls.NewHistory(id), bufio.NewWriter(w)
-	return readLog(dir, notes, func(read func(func(*logfile.Record, []byte) error) error) error {
+	return f.readLines(notes, func(read func(lineFunc) error) error {
+		plan := ""
 		err := read(func(r *logfile.Record, line []byte) error {
-			if h.Add(r) && raw {
+			about := h.Add(r)
+			if about && r.Call == id {
+				plan = cmp.Or(plan, r.Plan)
+			}
+			if about && f.json {
 				return writeRaw(out, line)
 			}
 			return nil
@@ -79,15 +88,15 @@ func show(w, notes io.Writer, dir, id string, zone *time.Location, raw bool) err
 		if err == nil && h.Empty() {
 			err = fmt.Errorf("no record has the call id %q; audit list shows the ids", id)
 		}
-		if err == nil && !raw {
-			writeSentences(out, id, h.Sentences(zone))
+		if err == nil && !f.json {
+			writeSentences(out, h.Sentences(zone), id, plan)
 		}
 		return errors.Join(err, out.Flush())
 	})
 }
 
-// writeSentences writes paragraphs of sentences, wrapped. Errors are those of out.Flush.
-func writeSentences(out *bufio.Writer, id string, paragraphs [][]string) {
+// writeSentences writes paragraphs of sentences, wrapped, and what to ask next. Errors are those of out.Flush.
+func writeSentences(out *bufio.Writer, paragraphs [][]string, id, plan string) {
 	fmt.Fprintf(out, "Call %s\n", cli.EscapeUnprintable(id))
 	for _, sentences := range paragraphs {
 		out.WriteByte('\n')
@@ -95,14 +104,18 @@ func writeSentences(out *bufio.Writer, id string, paragraphs [][]string) {
 			fmt.Fprintln(out, line)
 		}
 	}
-	fmt.Fprintf(out, "\nThe records themselves: tollgate audit show --json %[1]s\nA proof for others: tollgate audit prove %[1]s\n", cli.EscapeUnprintable(calls.ShortID(id)))
+	short := cli.EscapeUnprintable(calls.ShortID(id))
+	fmt.Fprintf(out, "\nThe records themselves: tollgate audit show --json %s\nA proof for others: tollgate audit prove %s\n", short, short)
+	if plan != "" {
+		fmt.Fprintf(out, "What the plan allows: tollgate audit plan %s\n", cli.EscapeUnprintable(plan))
+	}
 }
 
-// wrap breaks a text at blanks into lines of up to so many characters; a longer word has a line of its own.
-func wrap(text string, width int) (lines []string) {
+// wrap breaks a text at blanks into lines of up to so many columns; a longer word has a line of its own.
+func wrap(sentences string, width int) (lines []string) {
 	line := ""
-	for word := range strings.FieldsSeq(text) {
-		if line != "" && len([]rune(line))+1+len([]rune(word)) > width {
+	for word := range strings.FieldsSeq(sentences) {
+		if line != "" && text.Width(line)+1+text.Width(word) > width {
 			lines, line = append(lines, line), ""
 		}
 		line = strings.TrimPrefix(line+" "+word, " ")

@@ -29,7 +29,9 @@ func TestSources(t *testing.T) {
 		"list --dir DIR": index, "list --dir DIR --index none": log, "list --dir DIR --index auto": index, "list --bundle BUNDLE": archive, "list --dir DIR --json": index,
 		"report --dir DIR": log, "report --dir DIR --index none": log, "report --dir DIR --index auto": sums, "report --bundle BUNDLE": archive,
 		"report --dir DIR --index DIR/index.sqlite -o csv": sums, "records --dir DIR": log, "records --dir DIR --json": log, "tail --dir DIR": log, "tail --dir DIR --json": log,
-		"tail --dir DIR --records": log, "show --dir DIR CALL": log, "show --dir DIR CALL --json": log, "verify --dir DIR": log, "verify --bundle BUNDLE": archive,
+		"tail --dir DIR --records": log, "tail --dir DIR --last 9000d": log, "show --dir DIR CALL": log,
+		"show --bundle BUNDLE CALL": archive, "show --bundle BUNDLE CALL --json": archive, "records --bundle BUNDLE --kind event": archive,
+		"show --dir DIR CALL --json": log, "verify --dir DIR": log, "verify --bundle BUNDLE": archive,
 		"plan --dir DIR": unnumber, "plan --bundle BUNDLE": "the bundle BUNDLE\n", "key --dir DIR": unnumber, "prove --dir DIR CALL": "the log in DIR, to record 9\n",
 		"checkpoint --dir DIR": proved, "checkpoint --dir DIR --all": proved, "consistency --dir DIR NOTE": proved, "reindex --dir DIR": log,
 		"export --dir DIR --force --since 2026-10-01 --until 2026-12-01 -o BUNDLE": proved,
@@ -49,11 +51,11 @@ func TestResultsAsJSON(t *testing.T) {
 	}
 	proof := filepath.Join(t.TempDir(), "proof.json")
 	putFile(t, proof, must(t, "audit", "prove", "--dir", dir, firstCall(t, dir)))
-	fill := strings.NewReplacer("NOTE", note, "DIR", dir, "PROOF", proof, "KEY", key, "OUT", filepath.Join(t.TempDir(), "out.zip"))
+	fill := strings.NewReplacer("NOTE", note, "DIR", dir, "PROOF", proof, "KEY", key, "OUT2", filepath.Join(t.TempDir(), "signing.key"), "OUT", filepath.Join(t.TempDir(), "out.zip"))
 	for args, read := range map[string]bool{
 		"report --dir DIR": true, "report --dir DIR --index auto": true, "verify --dir DIR": true, "key --dir DIR": true, "checkpoint --dir DIR": true, "reindex --dir DIR": true,
 		"consistency --dir DIR NOTE": true, "export --dir DIR --since 2026-10-01 --until 2026-12-01 -o OUT": true,
-		"check-proof PROOF": false, "check-proof PROOF --key KEY": false, "hash --dir DIR NOTE": false, "plan --dir DIR": false,
+		"check-proof PROOF": false, "check-proof PROOF --key KEY": false, "hash --dir DIR NOTE": false, "plan --dir DIR": true, "rotate-key --dir DIR --key-file OUT2 --lost": true,
 	} {
 		var result struct{ Source cli.Source }
 		printed := must(t, append(append([]string{"audit"}, strings.Fields(fill.Replace(args))...), "--json")...)

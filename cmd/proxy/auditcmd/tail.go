@@ -1,6 +1,7 @@
 package auditcmd
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -17,9 +18,9 @@ import (
 )
 
 type tailFlags struct {
-	dir, zoneText   string
+	dir             string
 	calls           cli.CallFlags
-	zone            *time.Location
+	times           cli.TimeFlags
 	follow, records bool
 	format          cli.FormatFlags
 }
@@ -29,10 +30,10 @@ func tailCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "tail --dir DIR", Short: "Show the last calls, and with -f each further one as it ends",
 		Example: "  tollgate audit tail --dir /var/lib/tollgate/audit -f\n" +
-			"  tollgate audit tail --dir D -n 100 --outcome unknown\n  tollgate audit tail --dir D -f --records --json   # every record, as it is written",
+			"  tollgate audit tail --dir D -n 100 --last 24h --outcome unknown\n  tollgate audit tail --dir D -f --records --json   # every record, as it is written",
 		Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := f.parse(cmd); err != nil {
+			if err := f.parse(cmd, time.Now()); err != nil {
 				return err
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
@@ -46,7 +47,7 @@ func tailCommand() *cobra.Command {
 	cmd.Flags().BoolVarP(&f.follow, "follow", "f", false, "go on until interrupted")
 	cli.LimitFlag(cmd, &f.calls.Filter.Last, 10)
 	cmd.Flags().BoolVar(&f.records, "records", false, "records instead of calls")
-	cmd.Flags().StringVar(&f.zoneText, "zone", "UTC", "time `zone` for printing times: Asia/Shanghai")
+	f.times.Register(cmd)
 	f.calls.Register(cmd)
 	f.format.Register(cmd)
 	return cmd
@@ -55,11 +56,8 @@ func tailCommand() *cobra.Command {
 // tailEvery is how often tail -f looks for further records.
 const tailEvery = 500 * time.Millisecond
 
-func (f *tailFlags) parse(cmd *cobra.Command) (err error) {
-	if f.zone, err = cli.LoadZone(f.zoneText); err != nil {
-		return cli.FlagError("zone", err)
-	}
-	if err := cmp.Or(f.calls.Parse(), f.format.Parse(cmd), cli.CheckLimit(f.calls.Filter.Last)); err != nil {
+func (f *tailFlags) parse(cmd *cobra.Command, now time.Time) (err error) {
+	if err := cmp.Or(f.times.Parse(now), f.calls.Parse(), f.format.Parse(cmd), cli.CheckLimit(f.calls.Filter.Last)); err != nil {
 		return err
 	}
 	if plain := (calls.Filter{Last: f.calls.Filter.Last}); f.records && f.calls.Filter != plain {
@@ -68,6 +66,7 @@ func (f *tailFlags) parse(cmd *cobra.Command) (err error) {
 	if err := cli.CheckDir(f.dir); err != nil {
 		return err
 	}
+	f.calls.Between(f.times.Since, f.times.Until)
 	f.calls.Filter.Call, err = (&place{dir: f.dir}).fullID(f.calls.Filter.Call)
 	return err
 }
@@ -122,10 +121,16 @@ type tailView struct {
 }
 
 func (f *tailFlags) recording(w io.Writer) tailView {
-	p := newRecordPrinter(w, f.format, f.zone)
+	p := newRecordPrinter(w, f.format, f.times.Zone)
 	last := &calls.Last[record]{N: f.calls.Filter.Last, Yield: p.print}
+	within := logfile.Filter{Since: f.times.Since, Until: f.times.Until}
 	return tailView{
-		add:   func(r *logfile.Record, line []byte) error { return last.Add(record{r, append([]byte(nil), line...)}) },
+		add: func(r *logfile.Record, line []byte) error {
+			if !within.Match(r) {
+				return nil
+			}
+			return last.Add(record{r, bytes.Clone(line)})
+		},
 		end:   func(bool) error { return errors.Join(last.Flush(), p.flush()) },
 		flush: p.flush,
 	}
@@ -133,7 +138,7 @@ func (f *tailFlags) recording(w io.Writer) tailView {
 
 // calling shows calls as they end, so that open ones are shown only when nothing follows.
 func (f *tailFlags) calling(w io.Writer) tailView {
-	p := newCallPrinter(w, f.format, f.zone, func() string { return cli.FromLog })
+	p := newCallPrinter(w, f.format, f.times.Zone, func() string { return cli.FromLog })
 	last := &calls.Last[*calls.Call]{N: f.calls.Filter.Last, Yield: p.print}
 	j := calls.NewJoiner(calls.SettlementsIn(f.dir), f.calls.Filter.Passing(last.Add))
 	return tailView{

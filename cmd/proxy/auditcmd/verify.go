@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -178,7 +179,7 @@ func (f *verifyFlags) table(w io.Writer, r *verify.Report) error {
 		fmt.Fprintln(w)
 	}
 	for _, fault := range r.Faults {
-		fmt.Fprintf(w, "FAULT (%s) %s:\n  %s\n", fault.Kind, where(&fault), text.Printable(fault.Text, '\uFFFD'))
+		fmt.Fprintf(w, "FAULT (%s) %s:\n  %s\n", fault.Kind, where(&fault), strings.Join(wrap(text.Printable(fault.Text, '\uFFFD'), cli.MaxWidth-2), "\n  "))
 	}
 	if more := r.FaultCount - len(r.Faults); more > 0 {
 		fmt.Fprintf(w, "and %d more\n", more)

@@ -17,6 +17,7 @@ import (
 	"tollgate/audit/logfile"
 	"tollgate/internal/cli"
 	"tollgate/internal/testlog"
+	"tollgate/internal/text"
 )
 
 // testLog is a log in dir, closed, with its key and last checkpoint in files beside it.
@@ -67,7 +68,7 @@ func TestAuditVerify(t *testing.T) {
 		{[]string{"--key", key, "--key", outsider.Public().String()}, cli.ExitFailure, "has not signed this log"},
 	} {
 		code, stdout, stderr := run(t, append([]string{"audit", "verify", "--dir", dir}, c.args...)...)
-		if code != c.code || !strings.Contains(stdout, c.says) || stderr != "source: the log in "+dir+", to record 18\n" {
+		if code != c.code || !strings.Contains(strings.Join(strings.Fields(stdout), " "), c.says) || stderr != "source: the log in "+dir+", to record 18\n" {
 			t.Errorf("%v: exit %d\n%s%s", c.args, code, stdout, stderr)
 		}
 	}
@@ -115,6 +116,11 @@ func TestAuditVerifyFaults(t *testing.T) {
 	}
 	putFile(t, names[0], strings.Replace(string(before), `"amount"`, `"amounT"`, 1))
 	code, stdout, _ := run(t, "audit", "verify", "--dir", dir)
+	for line := range strings.Lines(stdout) {
+		if text.Width(strings.TrimSuffix(line, "\n")) > cli.MaxWidth {
+			t.Errorf("too long: %s", line)
+		}
+	}
 	if code != cli.ExitFailure || !strings.Contains(stdout, "FAULT (root) among records 4 to 9, 00000000000000000001.jsonl, from byte ") || !strings.Contains(stdout, "NOT whole: 1 fault.") {
 		t.Errorf("exit %d\n%s", code, stdout)
 	}
