@@ -15,7 +15,7 @@ const buildRecords = 4 << spanShift
 
 const progressRecords = 1000
 
-// Rebuild makes a new index from the log and puts it in the place of the one that was, whatever that is; Run, also of another process,
+// Rebuild makes a new index from the log and puts it in the place of the present one, which may be broken; Run, also of another process,
 // notices. Now and then it calls progress, which may be nil, with how many bytes of the log were read, and of how many. It returns the number
 // of the last record.
 func (x *Index) Rebuild(ctx context.Context, progress func(done, total int64)) (uint64, error) {

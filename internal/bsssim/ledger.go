@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Movement is one transfer of money. It is listed whatever answer its caller got.
+// Movement is one transfer of money. It is listed even if its caller got no answer.
 type Movement struct {
 	Time      time.Time `json:"time"`
 	Kind      string    `json:"kind"` // one of the Moved constants

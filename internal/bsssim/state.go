@@ -223,7 +223,7 @@ func (s *state) addOrder(o order) *order {
 // full reports whether no more objects or movements fit; one call makes at most as many as its body lists.
 func (s *state) full() bool { return max(s.made, len(s.ledger), s.follows) >= maxObjects }
 
-// next makes an id that nothing in this state has, whatever the seed gave its things.
+// next makes an id that nothing in this state has, including what the seed named.
 func (s *state) next(prefix string) string {
 	for {
 		s.made++

@@ -84,7 +84,7 @@ func Load(cert, key string) (*Files, error) {
 // Current returns the one certificate.
 func (f *Files) Current() []*tls.Certificate { return *f.Load() }
 
-// GetCertificate is for [tls.Config]. It returns the same certificate whatever name the peer asks for.
+// GetCertificate is for [tls.Config]. It returns the same certificate for every name.
 func (f *Files) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return f.Current()[0], nil
 }
