@@ -24,6 +24,14 @@ type request struct {
 	now    time.Time // in the zone
 }
 
+// patience is for how long a page looks for what it shows. Then it shows what it has found, and offers to go on.
+const patience = 2 * time.Second
+
+// patient returns the context of the request for as long as a page looks for what it shows; see [patience].
+func (r *request) patient() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(r.Context(), patience)
+}
+
 // cookieName is of the cookie that remembers the language and the zone that a reader chose.
 const cookieName = "tollgate-view"
 
@@ -65,7 +73,7 @@ func (s *Server) preferences(w http.ResponseWriter, r *http.Request) {
 			chosen.Set("zone", zone)
 		}
 	}
-	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: chosen.Encode(), Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, MaxAge: 365 * 24 * 3600})
+	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: chosen.Encode(), Path: "/", Secure: r.TLS != nil, HttpOnly: true, SameSite: http.SameSiteStrictMode, MaxAge: 365 * 24 * 3600})
 	http.Redirect(w, r, ownAddress(r.PostFormValue("next")), http.StatusSeeOther)
 }
 

@@ -32,9 +32,11 @@ type Config struct {
 	Hosts []string         // that requests may name, without port
 	Door  Door
 	Views Views // nil: nothing is written
+	// AtOnce is how many pages with records are made at a time, so that readers cannot take the calls' processors; 0: any number.
+	AtOnce int
 }
 
-// Door decides who may look.
+// Door decides who may look. One that is a [Gate] has pages to sign in and out.
 type Door interface {
 	// Who returns the person who is signed in; nil if there is none.
 	Who(r *http.Request) *session.Person
@@ -53,11 +55,12 @@ type Server struct {
 	config    Config
 	templates map[words.Language]templates
 	routes    []route
+	turns     *turns
 }
 
 // New returns a server.
 func New(c Config) *Server {
-	s := &Server{config: c, templates: parseTemplates()}
+	s := &Server{config: c, templates: parseTemplates(), turns: newTurns(c.AtOnce)}
 	s.routes = s.table()
 	return s
 }
@@ -86,6 +89,9 @@ func (s *Server) Handler() http.Handler {
 	}
 	mux.HandleFunc("GET /style.css", serveStyle)
 	mux.HandleFunc("POST /preferences", s.preferences)
+	if gate, ok := s.config.Door.(*Gate); ok {
+		s.handleSignIn(mux, gate)
+	}
 	mux.Handle("/", s.page(route{name: "missing", serve: func(*Server, *request) (*page, error) { return nil, errNotFound }}))
 	return s.guarded(http.NewCrossOriginProtection().Handler(mux))
 }
@@ -117,15 +123,32 @@ func (s *Server) page(one route) http.Handler {
 		ask := s.request(r)
 		ask.route = one
 		if ask.person = s.config.Door.Who(r); ask.person == nil && one.records {
-			http.Redirect(w, r, "/signin", http.StatusSeeOther)
+			http.Redirect(w, r, signInAddress(r), http.StatusSeeOther)
 			return
 		}
-		p, err := s.shown(ask)
-		if err != nil {
-			p = ask.failed(err)
+		body, p := s.made(ask)
+		if p.status == http.StatusServiceUnavailable {
+			w.Header().Set("Retry-After", "5")
 		}
-		s.render(w, ask, p)
+		send(w, ask, p, body)
 	})
+}
+
+// made makes a page whole, in its turn. Readers who take it slowly keep no turn.
+func (s *Server) made(ask *request) ([]byte, *page) {
+	if ask.route.records {
+		release, err := s.turns.take(ask.Context())
+		if err != nil {
+			p := ask.failed(err)
+			return s.rendered(ask, p), p
+		}
+		defer release()
+	}
+	p, err := s.shown(ask)
+	if err != nil {
+		p = ask.failed(err)
+	}
+	return s.rendered(ask, p), p
 }
 
 // shown makes a page, unless its view cannot be recorded.
