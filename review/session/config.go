@@ -1,8 +1,8 @@
 package session
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -13,7 +13,7 @@ import (
 type Identity struct {
 	// Name is how records and pages call the person.
 	Name string `yaml:"-"`
-	// What the person shows to sign in: one proof or several. All are of this person, and none is of another person or of a caller.
+	// What the person shows to sign in: one proof or several. None is another person's, or a caller's.
 	Proofs []Proof `yaml:"proofs" need:"yes"`
 	// What the person may do: a `viewer` looks at pages, a `reviewer` may do what a viewer may.
 	Roles []Role `yaml:"roles" need:"yes" choice:"viewer|reviewer"`
@@ -32,40 +32,58 @@ func (Proof) ExactlyOne() {}
 
 // Token is `token` of a proof. The gateway does not hold the token itself: who reads its configuration cannot sign in by it.
 type Token struct {
-	// The SHA-256 of the token, in hexadecimal. A token is random and has at least 43 characters, which is 32 bytes in base64; shorter ones are
-	// refused when they are shown. `openssl rand -hex 32` makes one, `printf %s TOKEN | sha256sum` its hash.
-	SHA256 string `yaml:"sha256" need:"yes"`
+	// The SHA-256 of the token, in hexadecimal. A token is random and has at least 43 characters, as many as 32 bytes in base64 have; a shorter
+	// one is refused when it is shown. `openssl rand -hex 32 | tr -d '\n' | tee token | sha256sum` makes one in the file
+	// `token` and prints its hash.
+	SHA256 Hash `yaml:"sha256" need:"yes"`
 }
+
+// InsteadOfSecret returns what to write where a token would stand.
+func (Token) InsteadOfSecret() string { return "{sha256: HASH}" }
+
+// Hash is a SHA-256 of something secret. What is shown is hashed before it is looked for, so how long the search takes says nothing of how much
+// of it is right.
+type Hash [sha256.Size]byte
+
+func hashOf(text string) Hash { return sha256.Sum256([]byte(text)) }
+
+// String returns the hash in hexadecimal.
+func (h Hash) String() string { return hex.EncodeToString(h[:]) }
+
+// UnmarshalText reads what String returns, in lower or upper case.
+func (h *Hash) UnmarshalText(text []byte) error {
+	if n, err := hex.Decode(h[:], text[:min(len(text), 2*len(h))]); err != nil || n != len(h) || len(text) != 2*len(h) {
+		return fmt.Errorf("want the %d hexadecimal digits of a SHA-256", 2*len(h))
+	}
+	return nil
+}
+
+// Pattern implements the values of a configuration.
+func (h Hash) Pattern() string { return `^[0-9A-Fa-f]{64}$` }
+
+// Kind implements the values of a configuration.
+func (h Hash) Kind() string { return "hash" }
 
 // MinToken is how many characters a token has at least: those of 32 bytes in base64. What is shorter may be a password, which a search through
 // guesses finds from its hash.
 const MinToken = 43
 
-// Check reports what is wrong with a proof.
-func (p *Proof) Check() error {
-	if p.Certificate != nil {
-		return p.Certificate.Check()
-	}
-	if p.Token == nil {
-		return errors.New("a proof is a certificate or a token")
-	}
-	_, err := p.Token.hash()
-	return err
-}
-
-// ID returns what distinguishes a proof from all others.
+// ID returns what distinguishes a proof from all others: "certificate name spiffe://corp/li", "token 1f2e…".
 func (p *Proof) ID() string {
 	if n := p.Certificate; n != nil {
-		return "certificate name " + n.URI + strings.ToLower(n.DNS) + n.CommonName
+		return certificateID(n.URI + strings.ToLower(n.DNS) + n.CommonName)
 	}
-	hash, _ := p.Token.hash()
-	return "token " + hex.EncodeToString(hash[:])
+	return tokenID(p.Token.SHA256)
 }
 
-func (t *Token) hash() (hash digest, err error) {
-	bytes, err := hex.DecodeString(t.SHA256)
-	if err != nil || len(bytes) != len(hash) {
-		return hash, fmt.Errorf("sha256: must be %d hexadecimal digits", 2*len(hash))
+// Short returns a proof as operators read it. A hash is short.
+func (p *Proof) Short() string {
+	if p.Certificate != nil {
+		return p.ID()
 	}
-	return digest(bytes), nil
+	return tokenID(p.Token.SHA256)[:len("token ")+8] + "…"
 }
+
+func certificateID(name string) string { return "certificate name " + name }
+
+func tokenID(hash Hash) string { return "token " + hash.String() }

@@ -13,7 +13,7 @@ const InvitationTime = 10 * time.Minute
 // invitation is the newest one.
 type invitation struct {
 	person *Person
-	hash   digest
+	hash   Hash
 	until  time.Time // zero: it was taken up
 }
 

@@ -2,7 +2,6 @@ package session
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/subtle"
 	"crypto/x509"
 	"encoding/base64"
@@ -15,12 +14,6 @@ import (
 	"tollgate/ratelimit"
 )
 
-// digest is a SHA-256 of something secret. What is shown is hashed before it is looked for, so how long the search takes says nothing of how much
-// of it is right.
-type digest [sha256.Size]byte
-
-func hashOf(text string) digest { return sha256.Sum256([]byte(text)) }
-
 // Manager knows who is signed in. Make it with [New]. It is safe for concurrent use.
 type Manager struct {
 	failures *ratelimit.Sources
@@ -28,9 +21,9 @@ type Manager struct {
 	mutex    sync.Mutex
 	people   map[string]*Person
 	names    *caller.Names     // of certificates
-	tokens   map[digest]string // by their hashes: the person
+	tokens   map[Hash]string   // by their hashes: the person
 	proofs   map[string]string // by their ids: the person
-	sessions map[digest]*session
+	sessions map[Hash]*session
 	invited  invitation
 }
 
@@ -43,14 +36,14 @@ func New(identities []Identity) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Manager{failures: failures, sessions: map[digest]*session{}}
+	m := &Manager{failures: failures, sessions: map[Hash]*session{}}
 	return m, m.Update(identities)
 }
 
 // Update makes other identities those that may sign in, and ends the sessions whose proof is not their person's any more.
 func (m *Manager) Update(identities []Identity) error {
 	people, names := map[string]*Person{}, caller.NewNames("identity")
-	tokens, proofs := map[digest]string{}, map[string]string{}
+	tokens, proofs := map[Hash]string{}, map[string]string{}
 	for _, one := range identities {
 		people[one.Name] = &Person{one.Name, one.Roles}
 		for _, p := range one.Proofs {
@@ -74,13 +67,12 @@ func (m *Manager) Update(identities []Identity) error {
 	return nil
 }
 
-func (p *Proof) addTo(person string, names *caller.Names, tokens map[digest]string) error {
+func (p *Proof) addTo(person string, names *caller.Names, tokens map[Hash]string) error {
 	if p.Certificate != nil {
 		return names.Add(person, p.Certificate)
 	}
-	hash, err := p.Token.hash()
-	tokens[hash] = person
-	return err
+	tokens[p.Token.SHA256] = person
+	return nil
 }
 
 // Certified returns the person that a certificate is of; nil if it is of none. The certificate was verified.
@@ -100,7 +92,7 @@ func (m *Manager) certified(certificate *x509.Certificate) (*Person, string) {
 	if err != nil || name == "" {
 		return nil, ""
 	}
-	return m.people[name], "certificate name " + by
+	return m.people[name], certificateID(by)
 }
 
 // SignInCertificate begins the session of the person that a certificate is of, and returns its token. The certificate was verified; nil: none was
@@ -131,11 +123,11 @@ func (m *Manager) SignInToken(token string, from source.Source, now time.Time) (
 	if person == nil || len(token) < MinToken {
 		return "", nil, m.failed(WrongToken, from, now)
 	}
-	return m.begin(session{person: person.Name, proof: proofOfToken(shown)}, now), person, nil
+	return m.begin(session{person: person.Name, proof: tokenID(shown)}, now), person, nil
 }
 
 // owner compares with all tokens, so that the time says nothing. mutex is held.
-func (m *Manager) owner(shown digest) (person string) {
+func (m *Manager) owner(shown Hash) (person string) {
 	for hash, name := range m.tokens {
 		if subtle.ConstantTimeCompare(hash[:], shown[:]) == 1 {
 			person = name
@@ -143,8 +135,6 @@ func (m *Manager) owner(shown digest) (person string) {
 	}
 	return person
 }
-
-func proofOfToken(hash digest) string { return fmt.Sprintf("token %x", hash[:]) }
 
 // begin makes a session. mutex is held.
 func (m *Manager) begin(s session, now time.Time) (token string) {
@@ -156,7 +146,7 @@ func (m *Manager) begin(s session, now time.Time) (token string) {
 
 // makeRoom ends the sessions that are over, and the one without a request for longest if there are too many still. mutex is held.
 func (m *Manager) makeRoom(now time.Time) {
-	var oldest digest
+	var oldest Hash
 	for key, s := range m.sessions {
 		if s.over(now) {
 			delete(m.sessions, key)

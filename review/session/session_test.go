@@ -1,10 +1,8 @@
 package session
 
 import (
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/hex"
 	"net/netip"
 	"strings"
 	"testing"
@@ -28,8 +26,7 @@ const (
 )
 
 func tokenProof(token string) Proof {
-	hash := sha256.Sum256([]byte(token))
-	return Proof{Token: &Token{strings.ToUpper(hex.EncodeToString(hash[:]))}}
+	return Proof{Token: &Token{hashOf(token)}}
 }
 
 func certificateProof(uri string) Proof {
@@ -91,6 +88,16 @@ func TestSignInToken(t *testing.T) {
 	two, _, _ := m.SignInToken(liToken, here, start)
 	if one == two || len(one) != 43 {
 		t.Errorf("the tokens of two sessions are %q and %q", one, two)
+	}
+}
+
+func TestHash(t *testing.T) {
+	right := hashOf("x").String()
+	for text, want := range map[string]bool{right: true, strings.ToUpper(right): true, right[1:]: false, right + "00": false, "g" + right[1:]: false, "": false} {
+		var h Hash
+		if err := h.UnmarshalText([]byte(text)); (err == nil) != want || want && h != hashOf("x") {
+			t.Errorf("%q: %v, %v", text, h, err)
+		}
 	}
 }
 
