@@ -88,6 +88,7 @@ func (s *Server) Handler() http.Handler {
 		mux.Handle(one.pattern, s.page(one))
 	}
 	mux.HandleFunc("GET /style.css", serveStyle)
+	mux.HandleFunc("GET /icon.svg", serveIcon)
 	mux.HandleFunc("POST /preferences", s.preferences)
 	if gate, ok := s.config.Door.(*Gate); ok {
 		s.handleSignIn(mux, gate)
