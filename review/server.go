@@ -73,6 +73,7 @@ type route struct {
 // table is what is served.
 func (s *Server) table() []route {
 	return []route{
+		{"GET /calls", "calls", true, (*Server).calls},
 		{"GET /about", "about", true, (*Server).about},
 		{"GET /health", "health", false, (*Server).health},
 	}
