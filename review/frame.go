@@ -24,14 +24,6 @@ type request struct {
 	now    time.Time // in the zone
 }
 
-// patience is for how long a page looks for what it shows. Then it shows what it has found, and offers to go on.
-const patience = 2 * time.Second
-
-// patient returns the context of the request for as long as a page looks for what it shows; see [patience].
-func (r *request) patient() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(r.Context(), patience)
-}
-
 // cookieName is of the cookie that remembers the language and the zone that a reader chose.
 const cookieName = "tollgate-view"
 
@@ -99,6 +91,21 @@ type page struct {
 	title  string
 	status int // 0: 200
 	data   any
+
+	answer func(w http.ResponseWriter) // answers instead of the template, if it is set
+}
+
+// redirect leads to another of these pages.
+func (r *request) redirect(address string) *page {
+	return &page{answer: func(w http.ResponseWriter) { http.Redirect(w, r.Request, address, http.StatusSeeOther) }}
+}
+
+// patience is how long a page looks for what it shows. After that it shows what it has.
+const patience = 2 * time.Second
+
+// limited returns the context in which a page looks for what it shows.
+func (r *request) limited() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(r.Context(), patience)
 }
 
 // frame is what the template of all pages is executed with.

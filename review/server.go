@@ -76,6 +76,7 @@ type route struct {
 // table is what is served.
 func (s *Server) table() []route {
 	return []route{
+		{"GET /calls", "calls", true, (*Server).calls},
 		{"GET /about", "about", true, (*Server).about},
 		{"GET /health", "health", false, (*Server).health},
 	}
@@ -127,29 +128,34 @@ func (s *Server) page(one route) http.Handler {
 			http.Redirect(w, r, signInAddress(r), http.StatusSeeOther)
 			return
 		}
-		body, p := s.made(ask)
+		release, err := s.turn(ask)
+		defer release()
+		var p *page
+		if err == nil {
+			p, err = s.shown(ask)
+		}
+		if err != nil {
+			p = ask.failed(err)
+		}
 		if p.status == http.StatusServiceUnavailable {
 			w.Header().Set("Retry-After", "5")
 		}
+		if p.answer != nil {
+			p.answer(w)
+			return
+		}
+		body := s.rendered(ask, p)
+		release() // who takes the page slowly keeps no turn
 		send(w, ask, p, body)
 	})
 }
 
-// made makes a page whole, in its turn. Readers who take it slowly keep no turn.
-func (s *Server) made(ask *request) ([]byte, *page) {
-	if ask.route.records {
-		release, err := s.turns.take(ask.Context())
-		if err != nil {
-			p := ask.failed(err)
-			return s.rendered(ask, p), p
-		}
-		defer release()
+// turn waits for the turn of a page with records, which ends with release.
+func (s *Server) turn(ask *request) (release func(), err error) {
+	if !ask.route.records {
+		return func() {}, nil
 	}
-	p, err := s.shown(ask)
-	if err != nil {
-		p = ask.failed(err)
-	}
-	return s.rendered(ask, p), p
+	return s.turns.take(ask.Context())
 }
 
 // shown makes a page, unless its view cannot be recorded.

@@ -3,6 +3,7 @@ package review
 import (
 	"context"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -27,7 +28,7 @@ func newTurns(atOnce int) *turns {
 	return &turns{make(chan struct{}, atOnce+waitingPages), make(chan struct{}, atOnce)}
 }
 
-// take waits for a turn, which ends with release. The error is errBusy where too many wait, or one has waited for too long.
+// take waits for a turn, which ends with the first release. The error is errBusy where too many wait, or one has waited for too long.
 func (t *turns) take(ctx context.Context) (release func(), err error) {
 	if t == nil {
 		return func() {}, nil
@@ -35,15 +36,15 @@ func (t *turns) take(ctx context.Context) (release func(), err error) {
 	select {
 	case t.places <- struct{}{}:
 	default:
-		return nil, errBusy
+		return func() {}, errBusy
 	}
 	ctx, cancel := context.WithTimeout(ctx, waitingTime)
 	defer cancel()
 	select {
 	case t.free <- struct{}{}:
-		return func() { <-t.free; <-t.places }, nil
+		return sync.OnceFunc(func() { <-t.free; <-t.places }), nil
 	case <-ctx.Done():
 		<-t.places
-		return nil, errBusy
+		return func() {}, errBusy
 	}
 }
