@@ -73,6 +73,7 @@ type route struct {
 // table is what is served.
 func (s *Server) table() []route {
 	return []route{
+		{"GET /calls", "calls", true, (*Server).calls},
 		{"GET /about", "about", true, (*Server).about},
 		{"GET /health", "health", false, (*Server).health},
 	}
@@ -85,6 +86,7 @@ func (s *Server) Handler() http.Handler {
 		mux.Handle(one.pattern, s.page(one))
 	}
 	mux.HandleFunc("GET /style.css", serveStyle)
+	mux.HandleFunc("GET /icon.svg", serveIcon)
 	mux.HandleFunc("POST /preferences", s.preferences)
 	mux.Handle("/", s.page(route{name: "missing", serve: func(*Server, *request) (*page, error) { return nil, errNotFound }}))
 	return s.guarded(http.NewCrossOriginProtection().Handler(mux))
@@ -123,6 +125,10 @@ func (s *Server) page(one route) http.Handler {
 		p, err := s.shown(ask)
 		if err != nil {
 			p = ask.failed(err)
+		}
+		if p.answer != nil {
+			p.answer(w)
+			return
 		}
 		s.render(w, ask, p)
 	})
