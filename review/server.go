@@ -21,6 +21,7 @@ import (
 
 	"tollgate/internal/words"
 	"tollgate/review/evidence"
+	"tollgate/review/inbox"
 	"tollgate/review/session"
 )
 
@@ -32,6 +33,11 @@ type Config struct {
 	Hosts []string         // that requests may name, without port
 	Door  Door
 	Views Views // nil: nothing is written
+
+	// Expiring returns the certificates and keys that the running gateway knows of; nil: records alone say what ends.
+	Expiring func() []inbox.Expiry
+	// Verified returns what the last verification of a log in this process found; nil: there is none.
+	Verified func(log string) (v inbox.Verified, known bool)
 }
 
 // Door decides who may look.
@@ -73,6 +79,8 @@ type route struct {
 // table is what is served.
 func (s *Server) table() []route {
 	return []route{
+		{"GET /{$}", "inbox", true, (*Server).inbox},
+		{"GET /exceptions/{id...}", "exception", true, (*Server).exception},
 		{"GET /calls", "calls", true, (*Server).calls},
 		{"GET /about", "about", true, (*Server).about},
 		{"GET /health", "health", false, (*Server).health},

@@ -19,7 +19,7 @@ func (f *finder) history(ctx context.Context, d *Detail) error {
 	case CopyFails:
 		subject = d.Record.Subject
 	case Freeze:
-		subject, match = d.Name, func(r *logfile.Record) bool { return r.Data["freeze"] == d.Frozen.ID }
+		subject, match = d.Frozen.Subject.String(), func(r *logfile.Record) bool { return r.Data["freeze"] == d.Frozen.ID }
 	}
 	if subject == "" {
 		for _, r := range []*logfile.Record{d.Record, d.Over} {
@@ -44,7 +44,7 @@ func (f *finder) concerned(ctx context.Context, d *Detail) error {
 	if d.Call != "" {
 		filter = &calls.Filter{Call: d.Call}
 	}
-	if filter == nil {
+	if filter == nil || d.Kind == Burst && d.Recorded == 0 {
 		return nil
 	}
 	pager, cursor := f.Pager(), calls.Cursor{}

@@ -164,7 +164,7 @@ func (f *finder) freezes(ctx context.Context) error {
 func (f *finder) frozen(r *logfile.Record, one *freeze.Freeze) *Exception {
 	e := f.byRecord(Freeze, r)
 	e.ID = ID{Kind: Freeze, Log: short(f.Name), Name: short(cmp.Or(one.ID, one.Subject.String()))}
-	e.Name, e.Reason, e.Time, e.Until, e.Frozen = one.Subject.String(), one.Reason, one.Since, one.Until, one
+	e.Of, e.Name, e.Reason, e.Time, e.Until, e.Frozen = string(one.Kind), one.Name, one.Reason, one.Since, one.Until, one
 	return e
 }
 

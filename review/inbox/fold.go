@@ -13,6 +13,7 @@ type Row struct {
 	Subject
 	Exceptions int
 	Count      uint64 // what [Exception.Count] of them adds up to
+	Recorded   uint64 // likewise
 	First      time.Time
 	Last       time.Time
 	Until      time.Time // the nearest Until
@@ -94,6 +95,7 @@ func (m Money) plus(other Money) Money {
 func (r *Row) add(e *Exception) {
 	r.Exceptions++
 	r.Count += e.Count
+	r.Recorded += e.Recorded
 	if e.Time.Before(r.First) {
 		r.First = e.Time
 	}

@@ -84,8 +84,9 @@ type Subject struct {
 	Effect    string
 	Source    string // of refused peers that proved no identity: a network as summaries have it
 	Reason    string // of refusals
-	Holder    Holder // of what expires
-	Name      string // of a credential, a cap, a place of copies, what is frozen, what expires, why a log cannot be read
+	// Of is a kind within the kind: what a freeze stops ([freeze.Kind]), whose certificate or key it is ([Holder]).
+	Of   string
+	Name string // of a credential, a cap, a place of copies, what is frozen, what expires, what is wrong with a log
 }
 
 // Money is an amount in a currency.
@@ -101,8 +102,10 @@ type Exception struct {
 	Time  time.Time // when it happened or began; of a burst its hour, of [Deprecated] its month, of [Expires] the zero time
 	Until time.Time // a freeze or a pause ends by itself; a certificate or key ends; zero: no time is known
 	Count uint64    // refusals of a burst, records, calls; 0: there is nothing to count
-	Call  string    // id of the call, of exceptions that are about one
-	Held  *Money    // that the call holds
+	// Recorded is how many of Count are calls with records of their own; the others are connections, or counted in summaries.
+	Recorded uint64
+	Call     string // id of the call, of exceptions that are about one
+	Held     *Money // that the call holds
 	// Unpriced reports whether the call moves money and how much is not known.
 	Unpriced bool
 	Frozen   *freeze.Freeze // of [Freeze]

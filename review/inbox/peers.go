@@ -35,6 +35,9 @@ func (f *finder) peers(ctx context.Context) {
 	f.expiring(seen.newest())
 }
 
+// shownDigits is how many digits of a fingerprint stand for the name of a certificate that has none.
+const shownDigits = 16
+
 // peers are certificates by their fingerprints.
 type peers map[string]*Expiry
 
@@ -46,7 +49,7 @@ func (p peers) add(of Holder, t *logfile.TLS, r *logfile.Record) {
 		known.Seen = later(known.Seen, r.Time)
 		return
 	}
-	e := Expiry{What: of, Name: t.Peer, ID: t.PeerFingerprint, NotAfter: t.PeerNotAfter, Seen: r.Time}
+	e := Expiry{What: of, Name: cmp.Or(t.Peer, t.ServerName, t.PeerFingerprint[:min(len(t.PeerFingerprint), shownDigits)]), ID: t.PeerFingerprint, NotAfter: t.PeerNotAfter, Seen: r.Time}
 	if of == CallerCertificate {
 		e.Caller = r.Caller
 	} else {
@@ -88,7 +91,7 @@ func (f *finder) expiring(list []Expiry) {
 		if e := &list[i]; e.NotAfter.Sub(f.scope.Now) < NearEnd {
 			f.yield(&Exception{
 				ID: ID{Kind: Expires, Name: short(e.ID)}, Until: e.NotAfter, Expiry: e,
-				Subject: Subject{Kind: Expires, Weight: Hygiene, Caller: e.Caller, Name: e.Name, Holder: e.What},
+				Subject: Subject{Kind: Expires, Weight: Hygiene, Caller: e.Caller, Name: e.Name, Of: string(e.What)},
 			})
 		}
 	}

@@ -28,7 +28,7 @@ func (f *finder) refusals(ctx context.Context) {
 			f.add(e)
 		}
 		counts.settled(c.Time())
-		counts.add(c.Time(), whoOf(c.Caller(), c.Refusal.Source), c.Reason(), 1)
+		counts.add(c.Time(), whoOf(c.Caller(), c.Refusal.Source), c.Reason(), count{1, 1})
 		return true
 	})
 	if err != nil {
@@ -44,7 +44,7 @@ const summaryDelay = 24 * time.Hour
 // which it begins: it is of a minute.
 func (f *finder) connections(ctx context.Context, counts *bursts) {
 	filter := store.EventFilter{Kind: logfile.KindRefusal, Since: f.scope.Since, Until: f.scope.Until}
-	err := f.read(ctx, filter, func(r *logfile.Record) { counts.add(r.Time, whoOf(r.Caller, r.Source), r.Reason, 1) })
+	err := f.read(ctx, filter, func(r *logfile.Record) { counts.add(r.Time, whoOf(r.Caller, r.Source), r.Reason, count{n: 1}) })
 	if err == nil {
 		filter.Kind, filter.Until = logfile.KindRefusals, filter.Until.Add(summaryDelay)
 		err = f.read(ctx, filter, func(r *logfile.Record) {
@@ -52,7 +52,7 @@ func (f *finder) connections(ctx context.Context, counts *bursts) {
 				return
 			}
 			for _, c := range r.Counts {
-				counts.add(began(r), whoIn(&c), c.Reason, c.Count)
+				counts.add(began(r), whoIn(&c), c.Reason, count{n: c.Count})
 			}
 		})
 	}
@@ -116,10 +116,13 @@ type hourKey struct {
 	reason string
 }
 
+// count is a number of refusals, and of those among them that are calls.
+type count struct{ n, calls uint64 }
+
 // bursts counts refusals by hour, peer and reason, in a bounded memory.
 type bursts struct {
 	zone    *time.Location
-	counts  map[hourKey]uint64
+	counts  map[hourKey]count
 	max     int
 	done    int64  // hours from this one on are complete; 0: none is known to be
 	evicted uint64 // refusals in counts that were evicted
@@ -129,15 +132,16 @@ type bursts struct {
 const maxCounts = 20_000
 
 func newBursts(zone *time.Location) *bursts {
-	return &bursts{zone: zone, counts: map[hourKey]uint64{}, max: maxCounts}
+	return &bursts{zone: zone, counts: map[hourKey]count{}, max: maxCounts}
 }
 
-func (b *bursts) add(t time.Time, w who, reason string, n uint64) {
+func (b *bursts) add(t time.Time, w who, reason string, more count) {
 	key := hourKey{hourOf(t, b.zone), who{short(w.caller), short(w.source)}, short(reason)}
 	if _, known := b.counts[key]; !known && len(b.counts) >= b.max {
 		b.evict()
 	}
-	b.counts[key] += min(n, ^b.counts[key]) // numbers of summaries may be any
+	sum := b.counts[key]
+	b.counts[key] = count{sum.n + min(more.n, ^sum.n), sum.calls + more.calls} // numbers of summaries may be any
 }
 
 // hourOf returns when the clock hour of a time begins. Zones are whole seconds apart, not whole hours.
@@ -154,8 +158,8 @@ func (b *bursts) settled(reached time.Time) {
 
 // evict makes room: counts of complete hours that are no bursts say nothing any more; then go the smallest ones.
 func (b *bursts) evict() {
-	for key, n := range b.counts {
-		if b.done > 0 && key.hour >= b.done && n < BurstSize {
+	for key, sum := range b.counts {
+		if b.done > 0 && key.hour >= b.done && sum.n < BurstSize {
 			delete(b.counts, key)
 		}
 	}
@@ -163,14 +167,14 @@ func (b *bursts) evict() {
 		return
 	}
 	sizes := make([]uint64, 0, len(b.counts))
-	for _, n := range b.counts {
-		sizes = append(sizes, n)
+	for _, sum := range b.counts {
+		sizes = append(sizes, sum.n)
 	}
 	slices.Sort(sizes)
 	middle := sizes[len(sizes)/2]
-	for key, n := range b.counts {
-		if n <= middle && len(b.counts) > b.max/2 {
-			b.evicted += n
+	for key, sum := range b.counts {
+		if sum.n <= middle && len(b.counts) > b.max/2 {
+			b.evicted += min(sum.n, ^b.evicted)
 			delete(b.counts, key)
 		}
 	}
@@ -178,14 +182,14 @@ func (b *bursts) evict() {
 
 func (f *finder) addBursts(b *bursts) {
 	f.evicted += b.evicted
-	for key, n := range b.counts {
-		if n < BurstSize {
+	for key, sum := range b.counts {
+		if sum.n < BurstSize {
 			continue
 		}
 		hour := time.Unix(key.hour, 0).UTC()
 		f.add(&Exception{
 			ID:   ID{Kind: Burst, Log: short(f.Name), Hour: hour.Format(hourLayout), Reason: key.reason, Who: key.who.String()},
-			Time: hour, Count: n, Subject: Subject{Caller: key.caller, Source: key.source, Reason: key.reason},
+			Time: hour, Count: sum.n, Recorded: sum.calls, Subject: Subject{Caller: key.caller, Source: key.source, Reason: key.reason},
 		})
 	}
 }
