@@ -69,7 +69,7 @@ func every(labels []string, slot float64) int {
 	return need
 }
 
-// lengths returns how long each value is drawn. What is more than nothing has at least the length [least], which the longest gives up.
+// lengths returns how long each value is drawn. What is more than nothing has at least the length [least], which the longest has less.
 func lengths(values []float64, of func(float64) float64) []float64 {
 	list, longest, more := make([]float64, len(values)), 0, 0.0
 	for i, v := range values {

@@ -93,7 +93,7 @@ type Series struct {
 // surrounds an area with a pattern by "p-" and its name.
 type Fill string
 
-// Fills. Each can be told from the others without its colour, by its pattern.
+// Fills. Each differs from the others without its colour, by its pattern.
 const (
 	Succeeded Fill = "succeeded"
 	Failed    Fill = "failed"
