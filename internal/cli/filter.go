@@ -35,6 +35,7 @@ func (f *CallFlags) Register(cmd *cobra.Command) {
 	flags.BoolVar(&f.Filter.Deprecated, "deprecated", false, "only operations that were deprecated when they were called")
 	flags.StringVar(&f.Filter.Decision, "decision", "", "allowed or refused")
 	flags.StringVar(&f.Filter.State, "outcome", "", "succeeded, failed, partial, not_sent, unknown, refused, or open (none on record)")
+	flags.StringVar(&f.Filter.Reason, "reason", "", "`reason` of a refusal, or of an outcome without an answer: over_limit")
 	flags.IntVar(&f.Filter.Status, "status", 0, "HTTP `status`, of the provider or of a refusal")
 	flags.StringVar(&f.Filter.ErrorCode, "error-code", "", "the provider's error `code`")
 	flags.StringVar(&f.Filter.RequestID, "request-id", "", "the provider's request `id`")
