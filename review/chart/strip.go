@@ -74,8 +74,15 @@ func (s *Strip) happened(kind int) bool {
 	return slices.ContainsFunc(s.Days, func(d StripDay) bool { return kind < len(d.Ticks) && d.Ticks[kind].N > 0 })
 }
 
+// legend has the states and signs that there are.
 func (s *Strip) legend() ([]Mark, float64) {
-	marks, height := legend(s.States)
+	var states []Series
+	for i, state := range s.States {
+		if slices.ContainsFunc(s.Days, func(d StripDay) bool { return d.State == i }) {
+			states = append(states, state)
+		}
+	}
+	marks, height := legend(states)
 	x, y := 0.0, height+line/2-4
 	for k, kind := range s.Kinds {
 		if !s.happened(k) {
