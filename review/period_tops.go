@@ -105,7 +105,7 @@ func (v *periodView) topDrawing(id, param string, list []*top) *chart.Drawing {
 		b.Rows = append(b.Rows, v.topBar(others, chart.Bar{Name: v.words.Text("period.others", "Count", more)}))
 	}
 	if last != nil {
-		b.Rows = append(b.Rows, v.topBar(last, chart.Bar{Name: v.word("none_" + param)}))
+		b.Rows = append(b.Rows, v.topBar(last, chart.Bar{Name: v.word("none_" + param), Aside: true}))
 	}
 	return b.Draw()
 }

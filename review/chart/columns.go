@@ -129,18 +129,12 @@ func apart(length float64) float64 {
 	return length - gap
 }
 
-func (p *plot) labels(c *Columns) (marks []Mark) {
+func (p *plot) labels(c *Columns) []Mark {
 	names := make([]string, len(c.Bars))
 	for i := range c.Bars {
 		names[i] = c.Bars[i].Label
 	}
-	step := every(names, p.slot)
-	for i := 0; i < len(names); i += step {
-		middle := p.left + (float64(i)+0.5)*p.slot
-		middle = min(middle, width-wide(names[i])/2)
-		marks = append(marks, label("quiet", "middle", names[i], middle, p.bottom+line/2))
-	}
-	return marks
+	return labels(names, p.left, p.slot, p.bottom+line/2)
 }
 
 func (b *Column) tooltip(series []Series) string {

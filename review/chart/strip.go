@@ -47,16 +47,12 @@ func (s *Strip) Draw() *Drawing {
 	marks, top := s.legend()
 	y := top + float64(s.kinds())*2*(sign+1)
 	slot := width / float64(max(1, len(s.Days)))
-	labels := make([]string, len(s.Days))
+	names := make([]string, len(s.Days))
 	for i := range s.Days {
 		marks = append(marks, s.day(i, float64(i)*slot, y, slot))
-		labels[i] = s.Days[i].Label
+		names[i] = s.Days[i].Label
 	}
-	for i := 0; i < len(labels); i += every(labels, slot) {
-		half := wide(labels[i]) / 2
-		middle := max(half, min((float64(i)+0.5)*slot, width-half))
-		marks = append(marks, label("quiet", "middle", labels[i], middle, y+band+line/2))
-	}
+	marks = append(marks, labels(names, 0, slot, y+band+line/2)...)
 	return s.drawing(y+band+line, marks, s.rows())
 }
 
