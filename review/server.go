@@ -73,6 +73,8 @@ type route struct {
 // table is what is served.
 func (s *Server) table() []route {
 	return []route{
+		{"GET /period", "period", false, (*Server).periodChosen},
+		{"GET /period/{period}", "period", true, (*Server).period},
 		{"GET /about", "about", true, (*Server).about},
 		{"GET /health", "health", false, (*Server).health},
 	}

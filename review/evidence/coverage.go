@@ -7,25 +7,95 @@ import (
 	"tollgate/audit/logfile"
 )
 
-// DayState is how the records of a day are there, as far as the files show without reading every line. What was changed in them a
-// verification finds.
-type DayState string
+// Coverage is from when to when a log has records, and which of them a checkpoint covers. It is what files and their first and last lines
+// say: that the lines are whole only a verification shows.
+type Coverage struct {
+	First, Last uint64    // the records that are there; zero: none
+	Begin, End  time.Time // of the first and the last
+	Pruned      bool      // records before the first are pruned, or not in the archive
+	Covered     uint64    // the newest checkpoint covers the records up to this one; zero: none does
+	CoveredAt   time.Time // when it was signed
+	Uncovered   time.Time // of the first record behind it; zero: there is none
+	Missing     []Missing
+}
 
-// The states, each of which hides those before it.
+// Missing are records that are neither there nor pruned.
+type Missing struct {
+	From, To      uint64
+	After, Before time.Time // of the records on both sides; After is zero where it is the log's beginning
+}
+
+// Coverage returns what the log covers now. It reads few lines of each segment, of those that are closed once.
+func (l *Log) Coverage(ctx context.Context) (c Coverage, err error) {
+	segments, err := l.Segments(ctx)
+	if err != nil || len(segments) == 0 {
+		return c, err
+	}
+	signed, err := l.signed(ctx, segments)
+	if err != nil {
+		return c, err
+	}
+	c.Begin, c.End = firstOf(segments), lastBefore(segments)
+	c.First, c.Last = firstThere(segments), segments[len(segments)-1].Last
+	c.Pruned = c.First > 1 && (segments[0].Pruned || segments[0].Missing == 0)
+	if signed.Seq > 0 {
+		c.Covered, c.CoveredAt = signed.Stated.Size, signed.Stated.Time
+	}
+	c.Uncovered = signed.Since
+	for i, s := range segments {
+		if s.Missing > 0 {
+			c.Missing = append(c.Missing, Missing{s.First - s.Missing, s.First - 1, lastBefore(segments[:i]), firstOf(segments[i:])})
+		}
+	}
+	return c, nil
+}
+
+// firstThere returns the first record that is there.
+func firstThere(segments []Segment) uint64 {
+	for i := range segments {
+		if !segments[i].Pruned && segments[i].Records() > 0 {
+			return segments[i].First
+		}
+	}
+	return 0
+}
+
+// State is how the records of a time are there.
+type State string
+
+// The states.
 const (
-	NoRecords DayState = "none"      // the log had not begun, or has ended
-	Whole     DayState = "whole"     // all are there, and a checkpoint covers them
-	Pruned    DayState = "pruned"    // some were removed, or are not in the bundle; or that was so before the log's first record that is left
-	Uncovered DayState = "uncovered" // some are covered by no checkpoint
-	Gap       DayState = "gap"       // some are missing
+	NoRecords State = "none"      // the log had not begun, or has ended
+	Whole     State = "whole"     // all are there, and a checkpoint covers them
+	Pruned    State = "pruned"    // some were removed, or are not in the archive; or that was so before the log's first record that is left
+	Uncovered State = "uncovered" // some are covered by no checkpoint
+	Gap       State = "gap"       // some are missing
 )
 
-var dayOrder = map[DayState]int{NoRecords: 0, Whole: 1, Pruned: 2, Uncovered: 3, Gap: 4}
+// State returns the worst of what is said of the records from since on and before until. Records that wait for the next checkpoint of a
+// running gateway count as covered.
+func (c *Coverage) State(now, since, until time.Time) State {
+	for _, m := range c.Missing {
+		if m.After.Before(until) && !m.Before.Before(since) {
+			return Gap
+		}
+	}
+	switch {
+	case c.Begin.IsZero() || since.After(c.End):
+		return NoRecords
+	case c.Stale(now) && until.After(c.Uncovered):
+		return Uncovered
+	case c.Pruned && !since.After(c.Begin):
+		return Pruned
+	case !until.After(c.Begin):
+		return NoRecords
+	}
+	return Whole
+}
 
-// Day is a day of a zone.
-type Day struct {
-	Date  time.Time // when it begins
-	State DayState
+// Stale reports whether records have waited for a checkpoint for longer than a running gateway lets them.
+func (c *Coverage) Stale(now time.Time) bool {
+	return !c.Uncovered.IsZero() && now.Sub(c.Uncovered) > mostUnsigned
 }
 
 // Signed is the newest checkpoint of a log, whose signatures were not verified.
@@ -37,59 +107,8 @@ type Signed struct {
 	line     logfile.Line
 }
 
-// Stale reports whether records have waited for a checkpoint for longer than a gateway with the usual settings lets them.
-func (s *Signed) Stale(now time.Time) bool { return s.Unsigned > 0 && now.Sub(s.Since) > mostUnsigned }
-
 // mostUnsigned is how long records may be without a checkpoint while a gateway runs: it writes one 10 seconds after a record.
 const mostUnsigned = time.Minute
-
-// Coverage returns how the records of each day from since on and before until are there, in the zone of since. Records that wait for
-// the next checkpoint of a running gateway count as covered.
-func (l *Log) Coverage(ctx context.Context, now, since, until time.Time) ([]Day, error) {
-	days := daysOf(since, until)
-	segments, err := l.Segments(ctx)
-	if err != nil || len(segments) == 0 {
-		return days, err
-	}
-	signed, err := l.signed(ctx, segments)
-	if err != nil {
-		return days, err
-	}
-	from, to := span(segments)
-	mark(days, from, to, Whole)
-	if segments[0].Pruned || segments[0].First > 1 && segments[0].Missing == 0 {
-		mark(days, time.Time{}, from, Pruned)
-	}
-	for i := range segments {
-		if segments[i].Missing > 0 {
-			mark(days, lastBefore(segments[:i]), firstOf(segments[i:]), Gap)
-		}
-	}
-	if signed.Stale(now) {
-		mark(days, signed.Since, to, Uncovered)
-	}
-	return days, nil
-}
-
-func daysOf(since, until time.Time) (days []Day) {
-	for at := since; at.Before(until); at = time.Date(at.Year(), at.Month(), at.Day()+1, 0, 0, 0, 0, at.Location()) {
-		days = append(days, Day{at, NoRecords})
-	}
-	return days
-}
-
-// mark sets the state of the days that have a part of a time between two.
-func mark(days []Day, from, to time.Time, state DayState) {
-	for i := range days {
-		end := days[i].Date.AddDate(0, 0, 1)
-		if end.After(from) && !days[i].Date.After(to) && dayOrder[state] > dayOrder[days[i].State] {
-			days[i].State = state
-		}
-	}
-}
-
-// span returns the times of the first record and the last one.
-func span(segments []Segment) (from, to time.Time) { return firstOf(segments), lastBefore(segments) }
 
 // firstOf returns the time of the first record in some segments.
 func firstOf(segments []Segment) time.Time {

@@ -42,13 +42,14 @@ func noon(day int) time.Time { return time.Date(2026, 10, 1+day, 12, 0, 0, 0, ti
 // states returns the states of the days around those of a log.
 func states(t *testing.T, l *evidence.Log, now time.Time) string {
 	t.Helper()
-	days, err := l.Coverage(t.Context(), now, noon(-1).Truncate(24*time.Hour), noon(5).Truncate(24*time.Hour))
+	c, err := l.Coverage(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	var texts []string
-	for _, d := range days {
-		texts = append(texts, string(d.State))
+	for day := -1; day < 5; day++ {
+		since := noon(day).Truncate(24 * time.Hour)
+		texts = append(texts, string(c.State(now, since, since.AddDate(0, 0, 1))))
 	}
 	return strings.Join(texts, " ")
 }
