@@ -112,6 +112,9 @@ func (s *Server) rendered(r *request, p *page) []byte {
 func send(w http.ResponseWriter, r *request, p *page, body []byte) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Language", string(r.words.Language))
+	if p.refresh > 0 {
+		w.Header().Set("Refresh", strconv.Itoa(p.refresh))
+	}
 	if p.status != 0 {
 		w.WriteHeader(p.status)
 	}
