@@ -74,6 +74,8 @@ type route struct {
 func (s *Server) table() []route {
 	return []route{
 		{"GET /calls", "calls", true, (*Server).calls},
+		{"GET /calls.csv", "calls", true, (*Server).callsCSV},
+		{"GET /calls.json", "calls", true, (*Server).callsJSON},
 		{"GET /about", "about", true, (*Server).about},
 		{"GET /health", "health", false, (*Server).health},
 	}
