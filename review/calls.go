@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/url"
 	"slices"
+	"time"
 
 	"tollgate/audit/calls"
 	"tollgate/audit/logfile"
@@ -21,8 +22,7 @@ const maxWord = 40
 // callsPage is what the template is executed with.
 type callsPage struct {
 	Form   form
-	Rows   []callRow
-	Logs   bool // a column says in which log a call is
+	Table  callTable
 	Newest string
 	Older  string
 	GoOn   string    // the address that goes on where time was up
@@ -43,14 +43,12 @@ func (s *Server) calls(r *request) (*page, error) {
 	}
 	ctx, cancel := r.limited()
 	defer cancel()
-	p := &callsPage{Logs: len(c.logs) > 1, CSV: c.address("/calls.csv"), JSON: c.address("/calls.json")}
+	p := &callsPage{CSV: c.address("/calls.csv"), JSON: c.address("/calls.json")}
 	placed, whole, err := p.read(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	for _, one := range placed {
-		p.Rows = append(p.Rows, r.callRow(one, c))
-	}
+	p.Table = r.callTable(placed, c.zone, len(c.logs) > 1)
 	if p.Sums, err = r.callSums(ctx, c, placed, whole); err != nil {
 		p.Fault = cmp.Or(p.Fault, err.Error())
 	}
@@ -83,6 +81,20 @@ func (p *callsPage) read(ctx context.Context, c *choice) (placed []calls.Placed,
 	return placed, false, nil
 }
 
+// callTable is a table of calls, with a column of their logs or without.
+type callTable struct {
+	Rows []callRow
+	Logs bool
+}
+
+func (r *request) callTable(placed []calls.Placed, zone *time.Location, logs bool) callTable {
+	t := callTable{Logs: logs}
+	for _, p := range placed {
+		t.Rows = append(t.Rows, newCallRow(p, zone))
+	}
+	return t
+}
+
 // callRow is a row of the table.
 type callRow struct {
 	*calls.Row
@@ -99,8 +111,8 @@ type callRow struct {
 	Why     string
 }
 
-func (r *request) callRow(p calls.Placed, c *choice) callRow {
-	row := callRow{Row: p.Row(c.zone), Log: p.Log, Short: calls.ShortID(p.ID()), Address: callAddress(p.Log, p.ID())}
+func newCallRow(p calls.Placed, zone *time.Location) callRow {
+	row := callRow{Row: p.Row(zone), Log: p.Log, Short: calls.ShortID(p.ID()), Address: callAddress(p.Log, p.ID())}
 	row.Who, row.Claimed, row.Gateway = cmp.Or(p.Caller(), p.Claimed()), p.Claimed() != "", p.For() != ""
 	if row.What = row.Operation; row.What == "" {
 		row.What = row.Method + " " + row.Path

@@ -76,6 +76,7 @@ func (s *Server) table() []route {
 		{"GET /calls", "calls", true, (*Server).calls},
 		{"GET /calls.csv", "calls", true, (*Server).callsCSV},
 		{"GET /calls.json", "calls", true, (*Server).callsJSON},
+		{"GET /search", "search", true, (*Server).search},
 		{"GET /about", "about", true, (*Server).about},
 		{"GET /health", "health", false, (*Server).health},
 	}
