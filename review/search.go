@@ -293,7 +293,11 @@ func (r *request) hits(f *finder, several bool) (hits []hit) {
 			continue
 		}
 		h := hit{Kind: one.kind, Count: min(len(one.found), maxFound), More: len(one.found) > maxFound, Address: one.address}
-		h.Table = r.callTable(one.found[:min(len(one.found), someRows)], r.zone, several)
+		some, caption := one.found, ""
+		if len(some) > someRows {
+			some, caption = some[:someRows], r.words.Text("search.some", "Count", someRows)
+		}
+		h.Table = newCallTable(caption, some, r.zone, several)
 		hits = append(hits, h)
 	}
 	return hits
