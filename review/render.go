@@ -25,7 +25,7 @@ var pageFiles embed.FS
 type templates map[string]*template.Template
 
 // shared are the files of templates that all pages use.
-var shared = []string{"pages/frame.html", "pages/parts.html"}
+var shared = []string{"pages/frame.html", "pages/parts.html", "pages/calltable.html"}
 
 func parseTemplates() map[words.Language]templates {
 	all := map[words.Language]templates{}
