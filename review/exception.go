@@ -199,7 +199,7 @@ func (r *request) eventText(e *logfile.Record) string {
 // list adds the calls concerned and the history.
 func (p *exceptionPage) list(r *request, scope *inbox.Scope) {
 	for _, one := range p.Detail.Calls {
-		row := r.callRow(one, &choice{zone: r.zone})
+		row := newCallRow(one, r.zone)
 		p.Calls = append(p.Calls, concernedCall{row, p.Kind == inbox.Repeat && one.Refusal == nil})
 	}
 	if f := p.Filter(scope); f != nil && p.Call == "" && (p.Kind != inbox.Burst || p.Recorded > 0) {

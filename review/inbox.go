@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tollgate/audit/calls"
+	"tollgate/audit/verify"
 	"tollgate/catalog"
 	"tollgate/internal/moment"
 	"tollgate/internal/words"
@@ -103,10 +104,17 @@ func (s *Server) scope(r *request) (scope *inbox.Scope, period string, err error
 
 // verified returns what the last verification of a log in this process found.
 func (s *Server) verified(log string) (v inbox.Verified, known bool) {
-	if s.config.Verified == nil {
+	l := s.config.Logs.Named(log)
+	last, known := s.config.Jobs.Last(verifyJob(l))
+	if !known || last.Err != nil {
 		return v, false
 	}
-	return s.config.Verified(log)
+	report := last.Result.(*verify.Report)
+	v = inbox.Verified{At: last.Ended, To: report.Last - report.Unsigned, Time: report.LastSigned}
+	for _, fault := range report.Faults {
+		v.Faults = append(v.Faults, inbox.LogFault{Seq: fault.Seq, Text: fault.Text})
+	}
+	return v, true
 }
 
 // fill adds the rows of the page.

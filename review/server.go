@@ -22,6 +22,7 @@ import (
 	"tollgate/internal/words"
 	"tollgate/review/evidence"
 	"tollgate/review/inbox"
+	"tollgate/review/jobs"
 	"tollgate/review/session"
 )
 
@@ -36,8 +37,8 @@ type Config struct {
 
 	// Expiring returns the certificates and keys that the running gateway knows of; nil: records alone say what ends.
 	Expiring func() []inbox.Expiry
-	// Verified returns what the last verification of a log in this process found; nil: there is none.
-	Verified func(log string) (v inbox.Verified, known bool)
+	// Jobs runs what pages do that takes long. Nil: a runner of the server's own, which never ends.
+	Jobs *jobs.Runner
 	// AtOnce is how many pages with records are made at a time, so that readers cannot take the calls' processors; 0: any number.
 	AtOnce int
 }
@@ -66,6 +67,9 @@ type Server struct {
 
 // New returns a server.
 func New(c Config) *Server {
+	if c.Jobs == nil {
+		c.Jobs = jobs.New(c.Clock, false)
+	}
 	s := &Server{config: c, templates: parseTemplates(), turns: newTurns(c.AtOnce)}
 	s.routes = s.table()
 	return s
@@ -84,8 +88,16 @@ func (s *Server) table() []route {
 	return []route{
 		{"GET /{$}", "inbox", true, (*Server).inbox},
 		{"GET /exceptions/{id...}", "exception", true, (*Server).exception},
+		{"GET /period", "period", false, (*Server).periodChosen},
+		{"GET /period/{period}", "period", true, (*Server).period},
 		{"GET /calls", "calls", true, (*Server).calls},
+		{"GET /calls.csv", "calls", true, (*Server).callsCSV},
+		{"GET /calls.json", "calls", true, (*Server).callsJSON},
+		{"GET /search", "search", true, (*Server).search},
 		{"GET /about", "about", true, (*Server).about},
+		{"GET /log", "log", true, (*Server).log},
+		{"POST /log/verify", "log", true, (*Server).startVerify},
+		{"POST /log/cancel", "log", true, (*Server).cancelVerify},
 		{"GET /health", "health", false, (*Server).health},
 	}
 }

@@ -1,30 +1,26 @@
 package inbox
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"tollgate/audit/logfile"
 	"tollgate/audit/store"
 	"tollgate/internal/moment"
+	"tollgate/review/evidence"
 )
 
 // files looks at what the files of the log show, and at what a verification found.
 func (f *finder) files(ctx context.Context) {
 	f.verified()
-	files, err := logfile.List(f.FS)
+	segments, err := f.Segments(ctx)
 	if err == nil {
-		err = cmp.Or(f.gaps(ctx, files), f.tail(ctx, logfile.Segments(files)))
+		err = f.gaps(ctx, segments)
 	}
-	var fault *logfile.FaultError
-	switch {
-	case err == nil:
-	case errors.As(err, &fault):
-		f.unreadable(err)
-	default:
+	if err == nil {
+		err = f.tail(ctx)
+	}
+	if err != nil {
 		f.miss(PartFiles, time.Time{}, err)
 	}
 }
@@ -35,123 +31,69 @@ func (f *finder) verified() {
 	}
 	v, _ := f.scope.Verified(f.Name)
 	for _, fault := range v.Faults {
-		f.add(&Exception{ID: ID{Kind: Fault, Log: short(f.Name), Seq: max(fault.Seq, 1)}, Time: v.At, Subject: Subject{Name: fault.Text}})
+		f.fault(fault.Seq, v.At, fault.Text)
 	}
 }
 
-// unreadable adds that the log cannot be read to its end.
-func (f *finder) unreadable(err error) {
-	f.add(&Exception{ID: ID{Kind: Fault, Log: short(f.Name), Seq: 1}, Time: f.scope.Now, Subject: Subject{Name: err.Error()}})
+// fault adds that the log has a fault, at a record as far as that is known.
+func (f *finder) fault(seq uint64, found time.Time, text string) {
+	f.add(&Exception{ID: ID{Kind: Fault, Log: short(f.Name), Seq: max(seq, 1)}, Time: found, Subject: Subject{Name: text}})
 }
 
-// gaps finds records that are missing between the files of the log. A part of a log, as archives have it, begins anywhere, and has hashes of
-// what is not in it.
-func (f *finder) gaps(ctx context.Context, files []logfile.File) error {
-	pruned, err := f.prunedTo(ctx)
+// gaps finds files with a line that is no record, records that are in no file, and hashes that no record says pruning left: an archive has such
+// hashes of what is not in it.
+func (f *finder) gaps(ctx context.Context, segments []evidence.Segment) error {
+	var pruned uint64
+	err := f.read(ctx, store.EventFilter{Kind: logfile.KindPrune}, func(r *logfile.Record) { pruned = max(pruned, r.Last) })
 	if err != nil {
 		return err
 	}
-	next := uint64(1) // the record that the file has to begin with
-	for i, file := range files {
-		if next > 0 && file.First > next && (i > 0 || f.Dir != "") {
-			f.gap(next, file.First)
+	for i := range segments {
+		s := &segments[i]
+		if s.Damaged {
+			f.fault(s.First, f.scope.Now, s.Name)
 		}
-		end, err := f.endOf(file, i+1 == len(files))
-		if err != nil || ctx.Err() != nil {
-			return cmp.Or(err, ctx.Err())
+		if s.Missing > 0 {
+			f.gap(s.First-s.Missing, s.Missing)
 		}
-		if file.Hashes && f.Dir != "" && end > pruned+1 {
-			f.gap(max(file.First, pruned+1), end)
+		if from := max(s.First, pruned+1); s.Pruned && f.Dir != "" && from <= s.Last {
+			f.gap(from, s.Last+1-from)
 		}
-		next = end
 	}
 	return nil
 }
 
-// gap adds that the records from one to before another are missing.
-func (f *finder) gap(from, to uint64) {
-	f.add(&Exception{ID: ID{Kind: Gap, Log: short(f.Name), Seq: from}, Count: to - from})
+// gap adds that n records are missing, from one on.
+func (f *finder) gap(from, n uint64) {
+	f.add(&Exception{ID: ID{Kind: Gap, Log: short(f.Name), Seq: from}, Count: n})
 }
 
-// prunedTo returns the last record that prune records say is removed.
-func (f *finder) prunedTo(ctx context.Context) (last uint64, err error) {
-	err = f.read(ctx, store.EventFilter{Kind: logfile.KindPrune}, func(r *logfile.Record) { last = max(last, r.Last) })
-	return last, err
-}
-
-// endOf returns the first record behind a file; 0 if it cannot be known, as of the last segment, which is being written.
-func (f *finder) endOf(file logfile.File, last bool) (uint64, error) {
-	if file.Hashes {
-		return file.First + uint64(file.Size()/logfile.HashLength), nil
+// tail finds the records that no checkpoint covers, but for those that wait for the next one of a running gateway.
+func (f *finder) tail(ctx context.Context) error {
+	c, err := f.Coverage(ctx)
+	if err != nil || !c.Stale(f.scope.Now) {
+		return err
 	}
-	if last {
-		return 0, nil
-	}
-	r, err := logfile.Open(f.FS, file.Name)
-	if err != nil {
-		return 0, err
-	}
-	defer r.Close() // opened for reading: nothing can be lost
-	h, err := r.Last()
-	return h.Seq + 1, err
-}
-
-// tail finds the records that no checkpoint covers: those behind the last one. The last ones of a log that is being written wait for one.
-func (f *finder) tail(ctx context.Context, segments []logfile.File) error {
-	if len(segments) == 0 {
-		return nil
-	}
-	at, seq, err := f.lastCheckpoint(segments[len(segments)-1])
+	signed, err := f.Signed(ctx)
 	if err != nil {
 		return err
 	}
-	var first *logfile.Record
-	var n uint64
-	for line, err := range logfile.Lines(f.FS, segments[len(segments)-1:], seq, at) {
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return err
-		}
-		r, err := line.Brief()
-		if err != nil {
-			return err
-		}
-		if r.Kind == logfile.KindCheckpoint || f.scope.Now.Sub(r.Time) < CoveredAfter {
-			continue
-		}
-		first = cmp.Or(first, r)
-		n++
-		f.uncover(r.Time)
-	}
-	if first != nil {
-		f.add(&Exception{ID: ID{Kind: Uncovered, Log: short(f.Name), Seq: first.Seq}, Time: first.Time, Count: n})
-	}
+	f.add(&Exception{ID: ID{Kind: Uncovered, Log: short(f.Name), Seq: signed.Seq + 1}, Time: c.Uncovered, Count: signed.Unsigned})
+	f.uncover(c.Uncovered, c.End)
 	return nil
 }
 
-// lastCheckpoint returns where the last checkpoint of a segment stands; of one without, where it begins. The log's first segment alone may
-// have none.
-func (f *finder) lastCheckpoint(segment logfile.File) (at logfile.Position, seq uint64, err error) {
-	r, err := logfile.Open(f.FS, segment.Name)
-	if err != nil {
-		return at, 0, fmt.Errorf("the last segment: %w", err)
-	}
-	defer r.Close() // opened for reading: nothing can be lost
-	line, h, err := r.LastCheckpoint()
-	if err != nil || line.Text == nil {
-		return logfile.Position{Segment: segment.First}, segment.First, err
-	}
-	return line.At, h.Seq, nil
-}
-
-// maxDays bounds the days that are remembered.
+// maxDays bounds the days that are counted.
 const maxDays = 10_000
 
-func (f *finder) uncover(t time.Time) {
-	year, month, day := t.In(f.scope.Zone).Date()
-	if start := moment.StartOfDay(year, month, day, f.scope.Zone); len(f.uncovered) < maxDays {
+// uncover notes the days from that of one time to that of another.
+func (f *finder) uncover(from, to time.Time) {
+	year, month, day := from.In(f.scope.Zone).Date()
+	for i := range maxDays {
+		start := moment.StartOfDay(year, month, day+i, f.scope.Zone)
+		if i > 0 && start.After(to) {
+			return
+		}
 		f.uncovered[start] = true
 	}
 }

@@ -153,8 +153,7 @@ type LogFault struct {
 
 // Limits of what is an exception.
 const (
-	BurstSize    = 20                  // refusals in an hour
-	OpenAfter    = time.Hour           // a call without an outcome is not under way any more
-	NearEnd      = 30 * 24 * time.Hour // of a certificate or a key
-	CoveredAfter = 10 * time.Minute    // a record without checkpoint is not waiting for one any more
+	BurstSize = 20                  // refusals in an hour
+	OpenAfter = time.Hour           // a call without an outcome is not under way any more
+	NearEnd   = 30 * 24 * time.Hour // of a certificate or a key
 )
