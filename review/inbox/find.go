@@ -128,13 +128,13 @@ const pageSize = 500
 
 // pages calls yield for calls that a filter chooses, the newest end first. It returns the time of the last one, behind which all that ended
 // were read.
-func (f *finder) pages(ctx context.Context, filter *calls.Filter, yield func(*calls.Call) (more bool)) (reached time.Time, err error) {
+func (f *finder) pages(ctx context.Context, filter *calls.Filter, yield func(calls.Placed) (more bool)) (reached time.Time, err error) {
 	pager, cursor := f.Pager(), calls.Cursor{}
 	for {
 		page, next, err := pager.Page(ctx, filter, cursor, pageSize)
 		for _, c := range page {
 			reached = c.Time()
-			if !yield(c.Call) {
+			if !yield(c) {
 				return reached, nil
 			}
 		}
