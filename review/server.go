@@ -19,6 +19,7 @@ import (
 	"slices"
 	"time"
 
+	"tollgate/gateway"
 	"tollgate/internal/words"
 	"tollgate/review/evidence"
 	"tollgate/review/jobs"
@@ -33,6 +34,8 @@ type Config struct {
 	Hosts []string         // that requests may name, without port
 	Door  Door
 	Views Views // nil: nothing is written
+	// Plan returns the plan by which this process calls. Nil: it does not call.
+	Plan func() *gateway.Plan
 	// Jobs runs what pages do that takes long. Nil: a runner of the server's own, which never ends.
 	Jobs *jobs.Runner
 	// AtOnce is how many pages with records are made at a time, so that readers cannot take the calls' processors; 0: any number.
@@ -92,6 +95,8 @@ func (s *Server) table() []route {
 		{"GET /log", "log", true, (*Server).log},
 		{"POST /log/verify", "log", true, (*Server).startVerify},
 		{"POST /log/cancel", "log", true, (*Server).cancelVerify},
+		{"GET /access", "access", true, (*Server).access},
+		{"GET /access/plan.json", "access", true, (*Server).planJSON},
 		{"GET /health", "health", false, (*Server).health},
 	}
 }
