@@ -39,7 +39,7 @@ type pastEvent struct {
 	*logfile.Record
 	What string // the event in words
 	At   time.Time
-	By   string // who caused it; empty: it is not known, or nobody did
+	By   string // the person or the gateway that caused it; empty: not on record
 }
 
 // runbooks are the sections of the manual about kinds.
