@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tollgate/cmd/proxy/auditcmd"
+	"tollgate/cmd/proxy/reviewcmd"
 	"tollgate/cmd/proxy/tlscmd"
 	"tollgate/config"
 	"tollgate/internal/cli"
@@ -32,7 +33,7 @@ func rootCommand() *cobra.Command {
 			fleetCommand()),
 		cli.Chapter("Money:", actsCommand(), capsCommand(), resolveCommand()),
 		cli.Chapter("Callers:", keyCommand(), sdkConfigCommand()),
-		cli.Chapter("What was called, and what may be:", auditcmd.Command(), catalogCommand(), tlscmd.Command()),
+		cli.Chapter("What was called, and what may be:", auditcmd.Command(), reviewcmd.Command(), catalogCommand(), tlscmd.Command()),
 		cli.Chapter("To try it:", demoCommand(), simulateCommand()),
 		cli.Chapter("This program:", versionCommand(), cli.CompletionCommand()))
 	cli.Complete(root, map[string]cobra.CompletionFunc{"lang": cli.OfferOf(sdkconfig.Languages()...)})

@@ -1,0 +1,119 @@
+package words_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+
+	"tollgate/internal/words"
+)
+
+// messages reads the messages of a language: each form by number is one of its own.
+func messages(t *testing.T, folder string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	files, err := filepath.Glob(filepath.Join(folder, "*.yaml"))
+	if err != nil || len(files) == 0 {
+		t.Fatal("no files of", folder, err)
+	}
+	for _, file := range files {
+		var read map[string]any
+		source, err := os.ReadFile(file)
+		if err == nil {
+			err = yaml.Unmarshal(source, &read)
+		}
+		if err != nil {
+			t.Fatal(file, err)
+		}
+		for id, message := range read {
+			if _, twice := all[id]; twice {
+				t.Errorf("%s: %s is there already", file, id)
+			}
+			all[id] = textOf(message)
+		}
+	}
+	return all
+}
+
+// textOf returns a message that has no forms, or that for many.
+func textOf(message any) string {
+	switch m := message.(type) {
+	case string:
+		return m
+	case map[string]any:
+		text, _ := m["other"].(string)
+		return text
+	}
+	return ""
+}
+
+var value = regexp.MustCompile(`{{\s*\.(\w+)\s*}}`)
+
+func valuesIn(text string) (names []string) {
+	for _, found := range value.FindAllStringSubmatch(text, -1) {
+		names = append(names, found[1])
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// TestLanguages holds that each language has each message, with the same values, and nothing in it but those.
+func TestLanguages(t *testing.T) {
+	english, chinese := messages(t, "en"), messages(t, "zh")
+	for id, text := range english {
+		other, there := chinese[id]
+		switch {
+		case text == "":
+			t.Errorf("en: %s is empty", id)
+		case !there || other == "":
+			t.Errorf("zh: %s is missing", id)
+		case !slices.Equal(valuesIn(text), valuesIn(other)):
+			t.Errorf("%s: values %v in English, %v in Chinese", id, valuesIn(text), valuesIn(other))
+		case strings.Contains(value.ReplaceAllString(text+other, ""), "{{"):
+			t.Errorf("%s has more of a template than values", id)
+		}
+	}
+	for id := range chinese {
+		if _, there := english[id]; !there {
+			t.Errorf("en: %s is missing", id)
+		}
+	}
+}
+
+func TestText(t *testing.T) {
+	en, zh := words.In(words.English), words.In(words.Chinese)
+	if got := en.Text("frame.log", "Log", "main", "To", "7"); got != "Log main, to record 7" {
+		t.Error(got)
+	}
+	if got := zh.Text("nav.calls"); got != "调用" {
+		t.Error(got)
+	}
+	if got := en.Text("no.such.message"); got != "no.such.message" {
+		t.Error(got)
+	}
+}
+
+// TestSaid holds that values stay values, whatever they are made of.
+func TestSaid(t *testing.T) {
+	hostile := "{{.To}} <b> \uE000\uE001"
+	parts := words.In(words.English).Said("frame.log", "Log", hostile, "To", 7)
+	want := []words.Part{{Text: "Log "}, {Text: hostile, Value: true}, {Text: ", to record "}, {Text: "7", Value: true}}
+	if !slices.Equal(parts, want) {
+		t.Errorf("got %v", parts)
+	}
+}
+
+func TestMatch(t *testing.T) {
+	for accepted, want := range map[string]words.Language{
+		"": words.English, "zh-CN,zh;q=0.9,en;q=0.8": words.Chinese, "de, zh;q=0.1": words.Chinese, "en-GB": words.English, "zh-Hans": words.Chinese, "x": words.English,
+	} {
+		if got := words.Match(accepted); got != want {
+			t.Errorf("%q: %s", accepted, got)
+		}
+	}
+}

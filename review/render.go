@@ -1,0 +1,151 @@
+package review
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"tollgate/internal/style"
+	"tollgate/internal/words"
+)
+
+//go:embed pages
+var pageFiles embed.FS
+
+// templates are those of all pages in one language, by name.
+type templates map[string]*template.Template
+
+// shared are the files of templates that all pages use.
+var shared = []string{"pages/frame.html", "pages/parts.html"}
+
+func parseTemplates() map[words.Language]templates {
+	all := map[words.Language]templates{}
+	for _, lang := range words.Languages() {
+		base := template.Must(template.New("").Funcs(functions(words.In(lang))).ParseFS(pageFiles, shared...))
+		all[lang] = templates{}
+		names, err := fs.Glob(pageFiles, "pages/*.html")
+		if err != nil {
+			panic(err)
+		}
+		for _, name := range names {
+			one := template.Must(template.Must(base.Clone()).ParseFS(pageFiles, name))
+			all[lang][strings.TrimSuffix(path.Base(name), ".html")] = one
+		}
+	}
+	return all
+}
+
+// functions are what templates call. None of them makes markup.
+func functions(w *words.Words) template.FuncMap {
+	return template.FuncMap{
+		"t":       w.Text, // t, an id, and names and values by turns
+		"said":    w.Said, // for the template "said"
+		"visible": visible,
+		"num":     grouped,
+		"at":      func(t time.Time) string { return t.Format("2006-01-02 15:04:05") },
+		"day":     func(t time.Time) string { return t.Format(time.DateOnly) },
+		"machine": func(t time.Time) string { return t.Format(time.RFC3339Nano) },
+		"dict":    dict, // several values for a template of parts.html
+		"style":   func() string { return style.Version },
+	}
+}
+
+// dict returns names and values by name.
+func dict(args ...any) (map[string]any, error) {
+	if len(args)%2 != 0 {
+		return nil, fmt.Errorf("%d arguments are no names and values", len(args))
+	}
+	values := make(map[string]any, len(args)/2)
+	for i := 0; i < len(args); i += 2 {
+		name, ok := args[i].(string)
+		if !ok {
+			return nil, fmt.Errorf("%v is no name", args[i])
+		}
+		values[name] = args[i+1]
+	}
+	return values, nil
+}
+
+// visible returns a text with each character that does not print, or that changes how others are read, as its code point: "⟨U+202E⟩".
+func visible(text string) string {
+	hidden := func(r rune) bool { return r != ' ' && !unicode.IsPrint(r) || r == unicode.ReplacementChar }
+	if !strings.ContainsFunc(text, hidden) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if hidden(r) {
+			fmt.Fprintf(&b, "⟨U+%04X⟩", r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// grouped returns a number with its digits in groups of three.
+func grouped(n any) string {
+	text := fmt.Sprint(n)
+	sign, whole := "", text
+	if strings.HasPrefix(text, "-") {
+		sign, whole = "−", text[1:]
+	}
+	whole, rest, _ := strings.Cut(whole, ".")
+	if _, err := strconv.ParseUint(whole, 10, 64); err != nil && strings.Trim(whole, "0123456789") != "" {
+		return text
+	}
+	for i := len(whole) - 3; i > 0; i -= 3 {
+		whole = whole[:i] + "," + whole[i:]
+	}
+	if rest != "" {
+		rest = "." + rest
+	}
+	return sign + whole + rest
+}
+
+// render writes a page.
+func (s *Server) render(w http.ResponseWriter, r *request, p *page) { send(w, r, p, s.rendered(r, p)) }
+
+// rendered returns a page as HTML. It is made whole before any of it is sent, so that a fault of a template is no half page.
+func (s *Server) rendered(r *request, p *page) []byte {
+	var b bytes.Buffer
+	if err := s.templates[r.words.Language][p.name].ExecuteTemplate(&b, "frame", s.frame(r, p)); err != nil {
+		p.status = http.StatusInternalServerError
+		return []byte("<!DOCTYPE html><title>Tollgate</title><p>" + template.HTMLEscapeString("the page could not be made: "+err.Error()))
+	}
+	return b.Bytes()
+}
+
+func send(w http.ResponseWriter, r *request, p *page, body []byte) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Language", string(r.words.Language))
+	if p.status != 0 {
+		w.WriteHeader(p.status)
+	}
+	_, _ = w.Write(body)
+}
+
+//go:embed icon.svg
+var icon []byte
+
+func serveIcon(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "image/svg+xml")
+	_, _ = w.Write(icon)
+}
+
+// serveStyle serves the style sheet, which an address with its version may cache: it has nothing of records.
+func serveStyle(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/css; charset=utf-8")
+	if r.URL.RawQuery == style.Version {
+		w.Header().Set("Cache-Control", "private, max-age=31536000, immutable")
+	}
+	_, _ = w.Write([]byte(style.Sheet))
+}

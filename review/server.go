@@ -1,0 +1,190 @@
+// Package review serves pages on which people look at what the log says: exceptions, months, calls, who may do what, TLS, the log itself.
+//
+// # The way of a request
+//
+// server.go has the table of routes and what is decided of each request before its page: its host, who asks, whether views can be
+// recorded. frame.go has what all pages share: language, zone, period, the line about the source. Each page has a file with its handler,
+// and a template of the same name in pages/. render.go writes it.
+//
+// # Safety
+//
+// A page has no script, and its content security policy allows none. Texts of records come from unauthenticated peers: they are written by the
+// templates "value" and "said", which make control characters visible and keep the order of characters to themselves, and never become
+// markup or addresses of links. GET changes nothing but the log of views.
+package review
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"tollgate/internal/words"
+	"tollgate/review/evidence"
+	"tollgate/review/session"
+)
+
+// Config is what pages are made of.
+type Config struct {
+	Logs  evidence.Logs
+	Zone  *time.Location   // of times and of days, unless a reader chooses another
+	Clock func() time.Time // the time now
+	Hosts []string         // that requests may name, without port
+	Door  Door
+	Views Views // nil: nothing is written
+	// AtOnce is how many pages with records are made at a time, so that readers cannot take the calls' processors; 0: any number.
+	AtOnce int
+}
+
+// Door decides who may look. One that is a [Gate] has pages to sign in and out.
+type Door interface {
+	// Who returns the person who is signed in; nil if there is none.
+	Who(r *http.Request) *session.Person
+}
+
+// Views takes up which pages were looked at.
+type Views interface {
+	// Seen notes that a person looked at a page. It does not wait.
+	Seen(person, page, query string)
+	// Ready returns why views cannot be recorded now; nil if they can.
+	Ready() error
+}
+
+// Server serves the pages. Make it with [New].
+type Server struct {
+	config    Config
+	templates map[words.Language]templates
+	routes    []route
+	turns     *turns
+}
+
+// New returns a server.
+func New(c Config) *Server {
+	s := &Server{config: c, templates: parseTemplates(), turns: newTurns(c.AtOnce)}
+	s.routes = s.table()
+	return s
+}
+
+// route is a page.
+type route struct {
+	pattern string // of http.ServeMux
+	name    string // of the page, as records of views have it
+	records bool   // it shows records: who looks must be signed in, and the view is recorded
+	serve   func(*Server, *request) (*page, error)
+}
+
+// table is what is served.
+func (s *Server) table() []route {
+	return []route{
+		{"GET /calls", "calls", true, (*Server).calls},
+		{"GET /about", "about", true, (*Server).about},
+		{"GET /health", "health", false, (*Server).health},
+	}
+}
+
+// Handler returns what serves requests.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for _, one := range s.routes {
+		mux.Handle(one.pattern, s.page(one))
+	}
+	mux.HandleFunc("GET /style.css", serveStyle)
+	mux.HandleFunc("GET /icon.svg", serveIcon)
+	mux.HandleFunc("POST /preferences", s.preferences)
+	if gate, ok := s.config.Door.(*Gate); ok {
+		s.handleSignIn(mux, gate)
+	}
+	mux.Handle("/", s.page(route{name: "missing", serve: func(*Server, *request) (*page, error) { return nil, errNotFound }}))
+	return s.guarded(http.NewCrossOriginProtection().Handler(mux))
+}
+
+// policy is the content security policy: what stands in the page itself, its style sheet and its forms.
+const policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// guarded answers what is not for these pages, and sets the headers of all answers.
+func (s *Server) guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		if !slices.Contains(s.config.Hosts, hostOf(r)) {
+			http.Error(w, "this host name is not served here", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// page returns the handler of a page.
+func (s *Server) page(one route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ask := s.request(r)
+		ask.route = one
+		if ask.person = s.config.Door.Who(r); ask.person == nil && one.records {
+			http.Redirect(w, r, signInAddress(r), http.StatusSeeOther)
+			return
+		}
+		release, err := s.turn(ask)
+		defer release()
+		var p *page
+		if err == nil {
+			p, err = s.shown(ask)
+		}
+		if err != nil {
+			p = ask.failed(err)
+		}
+		if p.status == http.StatusServiceUnavailable {
+			w.Header().Set("Retry-After", "5")
+		}
+		if p.answer != nil {
+			p.answer(w)
+			return
+		}
+		body := s.rendered(ask, p)
+		release() // who takes the page slowly keeps no turn
+		send(w, ask, p, body)
+	})
+}
+
+// turn waits for the turn of a page with records, which ends with release.
+func (s *Server) turn(ask *request) (release func(), err error) {
+	if !ask.route.records {
+		return func() {}, nil
+	}
+	return s.turns.take(ask.Context())
+}
+
+// shown makes a page, unless its view cannot be recorded.
+func (s *Server) shown(ask *request) (*page, error) {
+	if views := s.config.Views; views != nil && ask.route.records {
+		if err := views.Ready(); err != nil {
+			return nil, &failure{http.StatusServiceUnavailable, "failed.no_views", nil}
+		}
+		views.Seen(ask.person.Name, ask.route.name, ask.URL.RequestURI())
+	}
+	return ask.route.serve(s, ask)
+}
+
+// failure is why there is no page, in words of a message.
+type failure struct {
+	status int
+	words  string // id of the message
+	args   []any  // names and values
+}
+
+func (f *failure) Error() string { return f.words }
+
+var errNotFound = &failure{http.StatusNotFound, "failed.not_found", nil}
+
+// failed returns the page of an error. What the error says of the log is for the reader, who must know that something is missing.
+func (r *request) failed(err error) *page {
+	f, ok := errors.AsType[*failure](err)
+	if !ok {
+		f = &failure{http.StatusInternalServerError, "failed.error", []any{"Error", err.Error()}}
+	}
+	return &page{name: "failed", title: r.words.Text("failed.title"), status: f.status, data: r.words.Said(f.words, f.args...)}
+}
