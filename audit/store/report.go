@@ -155,48 +155,82 @@ func (r *reader) readSums(ctx context.Context, f *calls.Filter, days dayRange, b
 		day               int64
 		totals, customers []byte
 	}
-	all := sums{}
+	t := totals{at: map[uint64]int{}}
 	err = each(ctx, r.database, func(l *lists) []any { return []any{&l.day, &l.totals, &l.customers} }, func(l *lists) error {
 		if !byDay {
 			l.day = 0
 		}
-		for _, list := range [...][]byte{l.totals, l.customers} {
-			if err := q.addSums(all, l.day, list); err != nil {
+		err := eachSum(l.totals, func(s *savedSum) error {
+			if q.kinds != nil && !q.kinds.has(s.kind) {
+				return nil
+			}
+			return t.add(l.day, s)
+		})
+		if err != nil {
+			return err
+		}
+		return eachSum(l.customers, func(s *savedSum) error { // nearly as many as calls: there is little to add up
+			if q.kinds != nil && !q.kinds.has(s.kind) {
+				return nil
+			}
+			n, err := s.sum()
+			if err != nil {
 				return err
 			}
-		}
-		return nil
+			return r.addEntry(ctx, &sumKey{dayKey{0, l.day}, s.kind, s.scope, string(s.customer), string(s.priceFrom)}, &n, add)
+		})
 	}, "SELECT day, totals, iif(?, customers, x'') FROM days WHERE day BETWEEN ? AND ?", customers, days.low, days.high-1)
 	if err != nil {
 		return err
 	}
-	return r.eachEntry(ctx, all, add)
-}
-
-// addSums adds the sums of a list that are of the query's kinds.
-func (q *query) addSums(to sums, day int64, list []byte) error {
-	return eachSum(list, func(s *savedSum) error {
-		if q.kinds != nil && !q.kinds.has(s.kind) {
-			return nil
-		}
-		n, err := s.sum()
-		to.addSum(sumKey{dayKey{0, day}, s.kind, s.scope, string(s.customer), string(s.priceFrom)}, n)
-		return err
-	})
-}
-
-// eachEntry calls add for sums, as entries of reports.
-func (r *reader) eachEntry(ctx context.Context, all sums, add func(day int64, e *calls.Entry) error) error {
-	for k, n := range all {
-		kind, err := r.kind(ctx, k.kind)
-		if err != nil {
-			return err
-		}
-		e := calls.Entry{Key: kind.key(), Money: n.money, Calls: n.calls, NoAmount: n.noAmount, Unsummed: n.unsummed}
-		e.Scope, e.Customer, e.PriceFrom = k.scope, k.customer, k.priceFrom
-		if err := add(k.day, &e); err != nil {
+	for i := range t.list {
+		if err := r.addEntry(ctx, &t.list[i].sumKey, &t.list[i].sum, add); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// addEntry calls add for a sum, as an entry of reports.
+func (r *reader) addEntry(ctx context.Context, k *sumKey, n *sum, add func(day int64, e *calls.Entry) error) error {
+	kind, err := r.kind(ctx, k.kind)
+	if err != nil {
+		return err
+	}
+	e := calls.Entry{Key: kind.key(), Money: n.money, Calls: n.calls, NoAmount: n.noAmount, Unsummed: n.unsummed}
+	e.Scope, e.Customer, e.PriceFrom = k.scope, k.customer, k.priceFrom
+	return add(k.day, &e)
+}
+
+// totals adds up sums that are not by customer, by day, kind, scope and where the price comes from.
+type totals struct {
+	at   map[uint64]int // the place in list, by the packed key
+	list []total
+	from []string // where prices come from
+}
+
+type total struct {
+	sumKey
+	sum
+}
+
+func (t *totals) add(day int64, s *savedSum) error {
+	from := slices.Index(t.from, string(s.priceFrom))
+	if from < 0 {
+		from, t.from = len(t.from), append(t.from, string(s.priceFrom))
+	}
+	const dayBits, fromBits, scopeBits = 22, 4, 2 // years up to 9999
+	if len(s.customer) > 0 || s.kind >= maxKind || from >= 1<<fromBits {
+		return errSums
+	}
+	n, err := s.sum()
+	key := uint64(s.kind)<<(dayBits+fromBits+scopeBits) | uint64(day)&(1<<dayBits-1)<<(fromBits+scopeBits) | uint64(from)<<scopeBits | uint64(scopeFlags[s.scope])
+	i, ok := t.at[key]
+	if !ok {
+		t.at[key] = len(t.list)
+		t.list = append(t.list, total{sumKey{dayKey{0, day}, s.kind, s.scope, "", t.from[from]}, n})
+		return err
+	}
+	t.list[i].addSum(n, t.from[from] != "")
+	return err
 }

@@ -69,10 +69,16 @@ func (s sums) add(k sumKey, e *calls.Entry) {
 
 func (s sums) addSum(k sumKey, n sum) {
 	before := s[k]
-	if k.priceFrom != "" { // most calls move nothing
-		n.money = before.money.Add(n.money)
+	before.addSum(n, k.priceFrom != "")
+	s[k] = before
+}
+
+// addSum adds other calls of the same key, which say whether they have money: most have none.
+func (s *sum) addSum(n sum, money bool) {
+	s.calls, s.noAmount, s.unsummed = s.calls+n.calls, s.noAmount+n.noAmount, s.unsummed+n.unsummed
+	if money {
+		s.money = s.money.Add(n.money)
 	}
-	s[k] = sum{before.calls + n.calls, before.noAmount + n.noAmount, before.unsummed + n.unsummed, n.money}
 }
 
 // summable reports whether an amount is one of those that may be added up without end, and still be read by package decimal.
@@ -113,7 +119,7 @@ const (
 
 var scopeFlags = map[calls.Scope]byte{calls.ScopeCall: 0, calls.ScopeTotal: totalFlag, calls.ScopeCustomer: customerFlag}
 
-var scopes = map[byte]calls.Scope{0: calls.ScopeCall, totalFlag: calls.ScopeTotal, customerFlag: calls.ScopeCustomer}
+var scopes = [...]calls.Scope{0: calls.ScopeCall, totalFlag: calls.ScopeTotal, customerFlag: calls.ScopeCustomer}
 
 // appendSum appends a sum to a list.
 func appendSum(b []byte, k *sumKey, s *sum) []byte {
@@ -162,11 +168,11 @@ func eachSum(list []byte, yield func(*savedSum) error) error {
 		s.customer = l.textIf(flags & namedFlag)
 		s.noAmount, s.unsummed = l.numberIf(flags&noAmountFlag), l.numberIf(flags&unsummedFlag)
 		s.priceFrom, s.money = l.textIf(flags&moneyFlag), l.textIf(flags&moneyFlag)
-		scope, ok := scopes[flags&(totalFlag|customerFlag)]
-		if l.failed || !ok || s.kind < 0 || flags >= moneyFlag<<1 {
+		scope := flags & (totalFlag | customerFlag)
+		if l.failed || int(scope) >= len(scopes) || s.kind < 0 || flags >= moneyFlag<<1 {
 			return errSums
 		}
-		s.scope = scope
+		s.scope = scopes[scope]
 		if err := yield(&s); err != nil {
 			return err
 		}
