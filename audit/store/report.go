@@ -1,7 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"database/sql"
 	"fmt"
 	"math"
 	"slices"
@@ -153,18 +155,19 @@ func (r *reader) readSums(ctx context.Context, f *calls.Filter, days dayRange, b
 	}
 	type lists struct {
 		day               int64
-		totals, customers []byte
+		totals, customers sql.RawBytes
 	}
-	t := totals{at: map[uint64]int{}}
+	t := totals{days: map[int64]*dayTotals{}}
 	err = each(ctx, r.database, func(l *lists) []any { return []any{&l.day, &l.totals, &l.customers} }, func(l *lists) error {
 		if !byDay {
 			l.day = 0
 		}
+		places := t.day(l.day)
 		err := eachSum(l.totals, func(s *savedSum) error {
 			if q.kinds != nil && !q.kinds.has(s.kind) {
 				return nil
 			}
-			return t.add(l.day, s)
+			return t.add(places, l.day, s)
 		})
 		if err != nil {
 			return err
@@ -177,7 +180,7 @@ func (r *reader) readSums(ctx context.Context, f *calls.Filter, days dayRange, b
 			if err != nil {
 				return err
 			}
-			return r.addEntry(ctx, &sumKey{dayKey{0, l.day}, s.kind, s.scope, string(s.customer), string(s.priceFrom)}, &n, add)
+			return r.addEntry(ctx, &sumKey{dayKey{0, l.day}, s.kind, scopes[s.scope], string(s.customer), string(s.priceFrom)}, &n, add)
 		})
 	}, "SELECT day, totals, iif(?, customers, x'') FROM days WHERE day BETWEEN ? AND ?", customers, days.low, days.high-1)
 	if err != nil {
@@ -204,33 +207,47 @@ func (r *reader) addEntry(ctx context.Context, k *sumKey, n *sum, add func(day i
 
 // totals adds up sums that are not by customer, by day, kind, scope and where the price comes from.
 type totals struct {
-	at   map[uint64]int // the place in list, by the packed key
 	list []total
 	from []string // where prices come from
+	days map[int64]*dayTotals
 }
+
+// dayTotals are the places of a day's sums in the list, less one, by where the price comes from and scope, and then by kind.
+type dayTotals [maxFroms * len(scopes)][]int32
+
+// maxFroms is more than package calls has.
+const maxFroms = 16
 
 type total struct {
 	sumKey
 	sum
 }
 
-func (t *totals) add(day int64, s *savedSum) error {
+func (t *totals) day(day int64) *dayTotals {
+	if t.days[day] == nil {
+		t.days[day] = new(dayTotals)
+	}
+	return t.days[day]
+}
+
+func (t *totals) add(places *dayTotals, day int64, s *savedSum) error {
+	n, err := s.sum()
 	from := slices.Index(t.from, string(s.priceFrom))
 	if from < 0 {
 		from, t.from = len(t.from), append(t.from, string(s.priceFrom))
 	}
-	const dayBits, fromBits, scopeBits = 22, 4, 2 // years up to 9999
-	if len(s.customer) > 0 || s.kind >= maxKind || from >= 1<<fromBits {
-		return errSums
+	if err != nil || len(s.customer) > 0 || s.kind >= maxKind || from >= maxFroms {
+		return cmp.Or(err, errSums)
 	}
-	n, err := s.sum()
-	key := uint64(s.kind)<<(dayBits+fromBits+scopeBits) | uint64(day)&(1<<dayBits-1)<<(fromBits+scopeBits) | uint64(from)<<scopeBits | uint64(scopeFlags[s.scope])
-	i, ok := t.at[key]
-	if !ok {
-		t.at[key] = len(t.list)
-		t.list = append(t.list, total{sumKey{dayKey{0, day}, s.kind, s.scope, "", t.from[from]}, n})
-		return err
+	byKind := &places[from*len(scopes)+int(s.scope)]
+	if more := int(s.kind) + 1 - len(*byKind); more > 0 {
+		*byKind = append(*byKind, make([]int32, more)...)
 	}
-	t.list[i].addSum(n, t.from[from] != "")
-	return err
+	if at := (*byKind)[s.kind]; at > 0 {
+		t.list[at-1].addSum(n, len(s.priceFrom) > 0)
+		return nil
+	}
+	t.list = append(t.list, total{sumKey{dayKey{0, day}, s.kind, scopes[s.scope], "", t.from[from]}, n})
+	(*byKind)[s.kind] = int32(len(t.list))
+	return nil
 }

@@ -117,14 +117,13 @@ const (
 	moneyFlag
 )
 
-var scopeFlags = map[calls.Scope]byte{calls.ScopeCall: 0, calls.ScopeTotal: totalFlag, calls.ScopeCustomer: customerFlag}
-
+// scopes are those of sums, by the flags that say them.
 var scopes = [...]calls.Scope{0: calls.ScopeCall, totalFlag: calls.ScopeTotal, customerFlag: calls.ScopeCustomer}
 
 // appendSum appends a sum to a list.
 func appendSum(b []byte, k *sumKey, s *sum) []byte {
 	at := len(b)
-	b = append(b, scopeFlags[k.scope])
+	b = append(b, byte(slices.Index(scopes[:], k.scope)))
 	b = binary.AppendUvarint(b, uint64(k.kind))
 	b = binary.AppendUvarint(b, s.calls)
 	text := func(flag byte, text string) {
@@ -151,7 +150,7 @@ func appendSum(b []byte, k *sumKey, s *sum) []byte {
 
 // savedSum is a sum as a list holds it. Its texts are parts of the list.
 type savedSum struct {
-	scope                      calls.Scope
+	scope                      byte // its place among scopes
 	kind                       int64
 	customer, priceFrom, money []byte
 	calls, noAmount, unsummed  uint64
@@ -172,7 +171,7 @@ func eachSum(list []byte, yield func(*savedSum) error) error {
 		if l.failed || int(scope) >= len(scopes) || s.kind < 0 || flags >= moneyFlag<<1 {
 			return errSums
 		}
-		s.scope = scopes[scope]
+		s.scope = scope
 		if err := yield(&s); err != nil {
 			return err
 		}
@@ -271,7 +270,7 @@ func (d *database) compactSums(ctx context.Context, span int64) error {
 		for _, list := range [...][]byte{r.totals, r.customers} {
 			err := eachSum(list, func(saved *savedSum) error {
 				n, err := saved.sum()
-				all.addSum(sumKey{dayKey{span, r.day}, saved.kind, saved.scope, string(saved.customer), string(saved.priceFrom)}, n)
+				all.addSum(sumKey{dayKey{span, r.day}, saved.kind, scopes[saved.scope], string(saved.customer), string(saved.priceFrom)}, n)
 				return err
 			})
 			if err != nil {
