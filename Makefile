@@ -50,7 +50,7 @@ bench:
 
 # All pages, themes and languages as a browser shows them, of a fixed log, into build/screenshots.
 screenshots: tools
-	cd e2e && $(GO) test ./browser -run '^TestScreenshots$$' -count=1 -screenshots ../../build/screenshots
+	cd e2e && $(GO) run ./browser/screenshots -out ../build/screenshots
 
 clean:
 	rm -rf bin build
