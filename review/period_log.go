@@ -84,6 +84,24 @@ func (c *logCoverage) has(s slot) bool {
 	return !c.Begin.IsZero() && !s.Since.After(c.End) && s.Until.After(c.Begin)
 }
 
+// absent says why nothing is on record of a slot: it is in the future, outside the logs, or pruned; empty if it is on record.
+func (v *periodView) absent(slot int) (why string, as chart.Fill) {
+	of := v.slots[slot]
+	if of.Since.After(v.now) {
+		return v.words.Text("period.future"), chart.Nothing
+	}
+	why, as = v.words.Text("period.day_nothing"), chart.Nothing
+	for i := range v.covered {
+		switch c := &v.covered[i]; {
+		case c.has(of):
+			return "", ""
+		case c.Pruned && of.Since.Before(c.Begin):
+			why, as = v.words.Text("period.day_pruned"), chart.Absent
+		}
+	}
+	return why, as
+}
+
 // happenings are what ticks of a log stand for.
 var happenings = []struct {
 	sign   chart.Sign
