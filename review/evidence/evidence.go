@@ -18,6 +18,8 @@ type Log struct {
 	FS    fs.FS        // its files
 	Dir   string       // its directory; empty for that of an archive
 	Index *store.Index // nil: the log itself is read
+
+	segments segmentCache
 }
 
 // Source returns its calls in the order of the log.
@@ -132,18 +134,13 @@ type Standing struct {
 
 // Standing returns how far the log goes now.
 func (l *Log) Standing(ctx context.Context) (s Standing, err error) {
-	files, err := logfile.List(l.FS)
-	segments := logfile.Segments(files)
+	segments, err := l.Segments(ctx)
 	if err != nil || len(segments) == 0 {
 		return s, err
 	}
-	last := segments[len(segments)-1].First
-	s.First, s.To = segments[0].First, last-1
-	for line, err := range logfile.Lines(l.FS, segments[len(segments)-1:], last, logfile.Position{Segment: last}) {
-		if err != nil || ctx.Err() != nil {
-			return s, errorOr(err, ctx)
-		}
-		s.To = line.Seq
+	segments = slices.DeleteFunc(segments, func(s Segment) bool { return s.Pruned })
+	if len(segments) == 0 {
+		return s, nil
 	}
-	return s, nil
+	return Standing{segments[0].First, segments[len(segments)-1].Last}, nil
 }
