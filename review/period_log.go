@@ -59,8 +59,12 @@ const (
 	dayNothing
 )
 
-// state returns what the log has of a slot: of several things the worst.
-func (c *logCoverage) state(s slot) int {
+// checkpointWithin is within which time a running gateway covers a record by a checkpoint.
+const checkpointWithin = time.Minute
+
+// state returns what the log has of a slot at a time: of several things the worst. Records that wait for the next checkpoint of a running
+// gateway count as covered.
+func (c *logCoverage) state(s slot, now time.Time) int {
 	for _, m := range c.Missing {
 		if m.After.Before(s.Until) && !m.Before.Before(s.Since) {
 			return dayGap
@@ -73,7 +77,7 @@ func (c *logCoverage) state(s slot) int {
 		return dayPruned
 	case !s.Until.After(c.Begin):
 		return dayNothing
-	case !c.Uncovered.IsZero() && s.Until.After(c.Uncovered):
+	case !c.Uncovered.IsZero() && s.Until.After(c.Uncovered) && now.Sub(c.Uncovered) > checkpointWithin:
 		return dayUncovered
 	}
 	return dayCovered
@@ -156,7 +160,7 @@ func (v *periodView) logStrip(c *logCoverage, i int, ticks [][]int) *chart.Drawi
 		s.Columns = append(s.Columns, v.words.Text(h.id))
 	}
 	for i, one := range v.slots {
-		day := chart.StripDay{Label: one.label, Name: one.name, State: c.state(one)}
+		day := chart.StripDay{Label: one.label, Name: one.name, State: c.state(one, v.now)}
 		for _, n := range ticks[i] {
 			day.Ticks = append(day.Ticks, count(uint64(n)))
 		}
