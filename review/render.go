@@ -25,7 +25,7 @@ var pageFiles embed.FS
 type templates map[string]*template.Template
 
 // shared are the files of templates that all pages use.
-var shared = []string{"pages/frame.html", "pages/parts.html"}
+var shared = []string{"pages/frame.html", "pages/parts.html", "pages/calltable.html"}
 
 func parseTemplates() map[words.Language]templates {
 	all := map[words.Language]templates{}
@@ -52,6 +52,7 @@ func functions(w *words.Words) template.FuncMap {
 		"said":    w.Said, // for the template "said"
 		"visible": text.Visible,
 		"num":     grouped,
+		"bytes":   byteSize,
 		"at":      func(t time.Time) string { return t.Format("2006-01-02 15:04:05") },
 		"day":     func(t time.Time) string { return t.Format(time.DateOnly) },
 		"machine": func(t time.Time) string { return t.Format(time.RFC3339Nano) },
@@ -96,19 +97,42 @@ func grouped(n any) string {
 	return sign + whole + rest
 }
 
-// render writes a page. It is made whole first, so that a fault of a template is no half page.
-func (s *Server) render(w http.ResponseWriter, r *request, p *page) {
+// byteSize returns a number of bytes with a unit, as the configuration has units.
+func byteSize(n int64) string {
+	const units = " KMGTPE"
+	size, unit := float64(n), 0
+	for ; size >= 1024; unit++ {
+		size /= 1024
+	}
+	if unit == 0 {
+		return grouped(n) + " B"
+	}
+	return fmt.Sprintf("%.1f %ciB", size, units[unit])
+}
+
+// render writes a page.
+func (s *Server) render(w http.ResponseWriter, r *request, p *page) { send(w, r, p, s.rendered(r, p)) }
+
+// rendered returns a page as HTML. It is made whole before any of it is sent, so that a fault of a template is no half page.
+func (s *Server) rendered(r *request, p *page) []byte {
 	var b bytes.Buffer
 	if err := s.templates[r.words.Language][p.name].ExecuteTemplate(&b, "frame", s.frame(r, p)); err != nil {
-		http.Error(w, "the page could not be made: "+err.Error(), http.StatusInternalServerError)
-		return
+		p.status = http.StatusInternalServerError
+		return []byte("<!DOCTYPE html><title>Tollgate</title><p>" + template.HTMLEscapeString("the page could not be made: "+err.Error()))
 	}
+	return b.Bytes()
+}
+
+func send(w http.ResponseWriter, r *request, p *page, body []byte) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Language", string(r.words.Language))
+	if p.refresh > 0 {
+		w.Header().Set("Refresh", strconv.Itoa(p.refresh))
+	}
 	if p.status != 0 {
 		w.WriteHeader(p.status)
 	}
-	_, _ = w.Write(b.Bytes())
+	_, _ = w.Write(body)
 }
 
 //go:embed icon.svg

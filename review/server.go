@@ -21,6 +21,7 @@ import (
 
 	"tollgate/internal/words"
 	"tollgate/review/evidence"
+	"tollgate/review/jobs"
 	"tollgate/review/session"
 )
 
@@ -32,9 +33,13 @@ type Config struct {
 	Hosts []string         // that requests may name, without port
 	Door  Door
 	Views Views // nil: nothing is written
+	// Jobs runs what pages do that takes long. Nil: a runner of the server's own, which never ends.
+	Jobs *jobs.Runner
+	// AtOnce is how many pages with records are made at a time, so that readers cannot take the calls' processors; 0: any number.
+	AtOnce int
 }
 
-// Door decides who may look.
+// Door decides who may look. One that is a [Gate] has pages to sign in and out.
 type Door interface {
 	// Who returns the person who is signed in; nil if there is none.
 	Who(r *http.Request) *session.Person
@@ -53,11 +58,15 @@ type Server struct {
 	config    Config
 	templates map[words.Language]templates
 	routes    []route
+	turns     *turns
 }
 
 // New returns a server.
 func New(c Config) *Server {
-	s := &Server{config: c, templates: parseTemplates()}
+	if c.Jobs == nil {
+		c.Jobs = jobs.New(c.Clock, false)
+	}
+	s := &Server{config: c, templates: parseTemplates(), turns: newTurns(c.AtOnce)}
 	s.routes = s.table()
 	return s
 }
@@ -75,7 +84,14 @@ func (s *Server) table() []route {
 	return []route{
 		{"GET /period", "period", false, (*Server).periodChosen},
 		{"GET /period/{period}", "period", true, (*Server).period},
+		{"GET /calls", "calls", true, (*Server).calls},
+		{"GET /calls.csv", "calls", true, (*Server).callsCSV},
+		{"GET /calls.json", "calls", true, (*Server).callsJSON},
+		{"GET /search", "search", true, (*Server).search},
 		{"GET /about", "about", true, (*Server).about},
+		{"GET /log", "log", true, (*Server).log},
+		{"POST /log/verify", "log", true, (*Server).startVerify},
+		{"POST /log/cancel", "log", true, (*Server).cancelVerify},
 		{"GET /health", "health", false, (*Server).health},
 	}
 }
@@ -89,6 +105,9 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /style.css", serveStyle)
 	mux.HandleFunc("GET /icon.svg", serveIcon)
 	mux.HandleFunc("POST /preferences", s.preferences)
+	if gate, ok := s.config.Door.(*Gate); ok {
+		s.handleSignIn(mux, gate)
+	}
 	mux.Handle("/", s.page(route{name: "missing", serve: func(*Server, *request) (*page, error) { return nil, errNotFound }}))
 	return s.guarded(http.NewCrossOriginProtection().Handler(mux))
 }
@@ -120,19 +139,37 @@ func (s *Server) page(one route) http.Handler {
 		ask := s.request(r)
 		ask.route = one
 		if ask.person = s.config.Door.Who(r); ask.person == nil && one.records {
-			http.Redirect(w, r, "/signin", http.StatusSeeOther)
+			http.Redirect(w, r, signInAddress(r), http.StatusSeeOther)
 			return
 		}
-		p, err := s.shown(ask)
+		release, err := s.turn(ask)
+		defer release()
+		var p *page
+		if err == nil {
+			p, err = s.shown(ask)
+		}
 		if err != nil {
 			p = ask.failed(err)
+		}
+		if p.status == http.StatusServiceUnavailable {
+			w.Header().Set("Retry-After", "5")
 		}
 		if p.answer != nil {
 			p.answer(w)
 			return
 		}
-		s.render(w, ask, p)
+		body := s.rendered(ask, p)
+		release() // who takes the page slowly keeps no turn
+		send(w, ask, p, body)
 	})
+}
+
+// turn waits for the turn of a page with records, which ends with release.
+func (s *Server) turn(ask *request) (release func(), err error) {
+	if !ask.route.records {
+		return func() {}, nil
+	}
+	return s.turns.take(ask.Context())
 }
 
 // shown makes a page, unless its view cannot be recorded.

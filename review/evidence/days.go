@@ -39,21 +39,6 @@ func (l *Log) days(ctx context.Context, f *calls.Filter, zone *time.Location, ad
 	})
 }
 
-// refunds reads those of all logs.
-func (s Logs) refunds(ctx context.Context) (calls.Refunds, error) {
-	all := calls.Refunds{}
-	for _, l := range s {
-		some, err := calls.ReadRefunds(ctx, l.Source())
-		if err != nil {
-			return nil, err
-		}
-		for order, figure := range some {
-			all[order] = figure
-		}
-	}
-	return all, nil
-}
-
 // report adds the calls of a log to a report.
 func (l *Log) report(ctx context.Context, f *calls.Filter, customers bool, report *calls.Report) error {
 	if l.Index != nil {

@@ -8,16 +8,19 @@ import (
 	"slices"
 
 	"tollgate/audit/calls"
+	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
 	"tollgate/audit/store"
 )
 
 // Log is one log under review.
 type Log struct {
-	Name  string       // as pages call it; up to [calls.MaxLogName] bytes
-	FS    fs.FS        // its files
-	Dir   string       // its directory; empty for that of an archive
-	Index *store.Index // nil: the log itself is read
+	Name  string                 // as pages call it; up to [calls.MaxLogName] bytes
+	FS    fs.FS                  // its files
+	Dir   string                 // its directory; empty for that of an archive
+	Index *store.Index           // nil: the log itself is read
+	Blobs fs.FS                  // has the folder of the texts that records name; nil: FS has
+	Keys  []checkpoint.PublicKey // that the reviewer has from elsewhere; none: the log is verified by its own
 
 	segments segmentCache
 }
