@@ -60,6 +60,7 @@ type Server struct {
 	routes    []route
 	turns     *turns
 	downloads *turns
+	patience  time.Duration // see [patience]; tests have other ones
 }
 
 // New returns a server.
@@ -67,7 +68,7 @@ func New(c Config) *Server {
 	if c.Jobs == nil {
 		c.Jobs = jobs.New(c.Clock, false)
 	}
-	s := &Server{config: c, templates: parseTemplates(), turns: newTurns(c.AtOnce), downloads: newTurns(min(c.AtOnce, 1))}
+	s := &Server{config: c, templates: parseTemplates(), turns: newTurns(c.AtOnce), downloads: newTurns(min(c.AtOnce, 1)), patience: patience}
 	s.routes = s.table()
 	return s
 }
