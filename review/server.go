@@ -21,6 +21,7 @@ import (
 
 	"tollgate/internal/words"
 	"tollgate/review/evidence"
+	"tollgate/review/jobs"
 	"tollgate/review/session"
 )
 
@@ -32,6 +33,8 @@ type Config struct {
 	Hosts []string         // that requests may name, without port
 	Door  Door
 	Views Views // nil: nothing is written
+	// Jobs runs what pages do that takes long. Nil: a runner of the server's own, which never ends.
+	Jobs *jobs.Runner
 	// AtOnce is how many pages with records are made at a time, so that readers cannot take the calls' processors; 0: any number.
 	AtOnce int
 }
@@ -56,11 +59,16 @@ type Server struct {
 	templates map[words.Language]templates
 	routes    []route
 	turns     *turns
+	downloads *turns
+	patience  time.Duration // see [patience]; tests have other ones
 }
 
 // New returns a server.
 func New(c Config) *Server {
-	s := &Server{config: c, templates: parseTemplates(), turns: newTurns(c.AtOnce)}
+	if c.Jobs == nil {
+		c.Jobs = jobs.New(c.Clock, false)
+	}
+	s := &Server{config: c, templates: parseTemplates(), turns: newTurns(c.AtOnce), downloads: newTurns(min(c.AtOnce, 1)), patience: patience}
 	s.routes = s.table()
 	return s
 }
@@ -76,8 +84,16 @@ type route struct {
 // table is what is served.
 func (s *Server) table() []route {
 	return []route{
+		{"GET /period", "period", false, (*Server).periodChosen},
+		{"GET /period/{period}", "period", true, (*Server).period},
 		{"GET /calls", "calls", true, (*Server).calls},
+		{"GET /calls.csv", "calls", true, (*Server).callsCSV},
+		{"GET /calls.json", "calls", true, (*Server).callsJSON},
+		{"GET /search", "search", true, (*Server).search},
 		{"GET /about", "about", true, (*Server).about},
+		{"GET /log", "log", true, (*Server).log},
+		{"POST /log/verify", "log", true, (*Server).startVerify},
+		{"POST /log/cancel", "log", true, (*Server).cancelVerify},
 		{"GET /health", "health", false, (*Server).health},
 	}
 }
@@ -141,6 +157,7 @@ func (s *Server) page(one route) http.Handler {
 			w.Header().Set("Retry-After", "5")
 		}
 		if p.answer != nil {
+			release() // downloads have turns of their own
 			p.answer(w)
 			return
 		}
