@@ -247,6 +247,10 @@ func TestFind(t *testing.T) {
 			w.refuse(20, "shop", "no_grant", in(-48*60))
 			w.summary(in(-48*60), logfile.Count{Reason: "timeout", Source: logfile.Other, Count: 100})
 		}, nil},
+		"summaries at the ends of the period": {func(w *writer) {
+			w.summary(testlog.Start.AddDate(0, 0, -1).Add(-30*time.Second), logfile.Count{Reason: "timeout", Source: logfile.Other, Count: 100})
+			w.summary(testlog.Start.AddDate(0, 0, 1).Add(-30*time.Second), logfile.Count{Reason: "timeout", Source: logfile.Other, Count: 30})
+		}, []string{"burst access 1 other timeout x30"}},
 		"repeats and full caps": {func(w *writer) {
 			w.refuse(2, "shop", "act_held", in(0))
 			w.Add(&logfile.Record{Kind: logfile.KindRefusal, Call: "c-cap", Caller: "shop", Operation: "PayOrders", Effect: "spend", Reason: "cap_full", Decision: logfile.Refused, Spending: &logfile.Spending{CapsFull: []string{"day"}}})
