@@ -1,6 +1,7 @@
 package review_test
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"tollgate/audit/export"
 	"tollgate/audit/store"
 	"tollgate/config"
 	"tollgate/gateway"
@@ -270,6 +272,30 @@ func TestHostileTexts(t *testing.T) {
 		page := p.get(t, address)
 		if strings.Contains(page, "<script") || strings.Contains(page, "<img") || strings.ContainsAny(page, "\u202e\u2066\x00") || strings.Contains(page, "style=") {
 			t.Errorf("%s:\n%s", address, page)
+		}
+	}
+}
+
+// TestBundle holds that an archive is shown and verified in place, also its statement of where it ends.
+func TestBundle(t *testing.T) {
+	for name, c := range map[string]struct{ ends, want string }{
+		"whole": {"", "Whole: records"}, "another end": {"x", "A checkpoint kept elsewhere is of another log"},
+	} {
+		p := pagesOf(t, reviewtest.Second, func(dir string, config *review.Config) {
+			file := filepath.Join(t.TempDir(), "october.zip")
+			reviewtest.Bundle(dir, file)
+			fsys, meta, closer, err := export.Open(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = closer.Close() }) // opened for reading: nothing can be lost
+			config.Logs = evidence.Logs{{Name: "main", FS: fsys, Blobs: meta.Blobs, Ends: cmp.Or(c.ends, meta.Checkpoint)}}
+		})
+		p.get(t, "/log", "Read from a bundle")
+		p.get(t, "/access", "<bdi>billing-app</bdi>")
+		p.do("POST", "/log/verify", "log=main")
+		if page := p.ended(t, "/log"); !strings.Contains(page, c.want) {
+			t.Errorf("%s:\n%s", name, page)
 		}
 	}
 }
