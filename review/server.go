@@ -105,6 +105,9 @@ func (s *Server) table() []route {
 		{"POST /log/cancel", "log", true, (*Server).cancelVerify},
 		{"GET /access", "access", true, (*Server).access},
 		{"GET /access/plan.json", "access", true, (*Server).planJSON},
+		{"GET /tls", "tls", true, (*Server).tls},
+		{"POST /tls/make", "tls", true, (*Server).startTLS},
+		{"POST /tls/cancel", "tls", true, (*Server).cancelTLS},
 		{"GET /health", "health", false, (*Server).health},
 	}
 }
