@@ -19,8 +19,11 @@ import (
 	"slices"
 	"time"
 
+	"tollgate/gateway"
 	"tollgate/internal/words"
 	"tollgate/review/evidence"
+	"tollgate/review/inbox"
+	"tollgate/review/jobs"
 	"tollgate/review/session"
 )
 
@@ -32,6 +35,13 @@ type Config struct {
 	Hosts []string         // that requests may name, without port
 	Door  Door
 	Views Views // nil: nothing is written
+
+	// Expiring returns the certificates and keys that the running gateway knows of; nil: records alone say what ends.
+	Expiring func() []inbox.Expiry
+	// Plan returns the plan by which this process calls. Nil: it does not call.
+	Plan func() *gateway.Plan
+	// Jobs runs what pages do that takes long. Nil: a runner of the server's own, which never ends.
+	Jobs *jobs.Runner
 	// AtOnce is how many pages with records are made at a time, so that readers cannot take the calls' processors; 0: any number.
 	AtOnce int
 }
@@ -56,11 +66,16 @@ type Server struct {
 	templates map[words.Language]templates
 	routes    []route
 	turns     *turns
+	downloads *turns
+	patience  time.Duration // see [patience]; tests have other ones
 }
 
 // New returns a server.
 func New(c Config) *Server {
-	s := &Server{config: c, templates: parseTemplates(), turns: newTurns(c.AtOnce)}
+	if c.Jobs == nil {
+		c.Jobs = jobs.New(c.Clock, false)
+	}
+	s := &Server{config: c, templates: parseTemplates(), turns: newTurns(c.AtOnce), downloads: newTurns(min(c.AtOnce, 1)), patience: patience}
 	s.routes = s.table()
 	return s
 }
@@ -76,8 +91,23 @@ type route struct {
 // table is what is served.
 func (s *Server) table() []route {
 	return []route{
+		{"GET /{$}", "inbox", true, (*Server).inbox},
+		{"GET /exceptions/{id...}", "exception", true, (*Server).exception},
+		{"GET /period", "period", false, (*Server).periodChosen},
+		{"GET /period/{period}", "period", true, (*Server).period},
 		{"GET /calls", "calls", true, (*Server).calls},
+		{"GET /calls.csv", "calls", true, (*Server).callsCSV},
+		{"GET /calls.json", "calls", true, (*Server).callsJSON},
+		{"GET /search", "search", true, (*Server).search},
 		{"GET /about", "about", true, (*Server).about},
+		{"GET /log", "log", true, (*Server).log},
+		{"POST /log/verify", "log", true, (*Server).startVerify},
+		{"POST /log/cancel", "log", true, (*Server).cancelVerify},
+		{"GET /access", "access", true, (*Server).access},
+		{"GET /access/plan.json", "access", true, (*Server).planJSON},
+		{"GET /tls", "tls", true, (*Server).tls},
+		{"POST /tls/make", "tls", true, (*Server).startTLS},
+		{"POST /tls/cancel", "tls", true, (*Server).cancelTLS},
 		{"GET /health", "health", false, (*Server).health},
 	}
 }
@@ -141,6 +171,7 @@ func (s *Server) page(one route) http.Handler {
 			w.Header().Set("Retry-After", "5")
 		}
 		if p.answer != nil {
+			release() // downloads have turns of their own
 			p.answer(w)
 			return
 		}

@@ -31,6 +31,8 @@ type Options struct {
 	// Bundle is set if the files are an exported part of a log: they may begin with any checkpoint, and segments of which
 	// only the hashes are there need no prune record.
 	Bundle bool
+	// Ends is the note of the checkpoint with which a bundle says that its log ends. Empty: it says none.
+	Ends string
 	// Blobs has the folder of the texts that records name, where that is not among the files of the log.
 	Blobs fs.FS
 	// AllowUnsigned allows records behind the last checkpoint, and an incomplete line at the end.
@@ -46,6 +48,9 @@ type Options struct {
 	Now func() time.Time
 	// Progress, unless nil, is called now and then with the number of bytes that are done, and of all.
 	Progress func(done, total int64)
+	// Do, unless nil, calls each piece of the work, of about a millisecond or less; several goroutines call it. It may let one work at a time,
+	// and rest between.
+	Do func(work func())
 }
 
 // Kinds of faults.
@@ -155,6 +160,7 @@ func Verify(ctx context.Context, fsys fs.FS, o Options) (*Report, error) {
 	if err := v.finish(); err != nil {
 		return nil, err
 	}
+	v.checkEnd()
 	slices.SortStableFunc(v.report.Faults, func(a, b Fault) int { return cmp.Compare(a.Seq, b.Seq) })
 	return &v.report, nil
 }
@@ -164,6 +170,14 @@ func (o *Options) inUse() (bool, error) {
 		return false, nil
 	}
 	return o.InUse()
+}
+
+func (o *Options) do(work func()) {
+	if o.Do == nil {
+		work()
+		return
+	}
+	o.Do(work)
 }
 
 // read reads all files and adds them to the verifier.
@@ -176,12 +190,13 @@ func (v *verifier) read(ctx context.Context, fsys fs.FS) error {
 		return errors.New("it holds no audit log: there is no file such as " + logfile.SegmentName(1) + " in it")
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	p := startPipeline(ctx, &feed{fsys: fsys, files: files, growing: !v.options.Bundle})
+	p := startPipeline(ctx, &feed{fsys: fsys, files: files, growing: !v.options.Bundle, do: v.options.do})
 	defer p.group.Wait() // after cancel, so that no goroutine waits to send
 	defer cancel()
 	for it := range p.order {
 		<-it.done // closed by its parser, whatever happens
-		if err := v.take(it); err != nil {
+		v.options.do(func() { err = v.take(it) })
+		if err != nil {
 			return err
 		}
 		if v.options.Progress != nil {
@@ -191,6 +206,17 @@ func (v *verifier) read(ctx context.Context, fsys fs.FS) error {
 		freeBuffer(it.buf)
 	}
 	return context.Cause(ctx)
+}
+
+// endFile is the file of a bundle that has [Options.Ends].
+const endFile = "checkpoint.txt"
+
+// checkEnd compares the last checkpoint with the one that the bundle says is the last.
+func (v *verifier) checkEnd() {
+	if end := v.options.Ends; end != "" && end != v.report.LastCheckpoint {
+		at := place{file: &logFile{File: logfile.File{Name: endFile}}}
+		v.fault(FaultCheckpoint, v.report.Last, at, "it is not the checkpoint with which the bundle's log ends: one of them, and perhaps key.txt, was replaced")
+	}
 }
 
 // place is where a line begins.
