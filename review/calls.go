@@ -75,7 +75,7 @@ func (p *callsPage) read(ctx context.Context, c *choice) (placed []calls.Placed,
 		p.Newest = c.address("/calls")
 	}
 	switch {
-	case late && next == c.before:
+	case late && next == c.before && !c.logs.Indexed():
 		p.Stuck = true
 	case late:
 		p.GoOn = c.address("/calls", paramBefore, next.String())

@@ -201,8 +201,12 @@ func TestLateCalls(t *testing.T) {
 	for _, l := range []*evidence.Log{indexed(), scannedLog(fixture())} {
 		s := pagesOf(l)
 		s.patience = time.Nanosecond
-		if text := textOf(t, got(t, t.Context(), s, "/calls?caller=shop", 200)); !strings.Contains(text, "Two seconds are over") || strings.Contains(text, "No call matches") {
+		page := got(t, t.Context(), s, "/calls?caller=shop", 200)
+		if text := textOf(t, page); !strings.Contains(text, "Two seconds are over") || strings.Contains(text, "No call matches") {
 			t.Error(text)
+		}
+		if onward := linked(t, page, "/calls?", "next"); (len(onward) == 1) != (l.Index != nil) {
+			t.Errorf("links that go on: %v", onward)
 		}
 		if text := textOf(t, got(t, t.Context(), s, "/search?q=shop", 200)); !strings.Contains(text, "Two seconds are over") {
 			t.Error(text)
