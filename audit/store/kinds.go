@@ -201,6 +201,11 @@ type knownKinds []knownKind
 
 // kind returns the kind of an id; nil if it is not known.
 func (k knownKinds) kind(id int64) *kind {
+	if len(k) > 0 { // mostly none is missing
+		if i := id - k[0].id; i >= 0 && i < int64(len(k)) && k[i].id == id {
+			return &k[i].kind
+		}
+	}
 	i, found := slices.BinarySearchFunc(k, id, func(k knownKind, id int64) int { return cmp.Compare(k.id, id) })
 	if !found {
 		return nil

@@ -36,13 +36,13 @@ func (p pager) Page(ctx context.Context, f *calls.Filter, after calls.Cursor, n 
 	defer r.close() // opened for reading: nothing can be lost
 	b := &pageBuilder{reader: r, log: p.log, filter: f, after: after, n: n}
 	fault := b.newest(ctx)
-	if errors.Is(fault, ErrUnusable) || ctx.Err() != nil {
-		return nil, after, cmp.Or(ctx.Err(), fault)
+	if errors.Is(fault, ErrUnusable) || errors.Is(fault, context.Canceled) || errors.Is(fault, context.DeadlineExceeded) {
+		return nil, after, fault
 	}
-	next, err := b.older(ctx)
+	examined, err := b.older(ctx)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return b.page, next, err
+		return b.page, examined, err
 	case err != nil:
 		return nil, after, err
 	}
@@ -65,32 +65,34 @@ func (b *pageBuilder) newest(ctx context.Context) error {
 	if err != nil {
 		return b.failed(err)
 	}
+	end := calls.Cursor{Merged: merged, Log: b.log, Order: b.upTo.Seq + 1, Seq: 1}
+	if b.after.Reached(end) {
+		return nil
+	}
 	s := calls.NewPageScan(b.log, b.filter, b.after, b.n, merged)
 	err = b.tail(ctx, s.Add)
-	b.page, err = s.Page(err)
+	if b.page, err = s.Page(err); err == nil {
+		b.after = end // for what is older
+	}
 	return err
 }
 
-var errFull = errors.New("enough calls")
+var errFull = errors.New("enough")
 
-// older adds to the page the calls that the index has. At a deadline it returns the cursor behind those that it has examined.
-func (b *pageBuilder) older(ctx context.Context) (calls.Cursor, error) {
-	next := b.after.Next(b.page)
-	if len(b.page) == b.n {
-		return next, nil
+// older adds to the page the calls that the index has. It returns the cursor behind those that it has examined.
+func (b *pageBuilder) older(ctx context.Context) (examined calls.Cursor, err error) {
+	if examined = b.after; len(b.page) == b.n {
+		return examined, nil
 	}
 	q, err := b.query(ctx, b.filter, nil)
 	if err == nil {
 		err = b.bound(ctx, q)
 	}
 	if err != nil {
-		return next, b.failed(err)
+		return examined, b.failed(err)
 	}
-	examined := uint64(math.MaxUint64)
-	q.seen = func(c *calls.Call) {
-		examined, next = c.Order(), calls.Cursor{Log: b.log, Order: c.Order(), Seq: c.Seq()}
-	}
-	begun := q.high
+	begun, seen := q.high, (*calls.Call)(nil)
+	q.seen = func(c *calls.Call) { seen = c }
 	err = q.walk(ctx, backwards, func(c *calls.Call, r *row) error {
 		merged := timeOf(r.merged)
 		if c.Lost != 0 {
@@ -108,17 +110,26 @@ func (b *pageBuilder) older(ctx context.Context) (calls.Cursor, error) {
 		return nil
 	})
 	if err == errFull {
-		return next, nil
+		return examined, nil
 	}
-	if !errors.Is(err, context.DeadlineExceeded) || q.high == begun && examined == math.MaxUint64 {
-		return next, err
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = cmp.Or(b.place(ctx, &examined, q.high, q.high < begun, seen), err)
 	}
-	if uint64(q.high) < examined && q.high < begun { // all of some windows
-		next = calls.Cursor{Log: b.log, Order: uint64(q.high) + 1, Seq: 1}
+	return examined, err
+}
+
+// place sets the cursor behind the calls that a walk has examined: all behind a record, if it got that far, and the one that it has seen last.
+func (b *pageBuilder) place(ctx context.Context, examined *calls.Cursor, high int64, far bool, seen *calls.Call) (err error) {
+	switch {
+	case seen != nil && seen.Order() <= uint64(high):
+		*examined = calls.Cursor{Log: b.log, Order: seen.Order(), Seq: seen.Seq()}
+	case far:
+		*examined = calls.Cursor{Log: b.log, Order: uint64(high) + 1, Seq: 1}
+	default:
+		return nil
 	}
-	merged, fault := b.mergedAt(context.WithoutCancel(ctx), int64(next.Order))
-	next.Merged = merged
-	return next, cmp.Or(b.failed(fault), err)
+	examined.Merged, err = b.mergedAt(context.WithoutCancel(ctx), int64(examined.Order))
+	return b.failed(err)
 }
 
 // bound has a query begin at the cursor.

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"database/sql"
 	"fmt"
 	"math"
 	"slices"
@@ -153,50 +155,99 @@ func (r *reader) readSums(ctx context.Context, f *calls.Filter, days dayRange, b
 	}
 	type lists struct {
 		day               int64
-		totals, customers []byte
+		totals, customers sql.RawBytes
 	}
-	all := sums{}
+	t := totals{days: map[int64]*dayTotals{}}
 	err = each(ctx, r.database, func(l *lists) []any { return []any{&l.day, &l.totals, &l.customers} }, func(l *lists) error {
 		if !byDay {
 			l.day = 0
 		}
-		for _, list := range [...][]byte{l.totals, l.customers} {
-			if err := q.addSums(all, l.day, list); err != nil {
+		places := t.day(l.day)
+		err := eachSum(l.totals, func(s *savedSum) error {
+			if q.kinds != nil && !q.kinds.has(s.kind) {
+				return nil
+			}
+			return t.add(places, l.day, s)
+		})
+		if err != nil {
+			return err
+		}
+		return eachSum(l.customers, func(s *savedSum) error { // nearly as many as calls: there is little to add up
+			if q.kinds != nil && !q.kinds.has(s.kind) {
+				return nil
+			}
+			n, err := s.sum()
+			if err != nil {
 				return err
 			}
-		}
-		return nil
+			return r.addEntry(ctx, &sumKey{dayKey{0, l.day}, s.kind, scopes[s.scope], string(s.customer), string(s.priceFrom)}, &n, add)
+		})
 	}, "SELECT day, totals, iif(?, customers, x'') FROM days WHERE day BETWEEN ? AND ?", customers, days.low, days.high-1)
 	if err != nil {
 		return err
 	}
-	return r.eachEntry(ctx, all, add)
-}
-
-// addSums adds the sums of a list that are of the query's kinds.
-func (q *query) addSums(to sums, day int64, list []byte) error {
-	return eachSum(list, func(s *savedSum) error {
-		if q.kinds != nil && !q.kinds.has(s.kind) {
-			return nil
-		}
-		n, err := s.sum()
-		to.addSum(sumKey{dayKey{0, day}, s.kind, s.scope, string(s.customer), string(s.priceFrom)}, n)
-		return err
-	})
-}
-
-// eachEntry calls add for sums, as entries of reports.
-func (r *reader) eachEntry(ctx context.Context, all sums, add func(day int64, e *calls.Entry) error) error {
-	for k, n := range all {
-		kind, err := r.kind(ctx, k.kind)
-		if err != nil {
-			return err
-		}
-		e := calls.Entry{Key: kind.key(), Money: n.money, Calls: n.calls, NoAmount: n.noAmount, Unsummed: n.unsummed}
-		e.Scope, e.Customer, e.PriceFrom = k.scope, k.customer, k.priceFrom
-		if err := add(k.day, &e); err != nil {
+	for i := range t.list {
+		if err := r.addEntry(ctx, &t.list[i].sumKey, &t.list[i].sum, add); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// addEntry calls add for a sum, as an entry of reports.
+func (r *reader) addEntry(ctx context.Context, k *sumKey, n *sum, add func(day int64, e *calls.Entry) error) error {
+	kind, err := r.kind(ctx, k.kind)
+	if err != nil {
+		return err
+	}
+	e := calls.Entry{Key: kind.key(), Money: n.money, Calls: n.calls, NoAmount: n.noAmount, Unsummed: n.unsummed}
+	e.Scope, e.Customer, e.PriceFrom = k.scope, k.customer, k.priceFrom
+	return add(k.day, &e)
+}
+
+// totals adds up sums that are not by customer, by day, kind, scope and where the price comes from.
+type totals struct {
+	list []total
+	from []string // where prices come from
+	days map[int64]*dayTotals
+}
+
+// dayTotals are the places of a day's sums in the list, less one, by where the price comes from and scope, and then by kind.
+type dayTotals [maxFroms * len(scopes)][]int32
+
+// maxFroms is more than package calls has.
+const maxFroms = 16
+
+type total struct {
+	sumKey
+	sum
+}
+
+func (t *totals) day(day int64) *dayTotals {
+	if t.days[day] == nil {
+		t.days[day] = new(dayTotals)
+	}
+	return t.days[day]
+}
+
+func (t *totals) add(places *dayTotals, day int64, s *savedSum) error {
+	n, err := s.sum()
+	from := slices.Index(t.from, string(s.priceFrom))
+	if from < 0 {
+		from, t.from = len(t.from), append(t.from, string(s.priceFrom))
+	}
+	if err != nil || len(s.customer) > 0 || s.kind >= maxKind || from >= maxFroms {
+		return cmp.Or(err, errSums)
+	}
+	byKind := &places[from*len(scopes)+int(s.scope)]
+	if more := int(s.kind) + 1 - len(*byKind); more > 0 {
+		*byKind = append(*byKind, make([]int32, more)...)
+	}
+	if at := (*byKind)[s.kind]; at > 0 {
+		t.list[at-1].addSum(n, len(s.priceFrom) > 0)
+		return nil
+	}
+	t.list = append(t.list, total{sumKey{dayKey{0, day}, s.kind, scopes[s.scope], "", t.from[from]}, n})
+	(*byKind)[s.kind] = int32(len(t.list))
 	return nil
 }

@@ -69,10 +69,16 @@ func (s sums) add(k sumKey, e *calls.Entry) {
 
 func (s sums) addSum(k sumKey, n sum) {
 	before := s[k]
-	if k.priceFrom != "" { // most calls move nothing
-		n.money = before.money.Add(n.money)
+	before.addSum(n, k.priceFrom != "")
+	s[k] = before
+}
+
+// addSum adds other calls of the same key, which say whether they have money: most have none.
+func (s *sum) addSum(n sum, money bool) {
+	s.calls, s.noAmount, s.unsummed = s.calls+n.calls, s.noAmount+n.noAmount, s.unsummed+n.unsummed
+	if money {
+		s.money = s.money.Add(n.money)
 	}
-	s[k] = sum{before.calls + n.calls, before.noAmount + n.noAmount, before.unsummed + n.unsummed, n.money}
 }
 
 // summable reports whether an amount is one of those that may be added up without end, and still be read by package decimal.
@@ -111,14 +117,13 @@ const (
 	moneyFlag
 )
 
-var scopeFlags = map[calls.Scope]byte{calls.ScopeCall: 0, calls.ScopeTotal: totalFlag, calls.ScopeCustomer: customerFlag}
-
-var scopes = map[byte]calls.Scope{0: calls.ScopeCall, totalFlag: calls.ScopeTotal, customerFlag: calls.ScopeCustomer}
+// scopes are those of sums, by the flags that say them.
+var scopes = [...]calls.Scope{0: calls.ScopeCall, totalFlag: calls.ScopeTotal, customerFlag: calls.ScopeCustomer}
 
 // appendSum appends a sum to a list.
 func appendSum(b []byte, k *sumKey, s *sum) []byte {
 	at := len(b)
-	b = append(b, scopeFlags[k.scope])
+	b = append(b, byte(slices.Index(scopes[:], k.scope)))
 	b = binary.AppendUvarint(b, uint64(k.kind))
 	b = binary.AppendUvarint(b, s.calls)
 	text := func(flag byte, text string) {
@@ -145,7 +150,7 @@ func appendSum(b []byte, k *sumKey, s *sum) []byte {
 
 // savedSum is a sum as a list holds it. Its texts are parts of the list.
 type savedSum struct {
-	scope                      calls.Scope
+	scope                      byte // its place among scopes
 	kind                       int64
 	customer, priceFrom, money []byte
 	calls, noAmount, unsummed  uint64
@@ -162,8 +167,8 @@ func eachSum(list []byte, yield func(*savedSum) error) error {
 		s.customer = l.textIf(flags & namedFlag)
 		s.noAmount, s.unsummed = l.numberIf(flags&noAmountFlag), l.numberIf(flags&unsummedFlag)
 		s.priceFrom, s.money = l.textIf(flags&moneyFlag), l.textIf(flags&moneyFlag)
-		scope, ok := scopes[flags&(totalFlag|customerFlag)]
-		if l.failed || !ok || s.kind < 0 || flags >= moneyFlag<<1 {
+		scope := flags & (totalFlag | customerFlag)
+		if l.failed || int(scope) >= len(scopes) || s.kind < 0 || flags >= moneyFlag<<1 {
 			return errSums
 		}
 		s.scope = scope
@@ -265,7 +270,7 @@ func (d *database) compactSums(ctx context.Context, span int64) error {
 		for _, list := range [...][]byte{r.totals, r.customers} {
 			err := eachSum(list, func(saved *savedSum) error {
 				n, err := saved.sum()
-				all.addSum(sumKey{dayKey{span, r.day}, saved.kind, saved.scope, string(saved.customer), string(saved.priceFrom)}, n)
+				all.addSum(sumKey{dayKey{span, r.day}, saved.kind, scopes[saved.scope], string(saved.customer), string(saved.priceFrom)}, n)
 				return err
 			})
 			if err != nil {
