@@ -7,11 +7,17 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"tollgate/audit/calls"
 	"tollgate/audit/logfile"
+	"tollgate/audit/proof"
+	"tollgate/audit/store"
+	"tollgate/internal/testlog"
 )
 
 // TestUnpack: lines of an archive's log are read at their places, each segment is unpacked once and privately, also when several read.
@@ -56,6 +62,62 @@ func TestUnpack(t *testing.T) {
 	if _, err := log.Open("../bundle.zip"); !errors.Is(err, fs.ErrInvalid) && !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("outside: %v", err)
 	}
+}
+
+// TestIndexOfABundle: an index finds in an archive what a scan of it finds, and is refused for another one.
+func TestIndexOfABundle(t *testing.T) {
+	dir := t.TempDir()
+	l := testlog.New(dir, nil)
+	l.Step = time.Minute
+	for range 3 {
+		l.Mixture(2000)
+		l.Rotate()
+	}
+	l.Close()
+	log, err := proof.OpenLog(os.DirFS(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed := func(from, to time.Time) fs.FS {
+		var b bytes.Buffer
+		if _, err := Write(&b, log, from, to); err != nil {
+			t.Fatal(err)
+		}
+		name := filepath.Join(t.TempDir(), "bundle.zip")
+		if err := os.WriteFile(name, b.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		fsys, _, closer, err := Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = closer.Close() })
+		return fsys
+	}
+	whole, later := packed(testlog.Start, testlog.Start.AddDate(1, 0, 0)), packed(testlog.Start.AddDate(0, 0, 3), testlog.Start.AddDate(1, 0, 0))
+	file := filepath.Join(t.TempDir(), "index")
+	x := store.NewIn(Unpack(later, t.TempDir()), file)
+	done := int64(0)
+	if _, err := x.Rebuild(t.Context(), func(n, of int64) { done = max(done, n) }); err != nil || done == 0 {
+		t.Fatalf("after %d bytes: %v", done, err)
+	}
+	for _, f := range []calls.Filter{{}, {Effect: "spend", State: logfile.Failed}, {Customer: "c-000017"}, {State: calls.Open}} {
+		got, want := idsOf(t, x, &f), idsOf(t, calls.Files{FS: later}, &f)
+		if !slices.Equal(got, want) {
+			t.Errorf("%+v: %d calls, want %d", f, len(got), len(want))
+		}
+	}
+	if _, err := store.NewIn(Unpack(whole, t.TempDir()), file).Seq(t.Context()); !errors.Is(err, store.ErrUnusable) {
+		t.Errorf("the index of another bundle: %v", err)
+	}
+}
+
+func idsOf(t *testing.T, source calls.Source, f *calls.Filter) (list []string) {
+	t.Helper()
+	if err := source.Calls(t.Context(), f, func(c *calls.Call) error { list = append(list, c.ID()+c.State()); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return list
 }
 
 // TestUnpackDamaged: of a file that does not unpack nothing stays, and it is an error each time.
