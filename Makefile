@@ -11,7 +11,7 @@ GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 # The modules of this repository: the product, and the tests and measurements that need the provider's SDK.
 MODULES = . e2e bench
 
-.PHONY: build test lint soak fuzz bench clean tools
+.PHONY: build test lint soak fuzz bench screenshots clean tools
 
 # A static binary that needs nothing of the machine it runs on.
 build:
@@ -48,17 +48,21 @@ bench:
 	@.ci/tools nginx haproxy redis-server
 	cd bench && $(GO) run . -write ../docs/performance.md $(BENCH)
 
+# All pages, themes and languages as a browser shows them, of a fixed log, into build/screenshots.
+screenshots: tools
+	cd e2e && $(GO) run ./browser/screenshots -out ../build/screenshots
+
 clean:
-	rm -rf bin
+	rm -rf bin build
 
 # What the tests call besides Go: independent peers, a C compiler for the race detector, strace for disks that fail, Node for
 # the provider's SDK, Python for the second verifier of audit logs, jq and xxd for the page on verifying by hand, Redis for
-# fleets of gateways, promtool for the alerts.
+# fleets of gateways, promtool for the alerts, a browser for the pages.
 tools:
-	@.ci/tools curl openssl gnutls-cli sslscan gcc strace node npm python3 jq xxd nginx redis-server promtool
+	@.ci/tools curl openssl gnutls-cli sslscan gcc strace node npm python3 jq xxd nginx redis-server promtool chromium
 	@$(MAKE) --no-print-directory e2e/node/node_modules
 
-# The provider's Node SDK, at the versions of the lock file.
+# The provider's Node SDK, and what finds faults of pages for people with disabilities, at the versions of the lock file.
 e2e/node/node_modules: e2e/node/package.json e2e/node/package-lock.json
 	cd e2e/node && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@

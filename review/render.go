@@ -126,6 +126,14 @@ func (s *Server) render(w http.ResponseWriter, r *request, p *page) {
 	_, _ = w.Write(b.Bytes())
 }
 
+//go:embed icon.svg
+var icon []byte
+
+func serveIcon(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "image/svg+xml")
+	_, _ = w.Write(icon)
+}
+
 // serveStyle serves the style sheet, which an address with its version may cache: it has nothing of records.
 func serveStyle(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/css; charset=utf-8")

@@ -85,6 +85,7 @@ func (s *Server) Handler() http.Handler {
 		mux.Handle(one.pattern, s.page(one))
 	}
 	mux.HandleFunc("GET /style.css", serveStyle)
+	mux.HandleFunc("GET /icon.svg", serveIcon)
 	mux.HandleFunc("POST /preferences", s.preferences)
 	mux.Handle("/", s.page(route{name: "missing", serve: func(*Server, *request) (*page, error) { return nil, errNotFound }}))
 	return s.guarded(http.NewCrossOriginProtection().Handler(mux))

@@ -97,7 +97,7 @@ type offeredCount struct{ conns, refused uint64 }
 type refusedUse struct {
 	count, recorded, withOffer uint64
 	sources                    sources
-	offers                     map[string]uint64
+	offers                     map[string]*offerOf
 }
 
 type upstreamRefusal struct{ upstream, reason string }
@@ -340,11 +340,14 @@ func (c *Collector) handshake(r *logfile.Record) {
 	refused.withOffer++
 	c.tally(offer, func(n *offeredCount) { n.refused++ })
 	if refused.offers == nil {
-		refused.offers = map[string]uint64{}
+		refused.offers = map[string]*offerOf{}
 	}
-	text := offerText(offer)
-	if _, known := refused.offers[text]; known || len(refused.offers) < maxOffers {
-		refused.offers[text]++
+	made := tlspolicy.Offer{Versions: unique(offer.Versions), Suites: unique(offer.Suites), Groups: unique(offer.Groups)}
+	text := text.Truncate(made.String(), maxOfferText, "…")
+	if known := refused.offers[text]; known != nil {
+		known.count++
+	} else if len(refused.offers) < maxOffers {
+		refused.offers[text] = &offerOf{made, 1}
 	}
 }
 
@@ -394,7 +397,8 @@ func isGREASE(name string) bool {
 // maxOfferText bounds the text of an offer: that of most peers fits.
 const maxOfferText = 2000
 
-func offerText(o *logfile.Offer) string {
-	offer := tlspolicy.Offer{Versions: unique(o.Versions), Suites: unique(o.Suites), Groups: unique(o.Groups)}
-	return text.Truncate(offer.String(), maxOfferText, "…")
+// offerOf is an offer that was refused, and how often.
+type offerOf struct {
+	tlspolicy.Offer
+	count uint64
 }

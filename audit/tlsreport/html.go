@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"tollgate/internal/style"
 	"tollgate/internal/text"
 )
 
@@ -25,8 +26,9 @@ var page = sync.OnceValue(func() *template.Template {
 func (r *Report) WriteHTML(w io.Writer, zone *time.Location) error {
 	return page().Execute(w, struct {
 		*Report
-		Zone *time.Location
-	}{r, zone})
+		Zone  *time.Location
+		Sheet template.CSS
+	}{r, zone, template.CSS(style.Sheet)})
 }
 
 // clean replaces characters that do not print, or would reverse the text; the template escapes.

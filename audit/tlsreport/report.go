@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"tollgate/tlspolicy"
 )
 
 // Report has what a Collector counted.
@@ -63,7 +65,17 @@ type Refused struct {
 type OfferCount struct {
 	Offer string `json:"offer"`
 	Count uint64 `json:"count"`
+
+	Versions []string `json:"-"`
+	Suites   Listed   `json:"-"`
+	Groups   Listed   `json:"-"`
 }
+
+// Listed are names of an offer: those that the policy has, and the others.
+type Listed struct{ Common, Others []string }
+
+// Len returns how many there are.
+func (l Listed) Len() int { return len(l.Common) + len(l.Others) }
 
 // Failed are calls that were not sent because there was no TLS connection.
 type Failed struct {
@@ -167,17 +179,40 @@ func (c *Collector) listOffered() []Offered {
 
 func (c *Collector) listRefused() []Refused {
 	return list(c.refused, func(reason string, u *refusedUse) Refused {
-		return Refused{reason, u.count, u.recorded, u.withOffer, len(u.sources.seen), u.sources.more, u.sources.examples(), u.listOffers()}
+		return Refused{reason, u.count, u.recorded, u.withOffer, len(u.sources.seen), u.sources.more, u.sources.examples(), c.listOffers(u)}
 	}, func(a, b Refused) int { return most(a.Count, b.Count, []string{a.Reason}, []string{b.Reason}) })
 }
 
-func (u *refusedUse) listOffers() []OfferCount {
+func (c *Collector) listOffers(u *refusedUse) []OfferCount {
 	offers := make([]OfferCount, 0, len(u.offers))
-	for offer, n := range u.offers {
-		offers = append(offers, OfferCount{offer, n})
+	suites, groups := c.allowedNames()
+	for text, o := range u.offers {
+		offers = append(offers, OfferCount{text, o.count, o.Versions, listed(o.Suites, suites), listed(o.Groups, groups)})
 	}
 	slices.SortFunc(offers, func(a, b OfferCount) int { return most(a.Count, b.Count, []string{a.Offer}, []string{b.Offer}) })
 	return offers
+}
+
+// allowedNames returns the names of what the policy has.
+func (c *Collector) allowedNames() (suites, groups []string) {
+	for _, suite := range c.config.Policy.Suites() {
+		suites = append(suites, suite.Name)
+	}
+	for _, group := range c.config.Policy.Groups() {
+		groups = append(groups, tlspolicy.GroupName(group))
+	}
+	return suites, groups
+}
+
+func listed(offered, allowed []string) (l Listed) {
+	for _, name := range offered {
+		if slices.Contains(allowed, name) {
+			l.Common = append(l.Common, name)
+		} else {
+			l.Others = append(l.Others, name)
+		}
+	}
+	return l
 }
 
 func (c *Collector) listFailed() []Failed {

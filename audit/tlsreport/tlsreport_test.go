@@ -3,6 +3,7 @@ package tlsreport
 import (
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -188,7 +189,8 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("refused %+v", got)
 	}
 	want := "versions: TLS 1.0; suites: GREASE, TLS_RSA_WITH_AES_128_CBC_SHA; groups: GREASE, P-256"
-	if len(got.Offers) != 1 || got.Offers[0] != (OfferCount{want, 2}) {
+	wanted := OfferCount{want, 2, []string{"TLS 1.0"}, Listed{Others: []string{"GREASE", "TLS_RSA_WITH_AES_128_CBC_SHA"}}, Listed{[]string{"P-256"}, []string{"GREASE"}}}
+	if len(got.Offers) != 1 || !reflect.DeepEqual(got.Offers[0], wanted) {
 		t.Errorf("offers %+v", got.Offers)
 	}
 	if i := slices.Index(r.Offered, Offered{"suite", "GREASE", 0, 2}); i < 0 {

@@ -27,6 +27,8 @@ type Log struct {
 	Old  bool   // checkpoints state nothing of the records before them
 	Step time.Duration
 	Plan string // that the records of calls name; empty: none
+	// Clock is the time of records that have none, and of checkpoints. Nil: Start and a Step for each record.
+	Clock func() time.Time
 	// Forge changes what the next checkpoints state. Nil changes nothing.
 	Forge func(*logfile.State)
 
@@ -47,10 +49,15 @@ func New(dir string, key *checkpoint.Key) *Log {
 	if key == nil {
 		key = must(checkpoint.NewKey("tollgate/test"))
 	}
+	return NewAt(dir, key, nil, "test")
+}
+
+// NewAt is New with a clock and the version of the program that the start record has.
+func NewAt(dir string, key *checkpoint.Key, clock func() time.Time, version string) *Log {
 	check(os.MkdirAll(dir, 0o700))
-	l := &Log{dir: dir, key: key, rng: rand.New(rand.NewPCG(1, 2)), ledger: logfile.LedgerFrom(1, false), Step: time.Second}
+	l := &Log{dir: dir, key: key, rng: rand.New(rand.NewPCG(1, 2)), ledger: logfile.LedgerFrom(1, false), Step: time.Second, Clock: clock}
 	l.open()
-	l.Add(&logfile.Record{Kind: logfile.KindStart, Version: "test"})
+	l.Add(&logfile.Record{Kind: logfile.KindStart, Version: version})
 	l.Add(&logfile.Record{Kind: logfile.KindKey, Key: key.Public().String()})
 	l.Checkpoint()
 	return l
@@ -77,7 +84,12 @@ func (l *Log) Add(r *logfile.Record) {
 	_ = must(l.w.Write(append(l.line, '\n')))
 }
 
-func (l *Log) at(seq uint64) time.Time { return Start.Add(time.Duration(seq) * l.Step) }
+func (l *Log) at(seq uint64) time.Time {
+	if l.Clock != nil {
+		return l.Clock().UTC()
+	}
+	return Start.Add(time.Duration(seq) * l.Step)
+}
 
 // enter adds to the ledger the record whose line was made last.
 func (l *Log) enter(r *logfile.Record) {
@@ -122,6 +134,9 @@ func (l *Log) Rekey(key *checkpoint.Key, lost bool) {
 
 // As makes another key sign from here on, and says nothing of it in the log.
 func (l *Log) As(key *checkpoint.Key) { l.key = key }
+
+// Full reports whether a checkpoint must come before the next signature.
+func (l *Log) Full() bool { return l.full }
 
 // Rotate begins the next segment. Its checkpoint is signed as by Checkpoint.
 func (l *Log) Rotate(before ...*checkpoint.Key) {
@@ -192,6 +207,9 @@ func (l *Log) Call() string {
 	})
 	return id
 }
+
+// Leave ends the log as a process does that was killed, or writes on: without a stop record.
+func (l *Log) Leave() { l.closeFile() }
 
 // Close writes the stop record and its checkpoint.
 func (l *Log) Close() {

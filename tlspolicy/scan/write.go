@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"text/tabwriter"
+
+	"tollgate/internal/style"
 )
 
 // WriteJSON writes the report as one indented JSON object.
@@ -26,7 +28,12 @@ var page = sync.OnceValue(func() *template.Template {
 })
 
 // WriteHTML writes the report as one page that needs nothing else.
-func (r *Report) WriteHTML(w io.Writer) error { return page().Execute(w, r) }
+func (r *Report) WriteHTML(w io.Writer) error {
+	return page().Execute(w, struct {
+		*Report
+		Sheet template.CSS
+	}{r, template.CSS(style.Sheet)})
+}
 
 // WriteText writes the report for a terminal.
 func (r *Report) WriteText(w io.Writer) error {

@@ -14,6 +14,7 @@ import (
 	"tollgate/audit/logfile"
 	"tollgate/audit/tlsreport"
 	"tollgate/internal/cli"
+	"tollgate/internal/style"
 	"tollgate/internal/testcli"
 	"tollgate/internal/testlog"
 )
@@ -99,7 +100,7 @@ func TestTLSReportGolden(t *testing.T) {
 		if strings.ContainsAny(stdout, "\x1b\u202e") || strings.Contains(stdout, "<b>") && strings.HasSuffix(name, ".html") {
 			t.Errorf("%s: a hostile name gets through", args)
 		}
-		testcli.Golden(t, filepath.Join("testdata", name), "tls report "+args, strings.ReplaceAll(stdout, dir, "DIR"))
+		testcli.Golden(t, filepath.Join("testdata", name), "tls report "+args, strings.NewReplacer(dir, "DIR", style.Sheet, "(the style sheet)\n").Replace(stdout))
 	}
 }
 

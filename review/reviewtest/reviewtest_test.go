@@ -1,0 +1,142 @@
+package reviewtest_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"tollgate/audit/blobs"
+	"tollgate/audit/export"
+	"tollgate/audit/logfile"
+	"tollgate/audit/verify"
+	"tollgate/review/reviewtest"
+)
+
+func verified(t *testing.T, dir string) *verify.Report {
+	t.Helper()
+	report, err := verify.Verify(context.Background(), os.DirFS(dir), verify.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range report.Faults {
+		t.Errorf("record %d: %s: %s", f.Seq, f.Kind, f.Text)
+	}
+	return report
+}
+
+func TestLogIsWhole(t *testing.T) {
+	dir := t.TempDir()
+	made := reviewtest.Log(dir)
+	report := verified(t, dir)
+	t.Logf("%d calls, %d records, %d checkpoints, %d segments", made.Calling, report.Records, report.Checkpoints, report.Segments)
+	if report.Last != made.Last || report.Open != 2 || report.Plans != 4 || report.Starts != 3 || len(report.Pruned) == 0 || len(report.Signers) != 2 {
+		t.Errorf("%d records, %d open, %d plans, %d starts, pruned %v, signers %v", report.Last, report.Open, report.Plans, report.Starts, report.Pruned, report.Signers)
+	}
+	if made.Calling < 3800 || len(made.Unknown) != 5 {
+		t.Errorf("%d calls, of which %v are unknown", made.Calling, made.Unknown)
+	}
+	if names, err := blobs.List(os.DirFS(dir)); err != nil || len(names) != 4 {
+		t.Errorf("plans %v, %v", names, err)
+	}
+}
+
+func TestWhatThereIsToSee(t *testing.T) {
+	dir := t.TempDir()
+	made := reviewtest.Log(dir)
+	reasons, outcomes, events, begun := map[string]int{}, map[string]int{}, map[logfile.EventCode]int{}, map[string]bool{}
+	err := logfile.Read(dir, func(r *logfile.Record, _ []byte) error {
+		events[r.Event]++
+		outcomes[r.Outcome]++
+		if r.Kind == logfile.KindRefusal {
+			reasons[r.Reason]++
+		}
+		if r.Kind == logfile.KindRefusal || r.Kind == logfile.KindIntent {
+			begun[r.Call] = true
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, id := range made.Calls {
+		if !begun[id] {
+			t.Errorf("the call %q, %s, is not in the log", name, id)
+		}
+	}
+	for _, outcome := range logfile.Outcomes() {
+		if outcomes[outcome] == 0 {
+			t.Errorf("no outcome %s", outcome)
+		}
+	}
+	for _, reason := range []string{"no_grant", "cap_full", "act_held", "frozen", "over_limit", "bad_signature", "unknown_access_key", "wrong_class", "replayed", "no common suite"} {
+		if reasons[reason] == 0 {
+			t.Errorf("no refusal %s", reason)
+		}
+	}
+	for _, event := range []logfile.EventCode{
+		logfile.EventCredentialPaused, logfile.EventCredentialResumed, logfile.EventLogStalled, logfile.EventCopyFailing, logfile.EventConfigLoaded,
+		logfile.EventConfigReloaded, logfile.EventConfigRefused, logfile.EventFrozen, logfile.EventUnfrozen, logfile.EventResolved, logfile.EventUnresolved,
+		logfile.EventRepeated, logfile.EventRepeatAllowed, logfile.EventCapCounted,
+	} {
+		if events[event] == 0 {
+			t.Errorf("no event %s", event)
+		}
+	}
+	t.Log(reasons, outcomes)
+}
+
+func TestSameBytesEachTime(t *testing.T) {
+	one, two := t.TempDir(), t.TempDir()
+	reviewtest.Second(one)
+	reviewtest.Second(two)
+	files, err := filepath.Glob(filepath.Join(one, "*.jsonl"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		a, _ := os.ReadFile(file)
+		b, err := os.ReadFile(filepath.Join(two, filepath.Base(file)))
+		if err != nil || !bytes.Equal(a, b) {
+			t.Errorf("%s differs: %v", filepath.Base(file), err)
+		}
+	}
+	verified(t, one)
+}
+
+func TestBundle(t *testing.T) {
+	dir, file := t.TempDir(), filepath.Join(t.TempDir(), "october.zip")
+	reviewtest.Log(dir)
+	reviewtest.Bundle(dir, file)
+	files, meta, closer, err := export.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closer.Close()
+	report, err := verify.Verify(context.Background(), files, verify.Options{Bundle: true, Blobs: meta.Blobs})
+	if err != nil || len(report.Faults) > 0 {
+		t.Error(report, err)
+	}
+}
+
+func TestHostile(t *testing.T) {
+	dir := t.TempDir()
+	made := reviewtest.Hostile(dir)
+	verified(t, dir)
+	seen := 0
+	err := logfile.Read(dir, func(r *logfile.Record, line []byte) error {
+		if bytes.ContainsAny(line, "\x00\x1b\u202e\u2028\r") {
+			t.Errorf("record %d holds a control character", r.Seq)
+		}
+		for _, payload := range reviewtest.Payloads {
+			if made.Calls[payload] == r.Call && r.Kind == logfile.KindIntent {
+				seen++
+			}
+		}
+		return nil
+	})
+	if err != nil || seen != len(reviewtest.Payloads) {
+		t.Errorf("%d of %d payloads, %v", seen, len(reviewtest.Payloads), err)
+	}
+}
