@@ -91,6 +91,21 @@ type page struct {
 	title  string
 	status int // 0: 200
 	data   any
+
+	answer func(w http.ResponseWriter) // answers instead of the template, if it is set
+}
+
+// redirect leads to another of these pages.
+func (r *request) redirect(address string) *page {
+	return &page{answer: func(w http.ResponseWriter) { http.Redirect(w, r.Request, address, http.StatusSeeOther) }}
+}
+
+// patience is how long a page looks for what it shows. After that it shows what it has.
+const patience = 2 * time.Second
+
+// limited returns the context in which a page looks for what it shows.
+func (r *request) limited() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(r.Context(), patience)
 }
 
 // frame is what the template of all pages is executed with.

@@ -125,6 +125,10 @@ func (s *Server) page(one route) http.Handler {
 		if err != nil {
 			p = ask.failed(err)
 		}
+		if p.answer != nil {
+			p.answer(w)
+			return
+		}
 		s.render(w, ask, p)
 	})
 }

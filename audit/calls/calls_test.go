@@ -113,7 +113,7 @@ func TestFilters(t *testing.T) {
 		{Filter{Decision: logfile.Refused}, "c"}, {Filter{Decision: logfile.Allowed}, "abdefgh"},
 		{Filter{State: logfile.Succeeded}, "adg"}, {Filter{State: logfile.Failed}, "b"}, {Filter{State: logfile.Partial}, "f"}, {Filter{State: logfile.Unknown}, "e"},
 		{Filter{State: Refused}, "c"}, {Filter{State: Open}, "h"}, {Filter{State: logfile.NotSent}, ""},
-		{Filter{Status: 401}, "c"}, {Filter{Status: 200}, "adfg"}, {Filter{ErrorCode: "CBC.99005003"}, "b"}, {Filter{RequestID: "req-1"}, "b"},
+		{Filter{Reason: "bad_signature"}, "c"}, {Filter{Reason: "bad"}, ""}, {Filter{Status: 401}, "c"}, {Filter{Status: 200}, "adfg"}, {Filter{ErrorCode: "CBC.99005003"}, "b"}, {Filter{RequestID: "req-1"}, "b"},
 		{Filter{Order: "CS1"}, "bd"}, {Filter{Order: "CS3"}, "f"}, {Filter{Order: "CS"}, ""}, {Filter{Order: "cp-1"}, ""},
 		{Filter{Customer: "c-17"}, "ag"}, {Filter{Customer: "c-19"}, "g"}, {Filter{Coupon: "cp-2"}, "b"}, {Filter{Coupon: "cp-9"}, "g"},
 		{Filter{MinAmount: amount(t, "100.1")}, "a"}, {Filter{MinAmount: amount(t, "100.101")}, ""}, {Filter{MaxAmount: amount(t, "25")}, "eg"}, // e: 2500 fen

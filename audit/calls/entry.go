@@ -79,6 +79,23 @@ func Entries(c *Call, refunds Refunds) iter.Seq[Entry] {
 	}
 }
 
+// AddEntries calls add for what a call adds to reports, see [Entries]. It calls refunds only if the call needs them.
+func AddEntries(c *Call, refunds func() (Refunds, error), add func(*Entry) error) error {
+	var known Refunds
+	if c.needsRefunds() {
+		var err error
+		if known, err = refunds(); err != nil {
+			return err
+		}
+	}
+	for e := range Entries(c, known) {
+		if err := add(&e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (c *Call) entry(scope Scope, customer string, s share) Entry {
 	e := Entry{Calls: 1, Key: Key{
 		Scope: scope, Caller: c.CallerText(), Operation: c.Operation(), Credential: c.Credential(), Account: c.Account(), Customer: customer,

@@ -18,6 +18,7 @@ type Filter struct {
 	Deprecated bool // only calls of operations that were deprecated at the time
 
 	State     string // as of [Call.State]
+	Reason    string // of a refusal, or of an outcome without an answer
 	Status    int
 	ErrorCode string
 	RequestID string // the provider's
@@ -54,7 +55,7 @@ func (f *Filter) matchTexts(c *Call) bool {
 		got  func() string
 	}{
 		{f.Call, c.ID}, {f.Caller, c.Caller}, {f.Operation, c.Operation}, {f.Effect, c.Effect}, {f.Site, c.Site}, {f.Credential, c.Credential},
-		{f.Class, c.Class}, {f.Account, c.Account}, {f.Plan, c.Plan}, {f.Decision, c.Decision}, {f.State, c.State}, {f.ErrorCode, c.ErrorCode}, {f.RequestID, c.RequestID},
+		{f.Class, c.Class}, {f.Account, c.Account}, {f.Plan, c.Plan}, {f.Decision, c.Decision}, {f.State, c.State}, {f.Reason, c.Reason}, {f.ErrorCode, c.ErrorCode}, {f.RequestID, c.RequestID},
 	} {
 		if text.want != "" && text.want != text.got() {
 			return false

@@ -74,24 +74,7 @@ func NewReport(by []Dimension, refunds func() (Refunds, error)) *Report {
 
 // Add adds a call. With [ByCustomer], a call for several customers is in the group of each: rows then add up to more than the
 // total, which counts the call once. It returns an error if there are more than [MaxGroups] groups.
-func (r *Report) Add(c *Call) error {
-	var refunds Refunds
-	if c.needsRefunds() {
-		var err error
-		if refunds, err = r.refunds(); err != nil {
-			return err
-		}
-	}
-	for e := range Entries(c, refunds) {
-		if err := r.AddEntry(&e); err != nil {
-			return err
-		}
-		if e.Scope == ScopeTotal && !r.byCustomer() {
-			return nil // the customers' entries are in no row
-		}
-	}
-	return nil
-}
+func (r *Report) Add(c *Call) error { return AddEntries(c, r.refunds, r.AddEntry) }
 
 // AddEntry adds an entry of one call or of several, see [Entries].
 func (r *Report) AddEntry(e *Entry) error {

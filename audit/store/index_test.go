@@ -144,7 +144,7 @@ func (l *randomLog) outcome() {
 	l.add(&logfile.Record{
 		Kind: logfile.KindOutcome, Call: of.Call, Plan: l.pick(of.Plan, "plan-7"), Caller: of.Caller, Operation: of.Operation, Effect: of.Effect, Site: of.Site,
 		Credential: of.Credential, Class: of.Class, Account: of.Account, Deprecated: of.Deprecated, Outcome: outcome,
-		Status: l.rng.IntN(3) * 200, ErrorCode: l.pick("", "", "CBC.0001", "CBC.0002"), RequestID: l.pick("", fmt.Sprintf("r-%d", l.rng.IntN(50))), Fields: l.fields(),
+		Status: l.rng.IntN(3) * 200, ErrorCode: l.pick("", "", "CBC.0001", "CBC.0002"), Reason: l.pick("", "", "timeout"), RequestID: l.pick("", fmt.Sprintf("r-%d", l.rng.IntN(50))), Fields: l.fields(),
 	})
 }
 
@@ -217,6 +217,7 @@ func (l *randomLog) filter() *calls.Filter {
 	some(func() { f.Deprecated = true })
 	some(func() { f.Decision = l.pick(logfile.Allowed, logfile.Refused) })
 	some(func() { f.State = l.pick("succeeded", "failed", "unknown", "unknown", calls.Refused, calls.Open) })
+	some(func() { f.Reason = l.pick("no_grant", "timeout", "no") })
 	some(func() { f.Status = l.rng.IntN(5) * 100 })
 	some(func() { f.ErrorCode = l.pick("CBC.0001", "CBC.0002", "no") })
 	some(func() { f.RequestID = fmt.Sprintf("r-%d", l.rng.IntN(50)) })

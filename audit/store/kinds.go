@@ -33,7 +33,7 @@ var kindColumns = [...]kindColumn{
 	text("account", (*calls.Call).Account, func(f *calls.Filter) string { return f.Account }),
 	text("decision", (*calls.Call).Decision, func(f *calls.Filter) string { return f.Decision }),
 	text("state", (*calls.Call).State, func(f *calls.Filter) string { return f.State }),
-	text("reason", (*calls.Call).Reason, nil),
+	text("reason", (*calls.Call).Reason, func(f *calls.Filter) string { return f.Reason }),
 	text("error_code", (*calls.Call).ErrorCode, func(f *calls.Filter) string { return f.ErrorCode }),
 	text("currency", (*calls.Call).Currency, func(f *calls.Filter) string { return f.Currency }),
 	number("status", (*calls.Call).Status, func(f *calls.Filter) int { return f.Status }),

@@ -62,12 +62,55 @@ func reported(t testing.TB, by []calls.Dimension, source calls.Source, add func(
 // zoneOf returns the zone whose days an index sums up.
 func zoneOf(t testing.TB, x *Index) *time.Location {
 	t.Helper()
-	r, err := x.reader(t.Context())
+	zone, err := x.Zone(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.close()
-	return r.zone
+	return zone
+}
+
+// daily is what calls add to the reports of days.
+type daily map[string]*calls.Report
+
+func (d daily) add(refunds func() (calls.Refunds, error)) func(time.Time, *calls.Entry) error {
+	return func(day time.Time, e *calls.Entry) error {
+		name := day.Format(time.RFC3339)
+		if d[name] == nil {
+			d[name] = calls.NewReport([]calls.Dimension{calls.ByCaller}, refunds)
+		}
+		return d[name].AddEntry(e)
+	}
+}
+
+func (d daily) text() (lines []string) {
+	for day, r := range d {
+		text, err := json.Marshal([]any{r.Groups(), r.Total(), r.Money()})
+		lines = append(lines, fmt.Sprint(day, " ", string(text), err))
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// sameDays compares days from sums with those of a scan, in the index's zone and in another.
+func (l *randomLog) sameDays(t *testing.T, dir string, x *Index) {
+	t.Helper()
+	for _, zone := range []*time.Location{zoneOf(t, x), zoneNamed(t, "Europe/Berlin")} {
+		f, scan := l.period(zone), calls.Scan{Dir: dir}
+		refunds := func() (calls.Refunds, error) { return calls.ReadRefunds(t.Context(), scan) }
+		want, got := daily{}, daily{}
+		add := want.add(refunds)
+		err := scan.Calls(t.Context(), f, func(c *calls.Call) error {
+			return calls.AddEntries(c, refunds, func(e *calls.Entry) error {
+				return add(startOf(dayOf(c.Time().In(zone)), zone), e)
+			})
+		})
+		if err == nil {
+			err = x.Days(t.Context(), f, zone, got.add(nil))
+		}
+		if err != nil || !slices.Equal(got.text(), want.text()) {
+			t.Fatalf("%s, filter %+v: %v\n%s", zone, *f, err, difference(got.text(), want.text()))
+		}
+	}
 }
 
 // sameReports compares reports from sums with those of a scan.
@@ -89,6 +132,7 @@ func (l *randomLog) sameReports(t *testing.T, dir string, x *Index, reports int)
 			t.Fatalf("%s, by %v, filter %+v:\n%s", zone, by, *f, difference(strings.Split(got, "\n"), strings.Split(want, "\n")))
 		}
 	}
+	l.sameDays(t, dir, x)
 }
 
 // TestReports: what sums and the calls beside them add up to is what all calls add up to: when the index was built at once, or follows, or is
@@ -204,10 +248,11 @@ func TestStartOfDay(t *testing.T) {
 	}
 }
 
-// TestEvents: events by code, subject and time, of the index and behind it, are those of the log, in both orders.
+// TestEvents: events by code, subject and time, and records of the log itself, of the index and behind it, are those of the log, in both orders.
 func TestEvents(t *testing.T) {
 	dir := t.TempDir()
 	l := newRandomLog(dir, 13)
+	l.add(&logfile.Record{Kind: logfile.KindEvent, Event: "=start"}) // no code of ours, and like what the index has for starts
 	l.records(400)
 	x := New(dir, "")
 	x.batch = 50
@@ -216,7 +261,9 @@ func TestEvents(t *testing.T) {
 	for i := range 60 {
 		f := &EventFilter{}
 		if l.rng.IntN(2) == 0 {
-			f.Event = []logfile.EventCode{logfile.EventResolved, logfile.EventFrozen}[l.rng.IntN(2)]
+			f.Event = []logfile.EventCode{logfile.EventResolved, logfile.EventFrozen, "=start"}[l.rng.IntN(3)]
+		} else if l.rng.IntN(2) == 0 {
+			f.Kind = []logfile.Kind{logfile.KindStart, logfile.KindKey, logfile.KindRefusals}[l.rng.IntN(3)]
 		}
 		if l.rng.IntN(3) == 0 && len(l.unknown) > 0 {
 			f.Subject = l.unknown[l.rng.IntN(len(l.unknown))]

@@ -85,14 +85,19 @@ func OfferOf(values ...string) cobra.CompletionFunc {
 // known returns what completes the flags that mean the same in all commands, by their names.
 func known() map[string]cobra.CompletionFunc {
 	age := OfferOf("1h", "24h", "7d", "30d", "90d")
-	return map[string]cobra.CompletionFunc{
+	all := map[string]cobra.CompletionFunc{
 		"caller": OfferNames("caller"), "credential": OfferNames("credential"), "listener": OfferNames("listener"), "upstream": OfferNames("upstream"),
-		"policy": Offer(policies), "operation": Offer(operations), "effect": OfferOf(effects...), "site": OfferOf(catalog.Sites()...), "class": OfferOf(classes...),
-		"decision": OfferOf(decisions...), "outcome": OfferOf(states()...), "kind": OfferOf(logfile.Kinds...), "event": OfferOf(texts(logfile.EventCodes())...),
+		"policy": Offer(policies), "operation": Offer(operations), "kind": OfferOf(logfile.Kinds...), "event": OfferOf(texts(logfile.EventCodes())...),
 		"by": OfferOf(texts(calls.Dimensions)...), "currency": OfferOf("CNY", "USD"), "format": OfferOf(AsTable, AsJSON, AsCSV),
 		"last": age, "since": age, "expires": age, "month": OfferOf(months(time.Now())...),
 		"zone": OfferOf("UTC", "Asia/Shanghai", "Asia/Hong_Kong", "Asia/Singapore", "Europe/Berlin", "Europe/London", "America/New_York", "America/Sao_Paulo"),
 	}
+	for _, p := range calls.Params {
+		if p.Kind == calls.ParamChoice {
+			all[p.Name] = OfferOf(p.Choices...)
+		}
+	}
+	return all
 }
 
 // OfferNames returns what completes the name of a caller, credential, listener, upstream or cap, or the id of a virtual key, of the configuration.

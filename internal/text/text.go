@@ -1,4 +1,4 @@
-// Package text truncates texts of unauthenticated peers, takes out of them what a terminal would obey, and counts in words.
+// Package text truncates texts of unauthenticated peers, takes out of them or makes visible what a terminal or a browser would obey, and counts in words.
 package text
 
 import (
@@ -27,6 +27,23 @@ func Printable(s string, instead rune) string {
 		}
 		return instead
 	}, s)
+}
+
+// Visible returns s with the code point of each character that does not print or that changes how others are read: "⟨U+202E⟩".
+func Visible(s string) string {
+	hidden := func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }
+	if !strings.ContainsFunc(s, hidden) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if hidden(r) {
+			fmt.Fprintf(&b, "⟨U+%04X⟩", r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // Are returns what [Count] does and the verb: "1 record is", "2 records are".

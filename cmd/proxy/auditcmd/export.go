@@ -50,7 +50,7 @@ func exportTimes(f *cli.TimeFlags, now time.Time) error {
 	if err := f.Parse(now); err != nil {
 		return err
 	}
-	if f.Last != "" {
+	if f.Relative() {
 		f.Until = now
 	}
 	switch {

@@ -10,6 +10,7 @@ import (
 
 	"tollgate/audit/store"
 	"tollgate/internal/cli"
+	"tollgate/internal/moment"
 )
 
 func reindexCommand() *cobra.Command {
@@ -27,7 +28,7 @@ func reindexCommand() *cobra.Command {
 			}
 			x := store.New(dir, file)
 			if zone != "" {
-				days, err := cli.LoadZone(zone)
+				days, err := moment.Zone(zone)
 				if err != nil {
 					return cli.FlagError("zone", err)
 				}

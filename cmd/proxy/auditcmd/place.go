@@ -188,7 +188,7 @@ func jsonFlag(cmd *cobra.Command, asJSON *bool) {
 
 // fullID returns the id of the call that a part of an id is of, as [calls.FullID] does.
 func (p *place) fullID(part string) (string, error) {
-	part = cli.PlainID(part)
+	part = calls.PlainID(part)
 	if part == "" || p.bundle == "" {
 		return calls.FullID(os.DirFS(p.dir), part)
 	}

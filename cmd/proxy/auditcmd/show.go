@@ -16,6 +16,7 @@ import (
 	"tollgate/audit/calls"
 	"tollgate/audit/logfile"
 	"tollgate/internal/cli"
+	"tollgate/internal/moment"
 	"tollgate/internal/text"
 	"tollgate/internal/words"
 )
@@ -57,7 +58,7 @@ const idRule = "CALL-ID is the id of a call, or at least 8 characters of its beg
 	"such as the 12 that tables show, if no other call has them."
 
 func (f *showFlags) run(cmd *cobra.Command, part string) error {
-	zone, err := cli.LoadZone(f.zone)
+	zone, err := moment.Zone(f.zone)
 	if err != nil {
 		return cli.FlagError("zone", err)
 	}
