@@ -103,6 +103,9 @@ func (r *request) redirect(address string) *page {
 // patience is how long a page looks for what it shows. After that it shows what it has.
 const patience = 2 * time.Second
 
+// longPatience is how long a page looks that was asked to go on.
+const longPatience = time.Minute
+
 // limited returns the context in which a page looks for what it shows.
 func (r *request) limited() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(r.Context(), patience)

@@ -73,6 +73,11 @@ type route struct {
 // table is what is served.
 func (s *Server) table() []route {
 	return []route{
+		{"GET /calls/{log}/{id}", "call", true, (*Server).call},
+		{"GET /calls/{log}/{id}/raw", "call", true, (*Server).callRaw},
+		{"GET /calls/{log}/{id}/proof", "call", true, (*Server).callProof},
+		{"GET /calls/{log}/{id}/proof.json", "call", true, (*Server).callProofFile},
+		{"GET /calls/{log}/{id}/verify.py", "call", true, (*Server).callVerifier},
 		{"GET /about", "about", true, (*Server).about},
 		{"GET /health", "health", false, (*Server).health},
 	}

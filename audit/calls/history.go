@@ -82,3 +82,16 @@ func (h *History) Summary(words *words.Words, zone *time.Location) (summary []Se
 	}
 	return w.open
 }
+
+// Events returns what the events about the call say, in their order.
+func (h *History) Events(words *words.Words, zone *time.Location) []Sentence {
+	w := writer{words: words, zone: zone}
+	for _, r := range h.events {
+		if Settles(r) {
+			w.settlement(r)
+		} else {
+			w.event(r)
+		}
+	}
+	return w.open
+}

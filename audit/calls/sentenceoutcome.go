@@ -21,6 +21,9 @@ func (w *writer) outcome(c *Call, v values) {
 	w.say(v, "error")
 	w.say(v, "answered")
 	w.ended(c, v)
+	if r.ResultFrom == "body" || r.ResultFrom == "status" {
+		w.say(v, "read_from_"+r.ResultFrom)
+	}
 	w.say(v, "took")
 }
 
@@ -76,18 +79,15 @@ func (w *writer) ended(c *Call, v values) {
 	} else {
 		w.say(v, "other_outcome")
 	}
-	if from := c.Outcome.ResultFrom; from == "body" || from == "status" {
-		w.say(v, "read_from_"+from)
-	}
 	if c.Settled != nil {
-		w.settlement(c)
+		w.settlement(c.Settled)
 	}
 }
 
-// settlement writes how an outcome that was unknown was settled.
-func (w *writer) settlement(c *Call) {
-	said := c.Settled.Data
-	v := values{"Outcome": w.noun("state", said["outcome"]), "Time": w.time(c.Settled.Time), "By": said["by"], "Call": said["from"], "Reason": said["reason"]}
+// settlement writes how an outcome that was unknown was settled by an event.
+func (w *writer) settlement(r *logfile.Record) {
+	said := r.Data
+	v := values{"Outcome": w.noun("state", said["outcome"]), "Time": w.time(r.Time), "By": said["by"], "Call": said["from"], "Reason": said["reason"]}
 	if said["by"] == "gateway" {
 		w.say(v, "settled_by_gateway")
 	} else {

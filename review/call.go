@@ -1,0 +1,202 @@
+package review
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"tollgate/audit/calls"
+	"tollgate/audit/logfile"
+	"tollgate/internal/words"
+	"tollgate/review/chart"
+	"tollgate/review/evidence"
+)
+
+// callPage is what the page of a call shows, from top to bottom.
+type callPage struct {
+	ID, Log, Address string
+	State            string
+	Summary          []said
+	Panels           []panel // who called, with which key, what was decided, what came back
+	Steps            *chart.Drawing
+	StepsNote        string
+	TLS              []panel
+	Asked, Answered  []fieldRow
+	Related          []relatedRow
+	Events           []said
+	Story            [][]said
+	Lines            []rawLine
+	Proof            *proofPart
+	Missing          []said // what was not looked for, or could not be read
+}
+
+// said is a sentence in parts.
+type said []words.Part
+
+// callView is a request for the page of a call.
+type callView struct {
+	*request
+	log *evidence.Log
+	id  string
+	*evidence.Call
+}
+
+// errNoCall is the failure of an id that no log has.
+var errNoCall = &failure{http.StatusNotFound, "call.none", nil}
+
+// callView finds the log and checks the id, before anything is read. The id of a page is a whole one.
+func (s *Server) callView(r *request) (*callView, error) {
+	l, id := s.config.Logs.Named(r.PathValue("log")), r.PathValue("id")
+	if parsed, err := uuid.Parse(id); l == nil || err != nil || parsed.String() != id {
+		return nil, errNoCall
+	}
+	return &callView{request: r, log: l, id: id}, nil
+}
+
+// found reads the call. Where nothing but the call was found in time, the error is nil, and the reason is returned as missing.
+func (v *callView) found(ctx context.Context) (missing error, err error) {
+	v.Call, err = v.log.Call(ctx, v.id)
+	switch {
+	case errors.Is(err, evidence.ErrNoCall):
+		return nil, errNoCall
+	case v.Call == nil && errors.Is(err, context.DeadlineExceeded):
+		return nil, &failure{http.StatusServiceUnavailable, "call.late", nil}
+	case v.Call == nil:
+		return nil, err
+	}
+	return err, nil
+}
+
+// call shows one call.
+func (s *Server) call(r *request) (*page, error) {
+	v, err := s.callView(r)
+	if err != nil {
+		return s.callElsewhere(r, err)
+	}
+	ctx, cancel := r.limited()
+	defer cancel()
+	missing, err := v.found(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := v.page()
+	p.miss(v, missing, "call.missing_lines")
+	p.Proof = v.proof(ctx)
+	related, err := v.log.Related(ctx, v.Call)
+	p.miss(v, err, "call.missing_related")
+	for _, other := range related {
+		p.Related = append(p.Related, v.relatedRow(other))
+	}
+	return &page{name: "call", title: r.words.Text("call.title", "ID", calls.ShortID(v.id)), data: p}, nil
+}
+
+// miss notes what could not be read.
+func (p *callPage) miss(v *callView, err error, message string) {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		p.Missing = append(p.Missing, v.words.Said(message+"_in_time"))
+	case err != nil:
+		p.Missing = append(p.Missing, v.words.Said(message, "Error", err.Error()))
+	}
+}
+
+// page returns what the call's own records and events say.
+func (v *callView) page() *callPage {
+	h := calls.NewHistory(v.id)
+	for _, r := range append(v.Records(), v.Call.Events...) {
+		h.Add(r)
+	}
+	p := &callPage{
+		ID: v.id, Log: v.log.Name, Address: callAddress(v.log.Name, v.id), State: v.State(), Summary: v.sentences(h.Summary(v.words, v.zone)),
+		Panels: v.panels(), TLS: v.tlsPanels(), Events: v.sentences(h.Events(v.words, v.zone)),
+	}
+	p.Steps, p.StepsNote = v.steps()
+	p.Asked, p.Answered = fieldRows(v.first()), fieldRows(v.Outcome)
+	for _, paragraph := range h.Sentences(v.words, v.zone) {
+		p.Story = append(p.Story, v.sentences(paragraph))
+	}
+	for _, line := range v.Lines {
+		p.Lines = append(p.Lines, rawLine{line.Seq, len(line.Text), line.Text})
+	}
+	return p
+}
+
+func (v *callView) sentences(list []calls.Sentence) (all []said) {
+	for _, sentence := range list {
+		all = append(all, sentence.Parts())
+	}
+	return all
+}
+
+// first returns the call's first record.
+func (v *callView) first() *logfile.Record { return cmp.Or(v.Intent, v.Refusal, v.Outcome) }
+
+// rawLine is a record as it stands in the log.
+type rawLine struct {
+	Seq   uint64
+	Bytes int
+	Text  string
+}
+
+// relatedRow is another call of the same act.
+type relatedRow struct {
+	Relation         string // of a message
+	Short, Address   string
+	Time             time.Time
+	Caller           string
+	Operation, State string
+}
+
+func (v *callView) relatedRow(r evidence.Related) relatedRow {
+	return relatedRow{
+		string(r.Relation), calls.ShortID(r.ID()), callAddress(v.log.Name, r.ID()), r.Time().In(v.zone), r.CallerText(), r.Operation(), r.State(),
+	}
+}
+
+// callElsewhere leads from a part of an id to the call that has it, where it is one, and otherwise to the search, which shows a choice.
+func (s *Server) callElsewhere(r *request, err error) (*page, error) {
+	part := r.PathValue("id")
+	if s.config.Logs.Named(r.PathValue("log")) == nil || len(part) < calls.MinIDPart || len(part) > 36 || strings.Trim(part, "0123456789abcdef-") != "" {
+		return nil, err
+	}
+	return r.redirect("/search?" + url.Values{"q": {part}}.Encode()), nil
+}
+
+// callRaw sends the call's records, and those of events about it, as they stand in the log.
+func (s *Server) callRaw(r *request) (*page, error) {
+	v, err := s.callView(r)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), longPatience)
+	defer cancel()
+	missing, err := v.found(ctx)
+	if err = cmp.Or(err, missing); err != nil {
+		return nil, err
+	}
+	var text strings.Builder
+	for _, line := range v.Lines {
+		text.WriteString(line.Text + "\n")
+	}
+	return download("application/x-ndjson", "call-"+calls.ShortID(v.id)+".jsonl", text.String()), nil
+}
+
+// download answers with a file. Its name is one of ours.
+func download(kind, name, text string) *page {
+	return &page{answer: func(w http.ResponseWriter) {
+		w.Header().Set("Content-Type", kind)
+		w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
+		_, _ = w.Write([]byte(text))
+	}}
+}
+
+// callAddress returns the address of a call's page.
+func callAddress(log, id string) string {
+	return "/calls/" + url.PathEscape(log) + "/" + url.PathEscape(id)
+}
