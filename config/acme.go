@@ -74,6 +74,9 @@ func (b *builder) challengeAddressTaken(a setting.Address) {
 	if m := b.config.Metrics; m != nil && a.Overlaps(m.Address) {
 		b.problem("http_challenge.address", "", "this is the address of the metrics listener too")
 	}
+	if r := b.config.Review; r != nil && a.Overlaps(r.Address) {
+		b.problem("http_challenge.address", "", "this is the address of the review pages too")
+	}
 }
 
 // describeACME describes where certificates come from, without secrets.

@@ -84,6 +84,8 @@ func (b *builder) build() {
 	b.buildGrants()
 	b.buildListeners()
 	b.buildMetrics(b.file.Metrics)
+	b.buildReview(b.file.Review)
+	b.buildIdentities()
 	b.buildFleet(b.file.Fleet)
 	b.checkLoops()
 	b.planTLS()

@@ -7,6 +7,7 @@ import (
 	"tollgate/fleet"
 	"tollgate/grants"
 	"tollgate/ratelimit"
+	"tollgate/review/session"
 	"tollgate/spend"
 	"tollgate/tlspolicy"
 	"tollgate/upstream"
@@ -35,8 +36,10 @@ type Config struct {
 	TLSPolicies map[string]tlspolicy.Config // beside the built-in ones
 
 	Audit         audit.Config
-	Admin         *Admin   // nil: there is none
-	Metrics       *Metrics // nil: there is none
+	Admin         *Admin             // nil: there is none
+	Metrics       *Metrics           // nil: there is none
+	Review        *Review            // nil: there is none
+	Identities    []session.Identity // sorted by name
 	Log           Log
 	HTTPChallenge *HTTPChallenge // nil: no certificate needs it
 	Bounds        Bounds

@@ -376,6 +376,17 @@ func (d describer) rest(c *Config) {
 		d.section("metrics", describeMetrics(c.Metrics))
 		d.certificates(c.Metrics.TLS)
 	}
+	if c.Review != nil {
+		d.section("review", describeReview(c.Review))
+		d.line("  hosts: %s", orAny(setting.Texts(c.Review.Hosts)))
+		d.certificates(c.Review.TLS)
+	}
+	if len(c.Identities) > 0 {
+		d.section("identities")
+		for i := range c.Identities {
+			d.line("%s", describeIdentity(&c.Identities[i]))
+		}
+	}
 	if c.HTTPChallenge != nil {
 		d.section("http challenges", "answered at "+c.HTTPChallenge.Address.Listen())
 	}

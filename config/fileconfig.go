@@ -7,6 +7,7 @@ import (
 	"tollgate/fleet"
 	"tollgate/grants"
 	"tollgate/ratelimit"
+	"tollgate/review/session"
 	"tollgate/spend"
 	"tollgate/tlspolicy"
 	"tollgate/upstream"
@@ -45,6 +46,10 @@ type fileConfig struct {
 	Admin *Admin `yaml:"admin" reload:"restart"`
 	// A listener for metrics and readiness beyond the machine. Without this section there is none.
 	Metrics *Metrics `yaml:"metrics" reload:"restart"`
+	// Pages on which people review what the log says. Without this section there are none. Another process can serve them too: `tollgate review`.
+	Review *Review `yaml:"review" reload:"restart"`
+	// The people who may sign in to review pages, by name. They are no callers.
+	Identities map[string]session.Identity `yaml:"identities"`
 	// Where the gateway answers the `http-01` challenges of ACME authorities. Needed for certificates with that challenge,
 	// all of which it serves.
 	HTTPChallenge *HTTPChallenge `yaml:"http_challenge" reload:"restart"`

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"slices"
+
 	"tollgate/internal/certs"
 	"tollgate/internal/setting"
 )
@@ -30,12 +32,16 @@ func (m *Metrics) listener() *Listener {
 // HasToken reports whether scrapers may show a token.
 func (m *Metrics) HasToken() bool { return m.BearerToken != setting.Reference{} }
 
-// Secured are the listeners that may have TLS: those of callers, and that of metrics.
+// Secured are the listeners that may have TLS: those of callers, that of metrics and that of review pages.
 func (c *Config) Secured() []*Listener {
-	if c.Metrics == nil {
-		return c.Listeners
+	all := slices.Clip(c.Listeners)
+	if c.Metrics != nil {
+		all = append(all, c.Metrics.listener())
 	}
-	return append(c.Listeners[:len(c.Listeners):len(c.Listeners)], c.Metrics.listener())
+	if c.Review != nil {
+		all = append(all, c.Review.listener())
+	}
+	return all
 }
 
 // buildMetrics completes the section `metrics`.

@@ -34,6 +34,7 @@ func (b *builder) takeNotes() {
 	}
 	b.noteAccounts()
 	b.noteWithout()
+	b.noteReview()
 	for _, u := range b.config.Upstreams {
 		if u.Timeout > b.config.Bounds.Drain {
 			b.note("upstream %s may take %s, but bounds.drain is %s: a stop can cut a call off, and leave its outcome unknown",

@@ -25,7 +25,7 @@ import (
 // The sections' types, with their comments and tags, are the source of the JSON Schema and of the manual's tables. This file reads them.
 
 // folders are those of the packages that have sections.
-var folders = []string{"config", "internal/setting", "audit", "caller", "catalog", "credential", "fleet", "grants", "internal/certs", "ratelimit", "spend", "tlspolicy", "upstream"}
+var folders = []string{"config", "internal/setting", "audit", "caller", "catalog", "credential", "fleet", "grants", "internal/certs", "ratelimit", "review/session", "spend", "tlspolicy", "upstream"}
 
 // description is what the source of a section says of it.
 type description struct {

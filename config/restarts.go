@@ -18,9 +18,12 @@ func Restarts(before, after *Config) (keys []string) {
 	changed := func(policy string) bool {
 		return !reflect.DeepEqual(before.TLSPolicies[policy], after.TLSPolicies[policy])
 	}
-	// The server of metrics and the connections of a fleet are not replaced by a reload.
+	// The servers of metrics and of review pages and the connections of a fleet are not replaced by a reload.
 	if m := before.Metrics; m != nil && m.TLS != nil && reflect.DeepEqual(m, after.Metrics) && changed(m.TLS.Policy) {
 		keys = append(keys, "tls_policies."+m.TLS.Policy+", which metrics uses")
+	}
+	if r := before.Review; r != nil && r.TLS != nil && reflect.DeepEqual(r, after.Review) && changed(r.TLS.Policy) {
+		keys = append(keys, "tls_policies."+r.TLS.Policy+", which review uses")
 	}
 	if f := before.Fleet; f != nil && f.Redis.TLS != nil && changed(f.Redis.TLS.Policy) {
 		keys = append(keys, "tls_policies."+f.Redis.TLS.Policy+", which fleet uses")

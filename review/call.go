@@ -33,6 +33,7 @@ type callPage struct {
 	Story            [][]said
 	Lines            []rawLine
 	Proof            *proofPart
+	OnlyProof        bool
 	Missing          []said // what was not looked for, or could not be read
 }
 
@@ -194,9 +195,4 @@ func download(kind, name, text string) *page {
 		w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
 		_, _ = w.Write([]byte(text))
 	}}
-}
-
-// callAddress returns the address of a call's page.
-func callAddress(log, id string) string {
-	return "/calls/" + url.PathEscape(log) + "/" + url.PathEscape(id)
 }

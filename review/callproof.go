@@ -69,13 +69,6 @@ func (part *proofPart) state(v *callView, p *proof.Call) {
 	part.Words = v.words.Said(id, "Records", strings.Join(seqs, v.words.Text("call.and")), "Size", grouped(c.Size), "Key", c.Origin, "Time", part.Time.Format("2006-01-02 15:04:05"))
 }
 
-// proofPage is the proof on a page of its own.
-type proofPage struct {
-	Call  string // address of the call's page
-	ID    string
-	Proof *proofPart
-}
-
 // callProof looks for the proof for longer than the page of the call does.
 func (s *Server) callProof(r *request) (*page, error) {
 	v, err := s.callView(r)
@@ -85,7 +78,7 @@ func (s *Server) callProof(r *request) (*page, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), longPatience)
 	defer cancel()
 	title := r.words.Text("call.proof_of", "ID", calls.ShortID(v.id))
-	return &page{name: "proof", title: title, data: &proofPage{callAddress(v.log.Name, v.id), v.id, v.proof(ctx)}}, nil
+	return &page{name: "call", title: title, data: &callPage{ID: v.id, Address: callAddress(v.log.Name, v.id), Proof: v.proof(ctx), OnlyProof: true}}, nil
 }
 
 // callProofFile sends the proof for people who have no log.

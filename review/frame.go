@@ -65,7 +65,7 @@ func (s *Server) preferences(w http.ResponseWriter, r *http.Request) {
 			chosen.Set("zone", zone)
 		}
 	}
-	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: chosen.Encode(), Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, MaxAge: 365 * 24 * 3600})
+	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: chosen.Encode(), Path: "/", Secure: r.TLS != nil, HttpOnly: true, SameSite: http.SameSiteStrictMode, MaxAge: 365 * 24 * 3600})
 	http.Redirect(w, r, ownAddress(r.PostFormValue("next")), http.StatusSeeOther)
 }
 

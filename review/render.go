@@ -96,19 +96,26 @@ func grouped(n any) string {
 	return sign + whole + rest
 }
 
-// render writes a page. It is made whole first, so that a fault of a template is no half page.
-func (s *Server) render(w http.ResponseWriter, r *request, p *page) {
+// render writes a page.
+func (s *Server) render(w http.ResponseWriter, r *request, p *page) { send(w, r, p, s.rendered(r, p)) }
+
+// rendered returns a page as HTML. It is made whole before any of it is sent, so that a fault of a template is no half page.
+func (s *Server) rendered(r *request, p *page) []byte {
 	var b bytes.Buffer
 	if err := s.templates[r.words.Language][p.name].ExecuteTemplate(&b, "frame", s.frame(r, p)); err != nil {
-		http.Error(w, "the page could not be made: "+err.Error(), http.StatusInternalServerError)
-		return
+		p.status = http.StatusInternalServerError
+		return []byte("<!DOCTYPE html><title>Tollgate</title><p>" + template.HTMLEscapeString("the page could not be made: "+err.Error()))
 	}
+	return b.Bytes()
+}
+
+func send(w http.ResponseWriter, r *request, p *page, body []byte) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Language", string(r.words.Language))
 	if p.status != 0 {
 		w.WriteHeader(p.status)
 	}
-	_, _ = w.Write(b.Bytes())
+	_, _ = w.Write(body)
 }
 
 //go:embed icon.svg

@@ -32,9 +32,11 @@ type Config struct {
 	Hosts []string         // that requests may name, without port
 	Door  Door
 	Views Views // nil: nothing is written
+	// AtOnce is how many pages with records are made at a time, so that readers cannot take the calls' processors; 0: any number.
+	AtOnce int
 }
 
-// Door decides who may look.
+// Door decides who may look. One that is a [Gate] has pages to sign in and out.
 type Door interface {
 	// Who returns the person who is signed in; nil if there is none.
 	Who(r *http.Request) *session.Person
@@ -53,11 +55,12 @@ type Server struct {
 	config    Config
 	templates map[words.Language]templates
 	routes    []route
+	turns     *turns
 }
 
 // New returns a server.
 func New(c Config) *Server {
-	s := &Server{config: c, templates: parseTemplates()}
+	s := &Server{config: c, templates: parseTemplates(), turns: newTurns(c.AtOnce)}
 	s.routes = s.table()
 	return s
 }
@@ -73,6 +76,7 @@ type route struct {
 // table is what is served.
 func (s *Server) table() []route {
 	return []route{
+		{"GET /calls", "calls", true, (*Server).calls},
 		{"GET /calls/{log}/{id}", "call", true, (*Server).call},
 		{"GET /calls/{log}/{id}/raw", "call", true, (*Server).callRaw},
 		{"GET /calls/{log}/{id}/proof", "call", true, (*Server).callProof},
@@ -92,6 +96,9 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /style.css", serveStyle)
 	mux.HandleFunc("GET /icon.svg", serveIcon)
 	mux.HandleFunc("POST /preferences", s.preferences)
+	if gate, ok := s.config.Door.(*Gate); ok {
+		s.handleSignIn(mux, gate)
+	}
 	mux.Handle("/", s.page(route{name: "missing", serve: func(*Server, *request) (*page, error) { return nil, errNotFound }}))
 	return s.guarded(http.NewCrossOriginProtection().Handler(mux))
 }
@@ -123,19 +130,37 @@ func (s *Server) page(one route) http.Handler {
 		ask := s.request(r)
 		ask.route = one
 		if ask.person = s.config.Door.Who(r); ask.person == nil && one.records {
-			http.Redirect(w, r, "/signin", http.StatusSeeOther)
+			http.Redirect(w, r, signInAddress(r), http.StatusSeeOther)
 			return
 		}
-		p, err := s.shown(ask)
+		release, err := s.turn(ask)
+		defer release()
+		var p *page
+		if err == nil {
+			p, err = s.shown(ask)
+		}
 		if err != nil {
 			p = ask.failed(err)
+		}
+		if p.status == http.StatusServiceUnavailable {
+			w.Header().Set("Retry-After", "5")
 		}
 		if p.answer != nil {
 			p.answer(w)
 			return
 		}
-		s.render(w, ask, p)
+		body := s.rendered(ask, p)
+		release() // who takes the page slowly keeps no turn
+		send(w, ask, p, body)
 	})
+}
+
+// turn waits for the turn of a page with records, which ends with release.
+func (s *Server) turn(ask *request) (release func(), err error) {
+	if !ask.route.records {
+		return func() {}, nil
+	}
+	return s.turns.take(ask.Context())
 }
 
 // shown makes a page, unless its view cannot be recorded.

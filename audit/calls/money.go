@@ -45,6 +45,19 @@ func (c *Call) Amounts() (amounts []Amount, unsummed int) {
 	return amounts, unsummed
 }
 
+// FirstAmount returns the first of the call's amounts, and whether there are others that differ from it; ok is false if there is none.
+func (c *Call) FirstAmount() (first Amount, others bool, unsummed int, ok bool) {
+	amounts, unsummed := c.Amounts()
+	if len(amounts) == 0 {
+		return Amount{}, false, unsummed, false
+	}
+	first = amounts[0]
+	others = slices.ContainsFunc(amounts[1:], func(a Amount) bool {
+		return a.Value.String() != first.Value.String() || a.Currency != first.Currency
+	})
+	return first, others, unsummed, true
+}
+
 // price returns what the gateway reserved for the call before it was sent, if that was an amount of money.
 func (c *Call) price() (Amount, bool) {
 	said := spendingOf(c.first()).Price

@@ -171,7 +171,7 @@ func (r *Report) Total() *Counts { return &r.total }
 func (r *Report) Money() []*Money {
 	list := []*Money{}
 	for _, m := range r.money {
-		if r.even(m); m.Currency != NoCurrency || m.any() {
+		if r.even(m); m.Currency != NoCurrency || !m.None() {
 			list = append(list, m)
 		}
 	}

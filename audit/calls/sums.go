@@ -73,6 +73,9 @@ func (n *Counts) add(e *Entry) {
 	n.Unsummed += e.Unsummed
 }
 
+// Of returns the number of calls in a state.
+func (n *Counts) Of(state string) uint64 { return *n.of(state) }
+
 func (n *Counts) of(state string) *uint64 {
 	switch state {
 	case logfile.Succeeded:
@@ -110,8 +113,9 @@ func (m *Money) add(e *Entry) {
 
 func newMoney(currency string) *Money { return &Money{Currency: currency, From: []string{}} }
 
-func (m *Money) any() bool {
-	return m.Moved.Sign() != 0 || m.MovedPartly.Sign() != 0 || m.MovedPerhaps.Sign() != 0
+// None reports whether nothing was moved.
+func (m *Money) None() bool {
+	return m.Moved.Sign() == 0 && m.MovedPartly.Sign() == 0 && m.MovedPerhaps.Sign() == 0
 }
 
 // SumColumns are the columns behind the names of a row, named as the members of [Money] and [Counts] are.

@@ -47,7 +47,7 @@ func (x *Index) Zone(ctx context.Context) (*time.Location, error) {
 // sumUp calls addSum for the sums of days that have calls which a filter chooses, and addCall for the calls that are in none of them. A zone is
 // that of the days; nil if they do not matter.
 func (x *Index) sumUp(ctx context.Context, f *calls.Filter, zone *time.Location, customers bool, addSum func(day int64, e *calls.Entry) error, addCall func(*calls.Call) error) error {
-	if !inSums(f) {
+	if !InSums(f) {
 		return x.Calls(ctx, f, addCall)
 	}
 	r, err := x.snapshot(ctx)
@@ -73,8 +73,8 @@ func (x *Index) sumUp(ctx context.Context, f *calls.Filter, zone *time.Location,
 	return r.tail(ctx, f.Passing(addCall))
 }
 
-// inSums reports whether sums of kinds can answer a filter.
-func inSums(f *calls.Filter) bool {
+// InSums reports whether sums of kinds can answer a filter.
+func InSums(f *calls.Filter) bool {
 	rest := *f
 	return f.MinAmount == nil && f.MaxAmount == nil && f.Plan == "" && f.Last == 0 && len((&query{filter: &rest}).ids()) == 0
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+
+	"tollgate/internal/text"
 )
 
 // caller compares a caller. All that a new one may do is said.
@@ -18,15 +20,37 @@ func (c *comparison) caller(at path, before, after json.RawMessage) {
 	c.object(at, before, after)
 }
 
+// identity compares a person who may sign in.
+func (c *comparison) identity(at path, before, after json.RawMessage) {
+	if after == nil {
+		c.add(at, "is gone: the sessions of this person end")
+		return
+	}
+	if before == nil {
+		c.add(at, "is added")
+	}
+	c.object(at, before, after)
+}
+
 // auth compares how a caller is known.
 func (c *comparison) auth(at path, before, after json.RawMessage) {
+	c.ways(at, before, after, "what is known by it is refused")
+}
+
+// proofs compares what a person shows.
+func (c *comparison) proofs(at path, before, after json.RawMessage) {
+	c.ways(at, before, after, "sessions that it began end")
+}
+
+// ways compares lists of ways to be known; gone says what that of one comes to.
+func (c *comparison) ways(at path, before, after json.RawMessage, gone string) {
 	was, is := byIdentity(before), byIdentity(after)
 	for _, name := range namesOf(was, is) {
 		switch {
 		case was[name] == nil:
 			c.add(at, "%s is added%s", name, expiry(is[name]))
 		case is[name] == nil:
-			c.add(at, "%s is gone: what is known by it is refused", name)
+			c.add(at, "%s is gone: %s", name, gone)
 		default:
 			c.compare(at.element(name), was[name], is[name])
 		}
@@ -44,27 +68,33 @@ func namesOf[T any](was, is map[string]T) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// identity is what identifies one entry of auth.
-type identity struct {
+// way is what identifies one entry of auth, or of proofs.
+type way struct {
 	AccessKey *struct {
 		ID       string `json:"id"`
 		NotAfter string `json:"not_after"`
 	} `json:"access_key"`
 	Certificate map[string]string `json:"certificate"`
+	Token       *struct {
+		SHA256 string `json:"sha256"`
+	} `json:"token"`
 }
 
 func byIdentity(list json.RawMessage) map[string]json.RawMessage {
 	all := map[string]json.RawMessage{}
 	for _, entry := range elements(list) {
-		all[decode[identity](entry).name(entry)] = entry
+		all[decode[way](entry).name(entry)] = entry
 	}
 	return all
 }
 
 // name returns what an operator calls an entry; another kind of entry than this program knows is shown as it is.
-func (i identity) name(entry json.RawMessage) string {
+func (i way) name(entry json.RawMessage) string {
 	if i.AccessKey != nil {
 		return "access key " + i.AccessKey.ID
+	}
+	if i.Token != nil {
+		return "token " + text.Truncate(i.Token.SHA256, 8, "") + "…"
 	}
 	for _, kind := range slices.Sorted(maps.Keys(i.Certificate)) {
 		return "certificate " + kind + " " + i.Certificate[kind]
@@ -73,7 +103,7 @@ func (i identity) name(entry json.RawMessage) string {
 }
 
 func expiry(entry json.RawMessage) string {
-	if i := decode[identity](entry); i.AccessKey != nil && i.AccessKey.NotAfter != "" {
+	if i := decode[way](entry); i.AccessKey != nil && i.AccessKey.NotAfter != "" {
 		return ", until " + i.AccessKey.NotAfter
 	}
 	return ""

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"tollgate/catalog"
+	"tollgate/config"
 )
 
 func lines(changes []Change) (all []string) {
@@ -53,6 +54,12 @@ func TestCompare(t *testing.T) {
 		{"bounds", []string{"audit:", "bounds: {body: 1MiB}\naudit:"}, []string{"bounds.body is lowered to 1MiB (was 12MiB)"}},
 		{"off", []string{"limits:", "limits:\n  published: false\n  max_wait: 0s"}, []string{"limits.max_wait is 0 or not set (was 2s)", "limits.published is false (was true)"}},
 		{"names like amounts", []string{"caller: billing", "caller: \"20\"", "  billing:", "  \"20\": {}\n  billing:"}, []string{"callers.20 is added", "listeners.app.caller is 20 (was billing)"}},
+		{"pages", []string{"audit:", "review: {address: 127.0.0.1:9444, sign_in: token}\naudit:"}, []string{
+			"review.address is 127.0.0.1:9444 (was not set)", "review.hosts is 127.0.0.1, ::1, localhost (was not set)", "review.sign_in is token (was not set)",
+		}},
+		{"person, who comes and goes as a caller does", []string{"audit:", "identities: {li: {proofs: [{token: {sha256: " + hash + "}}, {certificate: {dns: li.test}}], roles: [viewer]}}\naudit:"}, []string{
+			"identities.li is added", "identities.li.proofs certificate dns li.test is added", "identities.li.proofs token 2c26b46b… is added", "identities.li.roles is viewer (was not set)",
+		}},
 		{"section added", []string{"audit:", "admin: {address: 127.0.0.1:9090}\naudit:"}, []string{"admin.address is 127.0.0.1:9090 (was not set)"}},
 	} {
 		before, after := load(t, dir, base), load(t, dir, changed(t, c.pairs...))
@@ -61,6 +68,28 @@ func TestCompare(t *testing.T) {
 		}
 		if back := Compare(after, before); len(back) != len(c.want) && !strings.Contains(c.name, "caller") {
 			t.Errorf("%s, the other way: %q", c.name, lines(back))
+		}
+	}
+}
+
+const hash = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
+
+// TestIdentities: what a reload takes from people is said, and what it ends.
+func TestIdentities(t *testing.T) {
+	dir := folder(t)
+	with := func(proofs, roles string) *config.Config {
+		return load(t, dir, changed(t, "audit:", "identities: {li: {proofs: ["+proofs+"], roles: ["+roles+"]}}\naudit:"))
+	}
+	const token, certificate = "{token: {sha256: " + hash + "}}", "{certificate: {dns: li.test}}"
+	before := with(token+", "+certificate, "viewer")
+	for want, after := range map[string]*config.Config{
+		"identities.li is gone: the sessions of this person end":                           load(t, dir, base),
+		"identities.li.proofs token 2c26b46b… is gone: sessions that it began end":         with(certificate, "viewer"),
+		"identities.li.proofs certificate dns li.test is gone: sessions that it began end": with(token, "viewer"),
+		"identities.li.roles has reviewer, and no longer viewer":                           with(token+", "+certificate, "reviewer"),
+	} {
+		if got := strings.Join(lines(Compare(before, after)), "\n"); got != want {
+			t.Errorf("%s\nwant\n%s", got, want)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"tollgate/config"
 	"tollgate/credential"
 	"tollgate/grants"
+	"tollgate/review/session"
 	"tollgate/tlspolicy"
 	"tollgate/upstream"
 )
@@ -27,7 +28,7 @@ func (w *writer) sections(c *config.Config, generations map[string]Generation) m
 	if err != nil {
 		policies = nil // of no checked configuration: nothing runs by it
 	}
-	return map[string]func(){
+	sections := map[string]func(){
 		"admin":          w.section(c.Admin),
 		"audit":          w.section(c.Audit),
 		"bounds":         w.section(c.Bounds),
@@ -53,6 +54,15 @@ func (w *writer) sections(c *config.Config, generations map[string]Generation) m
 		},
 		"version": func() { w.value(reflect.ValueOf(Version)) },
 	}
+	if c.Review != nil { // plans without pages are the texts that they were before there were any
+		sections["review"] = w.section(c.Review)
+	}
+	if len(c.Identities) > 0 {
+		sections["identities"] = func() {
+			named(w, c.Identities, func(i session.Identity) string { return i.Name }, func(i session.Identity) { w.value(reflect.ValueOf(i)) })
+		}
+	}
+	return sections
 }
 
 // section returns a function that writes a section of the file.

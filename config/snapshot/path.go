@@ -22,7 +22,7 @@ func (p path) pattern() string {
 		}
 	}
 	switch {
-	case len(p) > 0 && slices.Contains([]string{"callers", "caps", "caps_default", "credentials", "listeners", "tls_policies", "upstreams"}, p[0]):
+	case len(p) > 0 && slices.Contains([]string{"callers", "caps", "caps_default", "credentials", "identities", "listeners", "tls_policies", "upstreams"}, p[0]):
 		given(1)
 		if len(p) > 2 && p[2] == "endpoints" {
 			given(3)
@@ -35,5 +35,5 @@ func (p path) pattern() string {
 
 // measured reports whether values at the path may be amounts. Names and ids are none, even if they look like it.
 func (p path) measured() bool {
-	return p[0] != "callers" && p[0] != "credentials" && !slices.Contains([]string{"caller", "policy", "catalog"}, p[len(p)-1])
+	return p[0] != "callers" && p[0] != "credentials" && p[0] != "identities" && !slices.Contains([]string{"caller", "policy", "catalog"}, p[len(p)-1])
 }

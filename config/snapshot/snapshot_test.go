@@ -194,7 +194,7 @@ func set(v reflect.Value, which int) {
 			{"10s", "11s"}, {"1MiB", "2MiB"}, {"5/s", "6/s"}, {"5/day", "6/day"}, {"127.0.0.1:1", "127.0.0.1:2"}, {"https://a", "https://b"}, {"read", "write"}, {"partner", "customer"},
 			{"sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "sha256/BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA="}, {"a", "b"},
 			{"2030-01-01T00:00:00Z", "2031-01-01T00:00:00Z"}, {"10.0.0.0/8", "11.0.0.0/8"}, {"0600", "0660"}, {"http://a.test:1", "http://b.test:1"},
-			{"5", "6"}, {"5 CNY", "6 CNY"},
+			{"5", "6"}, {"5 CNY", "6 CNY"}, {strings.Repeat("0a", 32), strings.Repeat("0b", 32)},
 		} {
 			if s.UnmarshalText([]byte(texts[0])) == nil {
 				if err := s.UnmarshalText([]byte(texts[which])); err != nil {

@@ -24,6 +24,10 @@ func (p path) special() special {
 		return (*comparison).caller
 	case "callers.*.auth":
 		return (*comparison).auth
+	case "identities.*":
+		return (*comparison).identity
+	case "identities.*.proofs":
+		return (*comparison).proofs
 	case "callers.*.grants":
 		return (*comparison).grants
 	case "credentials.*":

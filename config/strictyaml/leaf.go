@@ -17,6 +17,10 @@ func (d *Document) scalar(path string, n *node, f Field, s Scalar) {
 		return
 	}
 	if err := s.UnmarshalText([]byte(n.text)); err != nil {
+		if d.inReference(path) {
+			d.Add(n.at, path, "", "%s: %v", LastKey(path), err)
+			return
+		}
 		shown := n.text
 		if userinfo.MatchString(shown) {
 			shown = "[masked]"

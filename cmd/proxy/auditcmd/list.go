@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"io"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -156,20 +155,18 @@ func callOutcome(c *calls.Call) string {
 
 // callAmount returns the first amount, perhaps with where it comes from, and that there are unlike ones.
 func callAmount(c *calls.Call, from bool) string {
-	amounts, unsummed := c.Amounts()
-	switch {
-	case len(amounts) == 0 && unsummed == 0:
-		return ""
-	case len(amounts) == 0:
+	first, others, unsummed, ok := c.FirstAmount()
+	if !ok {
+		if unsummed == 0 {
+			return ""
+		}
 		return unsummedText
 	}
-	text := amounts[0].Value.String() + " " + amounts[0].Currency
-	if from && amounts[0].From != "" {
-		text += " (" + amounts[0].From + ")"
+	text := first.Value.String() + " " + first.Currency
+	if from && first.From != "" {
+		text += " (" + first.From + ")"
 	}
-	if slices.ContainsFunc(amounts[1:], func(a calls.Amount) bool {
-		return a.Value.String() != amounts[0].Value.String() || a.Currency != amounts[0].Currency
-	}) {
+	if others {
 		text += " …"
 	}
 	if unsummed > 0 {
