@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -181,18 +183,15 @@ func (s *Server) callRaw(r *request) (*page, error) {
 	if err = cmp.Or(err, missing); err != nil {
 		return nil, err
 	}
-	var text strings.Builder
-	for _, line := range v.Lines {
-		text.WriteString(line.Text + "\n")
-	}
-	return download("application/x-ndjson", "call-"+calls.ShortID(v.id)+".jsonl", text.String()), nil
+	return r.textFile("call-"+calls.ShortID(v.id)+".jsonl", "application/x-ndjson", func(w io.Writer) (err error) {
+		for _, line := range v.Lines {
+			_, err = fmt.Fprintln(w, line.Text)
+		}
+		return err
+	}), nil
 }
 
-// download answers with a file. Its name is one of ours.
-func download(kind, name, text string) *page {
-	return &page{answer: func(w http.ResponseWriter) {
-		w.Header().Set("Content-Type", kind)
-		w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
-		_, _ = w.Write([]byte(text))
-	}}
+// textFile is download for a file that is written at once.
+func (r *request) textFile(name, kind string, write func(w io.Writer) error) *page {
+	return r.download(name, kind, func(w io.Writer, _ func() error) error { return write(w) })
 }

@@ -3,11 +3,12 @@ package review
 import (
 	"context"
 	"errors"
+	"io"
 	"strings"
 	"time"
 
 	"tollgate/audit/calls"
-	"tollgate/audit/export"
+	archive "tollgate/audit/export"
 	"tollgate/audit/proof"
 )
 
@@ -97,7 +98,10 @@ func (s *Server) callProofFile(r *request) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	return download("application/json", "proof-"+calls.ShortID(v.id)+".json", string(file)), nil
+	return r.textFile("proof-"+calls.ShortID(v.id)+".json", "application/json", func(w io.Writer) error {
+		_, err := w.Write(file)
+		return err
+	}), nil
 }
 
 // callVerifier sends the verifier in Python, which is the same for all calls.
@@ -105,5 +109,8 @@ func (s *Server) callVerifier(r *request) (*page, error) {
 	if _, err := s.callView(r); err != nil {
 		return nil, err
 	}
-	return download("text/x-python; charset=utf-8", "verify.py", export.Verifier()), nil
+	return r.textFile("verify.py", "text/x-python; charset=utf-8", func(w io.Writer) error {
+		_, err := io.WriteString(w, archive.Verifier())
+		return err
+	}), nil
 }

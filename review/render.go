@@ -25,7 +25,7 @@ var pageFiles embed.FS
 type templates map[string]*template.Template
 
 // shared are the files of templates that all pages use.
-var shared = []string{"pages/frame.html", "pages/parts.html"}
+var shared = []string{"pages/frame.html", "pages/parts.html", "pages/calltable.html"}
 
 func parseTemplates() map[words.Language]templates {
 	all := map[words.Language]templates{}
@@ -112,6 +112,9 @@ func (s *Server) rendered(r *request, p *page) []byte {
 func send(w http.ResponseWriter, r *request, p *page, body []byte) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Language", string(r.words.Language))
+	if p.refresh > 0 {
+		w.Header().Set("Refresh", strconv.Itoa(p.refresh))
+	}
 	if p.status != 0 {
 		w.WriteHeader(p.status)
 	}

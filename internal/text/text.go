@@ -3,8 +3,10 @@ package text
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -69,4 +71,20 @@ func NotZero[T comparable](v T) string {
 		return ""
 	}
 	return fmt.Sprint(v)
+}
+
+// EscapeUnprintable escapes in JSON what a terminal would not print, which encoding/json lets through in part: peers
+// may have put it into a path, and it could forge or hide what a reviewer sees.
+func EscapeUnprintable(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if r == '\n' || strconv.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
+		}
+	}
+	return b.String()
 }

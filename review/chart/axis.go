@@ -54,6 +54,19 @@ func finite(n float64) float64 {
 	return min(max(n, -most), most)
 }
 
+// labels returns the names of slots from left on, as many of them as stand in the picture and beside one another.
+func labels(names []string, left, slot, y float64) (marks []Mark) {
+	end := math.Inf(-1)
+	for i, step := 0, every(names, slot); i < len(names); i += step {
+		half := wide(names[i]) / 2
+		middle := max(half, min(left+(float64(i)+0.5)*slot, width-half))
+		if middle-half > end {
+			marks, end = append(marks, label("quiet", "middle", names[i], middle, y)), middle+half
+		}
+	}
+	return marks
+}
+
 // every returns the least step of a list of labels, in slots of a width, at which none overlaps the next.
 func every(labels []string, slot float64) int {
 	widest := 0.0

@@ -14,6 +14,7 @@ type Bar struct {
 	Href    string
 	Values  []Value // one of each series
 	Text    string  // beside the bar
+	Aside   bool    // no bar is drawn: one of something else would make the others short
 	More    []Cell  // of the table, behind the values
 }
 
@@ -54,7 +55,9 @@ func (b *Bars) frame() *frame {
 	for i := range b.Rows {
 		r := &b.Rows[i]
 		f.left, numbers = max(f.left, wide(r.Name)), max(numbers, wide(r.Text))
-		high = max(high, r.sum())
+		if !r.Aside {
+			high = max(high, r.sum())
+		}
 	}
 	f.bound(numbers)
 	f.axis = axis{last: high, step: high}
@@ -75,7 +78,7 @@ func (f *frame) length(n float64) float64 { return f.units(max(0, n), f.right-f.
 func (r *Bar) draw(series []Series, f *frame, y float64) Mark {
 	values := make([]float64, len(series))
 	for i := range values {
-		if i < len(r.Values) {
+		if i < len(r.Values) && !r.Aside {
 			values[i] = max(0, r.Values[i].N)
 		}
 	}

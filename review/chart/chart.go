@@ -26,7 +26,7 @@ var Templates embed.FS
 const (
 	width    = 720.0
 	letters  = 13.0           // height of letters where the picture is narrow
-	column   = letters * 0.58 // width of a column of [text.Width]: a narrow letter
+	column   = letters * 0.64 // width of a column of [text.Width]: a narrow letter of a broad font
 	line     = 20.0           // of a legend
 	least    = 1.5            // of what is more than nothing: a pixel and a little in the narrowest picture
 	gap      = 1.0            // between neighbours, so that each stands against the background
@@ -103,12 +103,15 @@ const (
 	Confirmed Fill = "confirmed" // money that was moved
 	Perhaps   Fill = "perhaps"   // that may have been
 	Held      Fill = "held"      // an outline
-	Returned  Fill = "returned"  // that was given back
+	Returned  Fill = "returned"  // that was taken back
+
+	ReturnedPerhaps Fill = "returned-perhaps"
 
 	Whole     Fill = "whole" // of a log
 	Uncovered Fill = "uncovered"
 	Gap       Fill = "gap"
-	Absent    Fill = "absent" // nothing is on record, or no longer
+	Absent    Fill = "absent"  // it was on record
+	Nothing   Fill = "nothing" // there was nothing to record
 
 	First  Fill = "first" // of several without a meaning of their own
 	Second Fill = "second"
@@ -119,7 +122,7 @@ const (
 // patterns are the lines over the colour, in a square of 6 units. A fill without is solid.
 var patterns = map[Fill]string{
 	Failed: up, Unknown: up + down, Refused: across,
-	Perhaps: up, Returned: down,
+	Perhaps: up, Returned: down, ReturnedPerhaps: across,
 	Uncovered: up, Gap: up + down, Absent: dots,
 	Second: up, Third: across, Fourth: up + down,
 }

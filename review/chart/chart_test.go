@@ -44,7 +44,7 @@ func drawings(s string) []*Drawing {
 	values := []Value{value(1), value(20), value(300), value(4000)}
 	bars := []Bar{{Name: s, Foreign: true, Href: "/calls?caller=" + s, Values: values, Text: s, More: []Cell{{Text: s, Foreign: true}}}, {Name: s}}
 	columns := &Columns{Head: head("calls", s), Series: series, Whole: true, Unit: s, Number: func(float64) string { return s }}
-	columns.Bars = []Column{{Label: s, Name: s, Values: values}, {Label: s, Name: s, Absent: s}, {Label: s, Name: s, Values: make([]Value, 4)}}
+	columns.Bars = []Column{{Label: s, Name: s, Values: values}, {Label: s, Name: s, Absent: s, As: Absent}, {Label: s, Name: s, Values: make([]Value, 4)}}
 	return []*Drawing{
 		columns.Draw(),
 		(&Bars{Head: head("callers", s), Series: series, Rows: bars}).Draw(),
@@ -242,7 +242,7 @@ func TestNothingHidden(t *testing.T) {
 // TestZero holds that a day with nothing and a day that is not on record look unlike each other and unlike others.
 func TestZero(t *testing.T) {
 	c := &Columns{Head: head("c", "x"), Series: []Series{{Succeeded, "s"}}, Number: number}
-	c.Bars = []Column{{Label: "1", Values: []Value{value(0)}}, {Label: "2", Absent: "no record"}, {Label: "3", Values: []Value{value(2)}}}
+	c.Bars = []Column{{Label: "1", Values: []Value{value(0)}}, {Label: "2", Absent: "no record", As: Absent}, {Label: "3", Values: []Value{value(2)}}}
 	source := written(t, c.Draw())
 	if strings.Count(source, `class="zero"`) != 1 || strings.Count(source, "url(#c-absent)") != 1 || strings.Count(source, `class="s-succeeded"`) != 2 {
 		t.Error(source)

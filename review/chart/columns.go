@@ -18,6 +18,8 @@ type Column struct {
 	Href   string // of the name in the table
 	Values []Value
 	Absent string // why there is nothing on record, in words; empty: there is
+	As     Fill   // then: [Absent] or [Nothing]
+	More   []Cell // of the table, behind the values
 }
 
 // Draw returns the drawing.
@@ -87,7 +89,7 @@ func (p *plot) column(c *Columns, i int) Mark {
 	marks := []Mark{target(x, p.top, p.slot, p.bottom-p.top)}
 	switch below, above := b.extent(); {
 	case b.Absent != "":
-		marks = append(marks, rect(Absent, x, p.top, p.slot, p.bottom-p.top))
+		marks = append(marks, rect(b.As, x, p.top, p.slot, p.bottom-p.top))
 	case below == 0 && above == 0:
 		marks = append(marks, Mark{Shape: Rect, Class: "zero", X: Length(from), Y: Length(p.y(0) - 3), W: Length(wide), H: 3})
 	default:
@@ -127,18 +129,12 @@ func apart(length float64) float64 {
 	return length - gap
 }
 
-func (p *plot) labels(c *Columns) (marks []Mark) {
+func (p *plot) labels(c *Columns) []Mark {
 	names := make([]string, len(c.Bars))
 	for i := range c.Bars {
 		names[i] = c.Bars[i].Label
 	}
-	step := every(names, p.slot)
-	for i := 0; i < len(names); i += step {
-		middle := p.left + (float64(i)+0.5)*p.slot
-		middle = min(middle, width-wide(names[i])/2)
-		marks = append(marks, label("quiet", "middle", names[i], middle, p.bottom+line/2))
-	}
-	return marks
+	return labels(names, p.left, p.slot, p.bottom+line/2)
 }
 
 func (b *Column) tooltip(series []Series) string {
@@ -159,12 +155,13 @@ func (c *Columns) rows() []Row {
 		rows[i] = Row{{Text: b.Name, Href: b.Href}}
 		if b.Absent != "" {
 			rows[i] = append(rows[i], Cell{Text: b.Absent})
-			rows[i] = append(rows[i], make([]Cell, max(0, len(c.Series)-1))...)
+			rows[i] = append(rows[i], make([]Cell, max(0, len(c.Series)+len(b.More)-1))...)
 			continue
 		}
 		for _, v := range b.Values {
 			rows[i] = append(rows[i], Cell{Text: v.Text, Number: true})
 		}
+		rows[i] = append(rows[i], b.More...)
 	}
 	return rows
 }

@@ -47,16 +47,12 @@ func (s *Strip) Draw() *Drawing {
 	marks, top := s.legend()
 	y := top + float64(s.kinds())*2*(sign+1)
 	slot := width / float64(max(1, len(s.Days)))
-	labels := make([]string, len(s.Days))
+	names := make([]string, len(s.Days))
 	for i := range s.Days {
 		marks = append(marks, s.day(i, float64(i)*slot, y, slot))
-		labels[i] = s.Days[i].Label
+		names[i] = s.Days[i].Label
 	}
-	for i := 0; i < len(labels); i += every(labels, slot) {
-		half := wide(labels[i]) / 2
-		middle := max(half, min((float64(i)+0.5)*slot, width-half))
-		marks = append(marks, label("quiet", "middle", labels[i], middle, y+band+line/2))
-	}
+	marks = append(marks, labels(names, 0, slot, y+band+line/2)...)
 	return s.drawing(y+band+line, marks, s.rows())
 }
 
@@ -74,8 +70,15 @@ func (s *Strip) happened(kind int) bool {
 	return slices.ContainsFunc(s.Days, func(d StripDay) bool { return kind < len(d.Ticks) && d.Ticks[kind].N > 0 })
 }
 
+// legend has the states and signs that there are.
 func (s *Strip) legend() ([]Mark, float64) {
-	marks, height := legend(s.States)
+	var states []Series
+	for i, state := range s.States {
+		if slices.ContainsFunc(s.Days, func(d StripDay) bool { return d.State == i }) {
+			states = append(states, state)
+		}
+	}
+	marks, height := legend(states)
 	x, y := 0.0, height+line/2-4
 	for k, kind := range s.Kinds {
 		if !s.happened(k) {

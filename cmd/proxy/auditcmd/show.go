@@ -63,7 +63,7 @@ func (f *showFlags) run(cmd *cobra.Command, part string) error {
 		return cli.FlagError("zone", err)
 	}
 	if !slices.Contains(words.Languages(), words.Language(f.lang)) {
-		return cli.UsageError("--lang %s: the languages are %s and %s", cli.EscapeUnprintable(f.lang), words.English, words.Chinese)
+		return cli.UsageError("--lang %s: the languages are %s and %s", text.EscapeUnprintable(f.lang), words.English, words.Chinese)
 	}
 	f.words = words.In(words.Language(f.lang))
 	id, err := f.chosenCall(part)
@@ -110,17 +110,17 @@ func (f *showFlags) show(w, notes io.Writer, id string, zone *time.Location) err
 
 // writeSentences writes paragraphs of sentences, wrapped, and what to ask next. Errors are those of out.Flush.
 func writeSentences(out *bufio.Writer, w *words.Words, paragraphs [][]calls.Sentence, id, plan string) {
-	fmt.Fprintln(out, w.Text("show.call", "Call", cli.EscapeUnprintable(id)))
+	fmt.Fprintln(out, w.Text("show.call", "Call", text.EscapeUnprintable(id)))
 	for _, sentences := range paragraphs {
 		out.WriteByte('\n')
 		for _, line := range wrap(calls.Paragraph(sentences), cli.MaxWidth) {
 			fmt.Fprintln(out, line)
 		}
 	}
-	short := cli.EscapeUnprintable(calls.ShortID(id))
+	short := text.EscapeUnprintable(calls.ShortID(id))
 	fmt.Fprintf(out, "\n%s\n%s\n", w.Text("show.records", "Command", "tollgate audit show --json "+short), w.Text("show.proof", "Command", "tollgate audit prove "+short))
 	if plan != "" {
-		fmt.Fprintln(out, w.Text("show.plan", "Command", "tollgate audit plan "+cli.EscapeUnprintable(plan)))
+		fmt.Fprintln(out, w.Text("show.plan", "Command", "tollgate audit plan "+text.EscapeUnprintable(plan)))
 	}
 }
 
