@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,16 +25,17 @@ import (
 type callPage struct {
 	ID, Log, Address string
 	State            string
-	Summary          []said
+	Summary          said
 	Panels           []panel // who called, with which key, what was decided, what came back
 	Steps            *chart.Drawing
 	StepsNote        string
 	TLS              []panel
 	Asked, Answered  []fieldRow
 	Related          []relatedRow
-	Events           []said
-	Story            [][]said
-	Lines            []rawLine
+	Events           []eventRow
+	Story            []said
+	Lines            []rawLine // of the call's records
+	EventLines       []rawLine // of the events
 	Proof            *proofPart
 	OnlyProof        bool
 	Missing          []said // what was not looked for, or could not be read
@@ -116,25 +118,47 @@ func (v *callView) page() *callPage {
 		h.Add(r)
 	}
 	p := &callPage{
-		ID: v.id, Log: v.log.Name, Address: callAddress(v.log.Name, v.id), State: v.State(), Summary: v.sentences(h.Summary(v.words, v.zone)),
-		Panels: v.panels(), TLS: v.tlsPanels(), Events: v.sentences(h.Events(v.words, v.zone)),
+		ID: v.id, Log: v.log.Name, Address: callAddress(v.log.Name, v.id), State: v.State(), Summary: calls.Parts(h.Summary(v.words, v.zone)),
+		Panels: v.panels(), TLS: v.tlsPanels(), Events: v.eventRows(),
 	}
 	p.Steps, p.StepsNote = v.steps()
 	p.Asked, p.Answered = fieldRows(v.first()), fieldRows(v.Outcome)
 	for _, paragraph := range h.Sentences(v.words, v.zone) {
-		p.Story = append(p.Story, v.sentences(paragraph))
+		p.Story = append(p.Story, calls.Parts(paragraph))
 	}
 	for _, line := range v.Lines {
-		p.Lines = append(p.Lines, rawLine{line.Seq, len(line.Text), line.Text})
+		row := rawLine{line.Seq, len(line.Text), line.Text}
+		if slices.ContainsFunc(v.Records(), func(r *logfile.Record) bool { return r.Seq == line.Seq }) {
+			p.Lines = append(p.Lines, row)
+		} else {
+			p.EventLines = append(p.EventLines, row)
+		}
 	}
 	return p
 }
 
-func (v *callView) sentences(list []calls.Sentence) (all []said) {
-	for _, sentence := range list {
-		all = append(all, sentence.Parts())
+// eventRow is an event, or several in a row that say the same.
+type eventRow struct {
+	Words said
+	Again said // how often it was stated once more, and until when; empty: it was not
+}
+
+// eventRows returns the events about the call. That it is unknown still is stated each day: all but the first of these are counted.
+func (v *callView) eventRows() (rows []eventRow) {
+	for i := 0; i < len(v.Call.Events); {
+		n := 1
+		for ; i+n < len(v.Call.Events) && v.Call.Events[i].Event == logfile.EventUnresolved && v.Call.Events[i+n].Event == logfile.EventUnresolved; n++ {
+		}
+		h := calls.NewHistory(v.id)
+		h.Add(v.Call.Events[i])
+		row := eventRow{Words: calls.Parts(h.Events(v.words, v.zone))}
+		if n > 1 {
+			last := v.Call.Events[i+n-1].Time.In(v.zone).Format("2006-01-02 15:04:05")
+			row.Again = v.words.Said("call.event_again", "Count", n-1, "Time", last)
+		}
+		rows, i = append(rows, row), i+n
 	}
-	return all
+	return rows
 }
 
 // first returns the call's first record.

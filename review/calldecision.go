@@ -99,7 +99,7 @@ func (v *callView) charge(b *box, c *logfile.CapCharge) {
 	b.add("call.cap_takes", amount)
 }
 
-// charged says what became of the money that the call held, as messages end.
+// charged returns whether the money that the call held was used, given back, or is held, as messages end.
 func (v *callView) charged() string {
 	switch v.State() {
 	case logfile.Succeeded, logfile.Partial:

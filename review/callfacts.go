@@ -1,6 +1,7 @@
 package review
 
 import (
+	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -23,7 +24,8 @@ type panel struct {
 type fact struct {
 	Name  string
 	Value string // a text of a record
-	Word  string // our own word, before the value
+	Word  string // our own word, instead of a value
+	Words said   // a sentence with values
 	Time  time.Time
 	Href  string // an address of our own that the value leads to
 	More  string // what the value means
@@ -43,7 +45,7 @@ func (v *callView) box(title string) *box { return &box{v, panel{Title: v.words.
 
 // add adds a fact, unless it is empty.
 func (b *box) add(name string, f fact) {
-	if f.Value == "" && f.Word == "" && f.Time.IsZero() {
+	if f.Value == "" && f.Word == "" && f.Words == nil && f.Time.IsZero() {
 		return
 	}
 	f.Name, f.Value = b.v.words.Text(name), text.Truncate(f.Value, maxFact, "…")
@@ -54,9 +56,16 @@ func (b *box) value(name, value string) { b.add(name, fact{Value: value}) }
 func (b *box) code(name, value string)  { b.add(name, fact{Value: value, Code: true}) }
 func (b *box) word(name, id string)     { b.add(name, fact{Word: b.v.words.Text(id)}) }
 
+// maxLinked is how long a value may be that leads to a page.
+const maxLinked = 256
+
 // link adds a value that leads to a page.
 func (b *box) link(name, value, address string) {
-	b.add(name, fact{Value: value, Href: address, Code: true})
+	f := fact{Value: value, Code: true}
+	if len(value) <= maxLinked {
+		f.Href = address
+	}
+	b.add(name, f)
 }
 
 // callLink adds the id of another call of the same log.
@@ -91,7 +100,7 @@ func (v *callView) whoPanel() panel {
 	v.provenBy(b, r)
 	source := r.Source
 	if r.SourcePort != 0 && source != "" {
-		source += " : " + strconv.Itoa(int(r.SourcePort))
+		source = net.JoinHostPort(source, strconv.Itoa(int(r.SourcePort)))
 	}
 	b.code("call.source", source)
 	b.value("call.listener", r.Listener)
@@ -110,7 +119,7 @@ func (v *callView) whoPanel() panel {
 func (v *callView) provenBy(b *box, r *logfile.Record) {
 	switch by := r.IdentifiedBy; by {
 	case "listener", "certificate", "access_key":
-		b.add("call.proven", fact{Word: v.words.Text("call.by_" + by), Value: r.Identity})
+		b.add("call.proven", fact{Words: v.words.Said("call.by_"+by, "Identity", text.Truncate(r.Identity, maxFact, "…"))})
 	default:
 		b.value("call.proven", strings.TrimSpace(by+" "+r.Identity))
 	}
@@ -191,8 +200,13 @@ func (v *callView) upstream() string {
 func (v *callView) endPanel() panel {
 	b := v.box("call.end")
 	row := v.Row(v.zone)
-	b.add("call.began", fact{Time: row.Time})
-	if !row.Ended.IsZero() && row.EndSeq != row.Seq {
+	switch {
+	case v.Intent != nil:
+		b.add("call.intended", fact{Time: row.Time})
+	case v.Refusal != nil:
+		b.add("call.refused_at", fact{Time: row.Time})
+	}
+	if v.Outcome != nil {
 		b.add("call.ended", fact{Time: row.Ended})
 	}
 	b.add("call.outcome", fact{Word: v.words.Text("call.outcome_" + stateWord(row.Outcome))})
@@ -241,7 +255,7 @@ func (v *callView) reason(b *box, r *logfile.Record) {
 		b.add("call.stage", fact{Value: r.Stage, Code: true, More: v.meaning("stage." + r.Stage)})
 	}
 	if r.TLSFailure != "" {
-		b.code("call.tls_failure", r.TLSFailure)
+		b.add("call.tls_failure", fact{Value: r.TLSFailure, Code: true, More: v.meaning("tls_failure." + r.TLSFailure)})
 	}
 }
 

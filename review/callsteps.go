@@ -35,11 +35,11 @@ func (v *callView) steps() (drawing *chart.Drawing, note string) {
 	if last == nil || last.TotalMicros == 0 {
 		return nil, v.words.Text("call.steps_none")
 	}
-	moments := momentsOf(last)
-	if len(moments) == 0 {
-		moments, note = lengthsOf(v.Records()), v.words.Text("call.steps_lengths")
+	instants := instantsOf(last)
+	if len(instants) == 0 {
+		instants, note = lengthsOf(v.Records()), v.words.Text("call.steps_lengths")
 	}
-	return v.waterfall(moments, last.TotalMicros), note
+	return v.waterfall(instants, last.TotalMicros), note
 }
 
 // last returns the record that ended the call; nil if there is none.
@@ -50,10 +50,23 @@ func (v *callView) last() *logfile.Record {
 	return v.Refusal
 }
 
-// momentsOf returns the moments that a record has.
-func momentsOf(r *logfile.Record) (all []instant) { return nil }
+// instantsOf returns what a record has of them, in their order.
+func instantsOf(r *logfile.Record) (all []instant) {
+	if r.Steps == nil {
+		return nil
+	}
+	for _, one := range []instant{
+		{"decided", r.Steps.Decided, chart.First}, {"limited", r.Steps.Limited, chart.Third}, {"durable", r.Steps.Durable, chart.First},
+		{"sent", r.Steps.Sent, chart.Fourth}, {"first_byte", r.Steps.FirstByte, chart.Second}, {"answered", r.Steps.Answered, chart.Second},
+	} {
+		if one.at > 0 {
+			all = append(all, one)
+		}
+	}
+	return all
+}
 
-// lengthsOf returns the lengths that records without moments have, one behind the other: where in the call each lay is not on record.
+// lengthsOf returns the lengths that records without steps have, one behind the other: where in the call each lay is not on record.
 func lengthsOf(records []*logfile.Record) []instant {
 	last, waited := records[len(records)-1], int64(0)
 	for _, r := range records {
@@ -71,10 +84,14 @@ func lengthsOf(records []*logfile.Record) []instant {
 }
 
 // waterfall draws a bar from each moment to the next.
-func (v *callView) waterfall(moments []instant, total int64) *chart.Drawing {
+func (v *callView) waterfall(instants []instant, total int64) *chart.Drawing {
 	t := v.words.Text
-	if end := moments[len(moments)-1].at; total > end {
-		moments = append(moments, instant{"rest", total, chart.First})
+	if end := instants[len(instants)-1].at; total > end {
+		name := "rest"
+		if v.Refusal != nil {
+			name = "refused"
+		}
+		instants = append(instants, instant{name, total, chart.First})
 	}
 	w := chart.Waterfall{
 		Head: chart.Head{
@@ -84,7 +101,7 @@ func (v *callView) waterfall(moments []instant, total int64) *chart.Drawing {
 		Total: milliseconds(total), Break: t("call.step_break"), Zero: milliseconds(0),
 	}
 	before := int64(0)
-	for _, m := range moments {
+	for _, m := range instants {
 		w.Steps = append(w.Steps, chart.Step{
 			Name: t("call.step_" + m.name), Fill: m.fill, Start: micros(before), Length: micros(m.at - before), Text: milliseconds(m.at - before), From: milliseconds(before),
 		})

@@ -11,15 +11,17 @@ import (
 func (v *callView) tlsPanels() []panel {
 	listener, upstream := v.policies()
 	in, out := v.tlsPanel("call.tls_in", v.first().TLSIn, listener), panel{}
-	switch {
-	case v.Outcome == nil:
+	if v.Outcome == nil {
 		out = v.tlsPanel("call.tls_out", nil, "")
-		out.Empty = v.words.Text("call.tls_none")
-	default:
+	} else {
 		out = v.tlsPanel("call.tls_out", v.Outcome.TLSOut, upstream)
-		if v.Outcome.TLSOut == nil && (v.Outcome.Outcome == logfile.NotSent || v.Outcome.Status == 0) {
-			out.Empty = v.words.Text("call.tls_none")
-		}
+	}
+	switch {
+	case len(out.Facts) > 0:
+	case v.Refusal != nil || v.State() == logfile.NotSent:
+		out.Empty = v.words.Text("call.tls_none")
+	case v.Outcome == nil || v.Outcome.Status == 0:
+		out.Empty = v.words.Text("call.tls_unrecorded")
 	}
 	return []panel{in, out}
 }

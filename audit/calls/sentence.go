@@ -35,14 +35,27 @@ func (s Sentence) String() string {
 
 // Paragraph returns sentences as one text.
 func Paragraph(sentences []Sentence) string {
-	texts := make([]string, len(sentences))
+	var b strings.Builder
 	for i, s := range sentences {
-		texts[i] = s.String()
+		b.WriteString(s.space(i) + s.String())
 	}
-	if len(sentences) > 0 && sentences[0].words.Language == words.Chinese {
-		return strings.Join(texts, "") // a full stop of Chinese has its space within
+	return b.String()
+}
+
+// Parts returns sentences as one, in parts.
+func Parts(sentences []Sentence) (parts []words.Part) {
+	for i, s := range sentences {
+		parts = append(append(parts, words.Part{Text: s.space(i)}), s.Parts()...)
 	}
-	return strings.Join(texts, " ")
+	return parts
+}
+
+// space returns what stands before a sentence that follows i others. The full stop of Chinese has its space within.
+func (s Sentence) space(i int) string {
+	if i == 0 || s.words.Language == words.Chinese {
+		return ""
+	}
+	return " "
 }
 
 func (s Sentence) args(write func(string) string) (args []any) {
