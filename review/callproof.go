@@ -21,6 +21,7 @@ type proofPart struct {
 	Size    uint64
 	Time    time.Time
 	Root    string
+	Intent  bool   // it is of the intent alone: there is no outcome yet
 	Fault   string // why there is no proof
 	Later   bool   // no checkpoint covers the records yet
 	Late    bool   // it was not found out in time
@@ -63,6 +64,7 @@ func (part *proofPart) state(v *callView, p *proof.Call) {
 		seqs = append(seqs, grouped(r.Seq))
 	}
 	part.Checked, part.Origin, part.Size, part.Time, part.Root = true, c.Origin, c.Size, c.Time.In(v.zone), c.Root.String()
+	part.Intent = len(seqs) == 1 && v.Call != nil && v.Outcome == nil && v.Refusal == nil
 	id := "call.proof_records"
 	if len(seqs) == 1 {
 		id = "call.proof_record"

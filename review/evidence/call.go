@@ -158,6 +158,11 @@ const (
 	SameOrder Relation = "same_order" // it names the same order
 )
 
+// Relations lists them.
+func Relations() []Relation {
+	return []Relation{MadeFor, Made, Priced, Settled, Holds, Held, Repeats, Repeated, SameOrder}
+}
+
 // Related is another call of the same act.
 type Related struct {
 	*calls.Call
