@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"sort"
 	"time"
 
@@ -40,7 +39,11 @@ func (p pager) Page(ctx context.Context, f *calls.Filter, after calls.Cursor, n 
 	if errors.Is(fault, ErrUnusable) || ctx.Err() != nil {
 		return nil, after, cmp.Or(ctx.Err(), fault)
 	}
-	if err := b.older(ctx); err != nil {
+	next, err := b.older(ctx)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return b.page, next, err
+	case err != nil:
 		return nil, after, err
 	}
 	return b.page, after.Next(b.page), fault
@@ -62,39 +65,32 @@ func (b *pageBuilder) newest(ctx context.Context) error {
 	if err != nil {
 		return b.failed(err)
 	}
-	kept := calls.Last[calls.Placed]{N: b.n, Yield: func(p calls.Placed) error {
-		b.page = append(b.page, p)
-		return nil
-	}}
-	err = b.tail(ctx, func(c *calls.Call) error {
-		p := calls.Placed{Call: c, Log: b.log, Merged: calls.Merged(merged, c)}
-		if !p.Merged.IsZero() { // it has ended
-			merged = p.Merged
-		}
-		if !b.after.Before(&p) || !b.filter.Match(c) {
-			return nil
-		}
-		return kept.Add(p)
-	})
-	_ = kept.Flush() // Yield returns no error
-	slices.Reverse(b.page)
+	s := calls.NewPageScan(b.log, b.filter, b.after, b.n, merged)
+	err = b.tail(ctx, s.Add)
+	b.page, err = s.Page(err)
 	return err
 }
 
 var errFull = errors.New("enough calls")
 
-// older adds to the page the calls that the index has.
-func (b *pageBuilder) older(ctx context.Context) error {
+// older adds to the page the calls that the index has. At a deadline it returns the cursor behind those that it has examined.
+func (b *pageBuilder) older(ctx context.Context) (calls.Cursor, error) {
+	next := b.after.Next(b.page)
 	if len(b.page) == b.n {
-		return nil
+		return next, nil
 	}
 	q, err := b.query(ctx, b.filter, nil)
 	if err == nil {
 		err = b.bound(ctx, q)
 	}
 	if err != nil {
-		return b.failed(err)
+		return next, b.failed(err)
 	}
+	examined := uint64(math.MaxUint64)
+	q.seen = func(c *calls.Call) {
+		examined, next = c.Order(), calls.Cursor{Log: b.log, Order: c.Order(), Seq: c.Seq()}
+	}
+	begun := q.high
 	err = q.walk(ctx, backwards, func(c *calls.Call, r *row) error {
 		merged := timeOf(r.merged)
 		if c.Lost != 0 {
@@ -112,9 +108,17 @@ func (b *pageBuilder) older(ctx context.Context) error {
 		return nil
 	})
 	if err == errFull {
-		return nil
+		return next, nil
 	}
-	return err
+	if !errors.Is(err, context.DeadlineExceeded) || q.high == begun && examined == math.MaxUint64 {
+		return next, err
+	}
+	if uint64(q.high) < examined && q.high < begun { // all of some windows
+		next = calls.Cursor{Log: b.log, Order: uint64(q.high) + 1, Seq: 1}
+	}
+	merged, fault := b.mergedAt(context.WithoutCancel(ctx), int64(next.Order))
+	next.Merged = merged
+	return next, cmp.Or(b.failed(fault), err)
 }
 
 // bound has a query begin at the cursor.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -59,14 +60,14 @@ func (x *Index) sumUp(ctx context.Context, f *calls.Filter, zone *time.Location,
 	if zone == nil || zone.String() == r.zone.String() {
 		days = wholeDays(f, r.zone)
 	}
-	if err := r.readSums(ctx, f, days, customers, addSum); err != nil {
+	if err := r.readSums(ctx, f, days, zone != nil, customers, addSum); err != nil {
 		return r.failed(err)
 	}
 	if err := r.exec(ctx, "COMMIT"); err != nil {
 		return r.failed(err)
 	}
 	for _, part := range days.parts(f, r.zone) {
-		if err := r.addCalls(ctx, part.filter, part.from, addCall); err != nil {
+		if err := r.addCalls(ctx, part, addCall); err != nil {
 			return err
 		}
 	}
@@ -75,8 +76,8 @@ func (x *Index) sumUp(ctx context.Context, f *calls.Filter, zone *time.Location,
 
 // InSums reports whether sums of kinds can answer a filter.
 func InSums(f *calls.Filter) bool {
-	rest := *f
-	return f.MinAmount == nil && f.MaxAmount == nil && f.Plan == "" && f.Last == 0 && len((&query{filter: &rest}).ids()) == 0
+	return f.MinAmount == nil && f.MaxAmount == nil && f.Plan == "" && f.Last == 0 &&
+		!slices.ContainsFunc(ids[:], func(i id) bool { return i.filter(f) != "" })
 }
 
 // dayRange are the days from low to before high.
@@ -95,78 +96,107 @@ func wholeDays(f *calls.Filter, zone *time.Location) dayRange {
 	return days
 }
 
-// part is a part of the calls that a filter chooses, and what they are read from: nil: by the filter.
+// part is a part of the calls that a filter chooses: all of them, or those that sums do not have.
 type part struct {
-	filter *calls.Filter
-	from   *source
+	filter   *calls.Filter
+	unsummed bool
 }
 
 // parts are the calls that a filter chooses and sums do not have.
 func (d dayRange) parts(f *calls.Filter, zone *time.Location) []part {
 	if d.low >= d.high {
-		return []part{{f, nil}}
+		return []part{{f, false}}
 	}
 	before, within, behind := *f, *f, *f
-	list := []part{{&within, &unsummed}}
+	list := []part{{&within, true}}
 	if d.low != math.MinInt64 {
 		within.Since = startOf(d.low, zone)
 		if before.Until = within.Since; !within.Since.Equal(f.Since) {
-			list = append(list, part{&before, nil})
+			list = append(list, part{&before, false})
 		}
 	}
 	if d.high != math.MaxInt64 {
 		within.Until = startOf(d.high, zone)
 		if behind.Since = within.Until; !within.Until.Equal(f.Until) {
-			list = append(list, part{&behind, nil})
+			list = append(list, part{&behind, false})
 		}
 	}
 	return list
 }
 
-// addCalls adds the calls that ended and match.
-func (r *reader) addCalls(ctx context.Context, f *calls.Filter, from *source, add func(*calls.Call) error) error {
-	q, err := r.query(ctx, f, from)
+// addCalls calls add for the calls of a part that ended.
+func (r *reader) addCalls(ctx context.Context, p part, add func(*calls.Call) error) error {
+	var only func(entry) bool
+	if p.unsummed {
+		only = func(e entry) bool { return !e.summed }
+	}
+	q, err := r.query(ctx, p.filter, only)
 	if err != nil {
 		return r.failed(err)
 	}
 	return q.walk(ctx, forwards, func(c *calls.Call, row *row) error {
-		if from != nil && !row.crosses() && (c.Intent != nil || c.Refusal != nil) && (sums{}).addCall(row, c, r.zone) {
+		if p.unsummed && !row.crosses() && (c.Intent != nil || c.Refusal != nil) && (sums{}).addCall(row, c, r.zone) {
 			return r.failed(fmt.Errorf("%w: the call that ended with record %d is said to be in no sum", errMisfit, row.ord))
 		}
 		return add(c)
 	})
 }
 
-// readSums calls add for the sums of days.
-func (r *reader) readSums(ctx context.Context, f *calls.Filter, days dayRange, customers bool, add func(day int64, e *calls.Entry) error) error {
+// readSums calls add for the sums of days, added up; byDay is whether days are kept apart.
+func (r *reader) readSums(ctx context.Context, f *calls.Filter, days dayRange, byDay, customers bool, add func(day int64, e *calls.Entry) error) error {
 	if days.low >= days.high {
 		return nil
 	}
-	since, until := timeBounds(f.Since, f.Until)
-	text := "SELECT d.day, k.caller_text, k.operation, k.credential, k.account, k.effect, k.state, k.reason, k.currency, d.totals, iif(?, d.customers, '[]')" +
-		" FROM spans AS p CROSS JOIN days AS d ON d.span = p.span CROSS JOIN kinds AS k ON k.id = d.kind" +
-		" WHERE p.high >= ? AND p.low <= ? AND d.day BETWEEN ? AND ?"
-	args := []any{customers, since, until, days.low, days.high - 1}
-	for _, c := range kindConditions(f) {
-		text, args = text+" AND "+c.text, append(args, c.args...)
+	q, err := r.query(ctx, f, nil)
+	if err != nil {
+		return err
 	}
-	type sums struct {
-		calls.Key
+	type lists struct {
 		day               int64
-		totals, customers string
+		totals, customers []byte
 	}
-	columns := func(s *sums) []any {
-		return []any{&s.day, &s.Caller, &s.Operation, &s.Credential, &s.Account, &s.Effect, &s.State, &s.Reason, &s.Currency, &s.totals, &s.customers}
-	}
-	return each(ctx, r.database, columns, func(s *sums) error {
-		addOne := func(e *calls.Entry) error {
-			s.Key.Scope, s.Key.Customer, s.Key.PriceFrom = e.Scope, e.Customer, e.PriceFrom
-			e.Key = s.Key
-			return add(s.day, e)
+	all := sums{}
+	err = each(ctx, r.database, func(l *lists) []any { return []any{&l.day, &l.totals, &l.customers} }, func(l *lists) error {
+		if !byDay {
+			l.day = 0
 		}
-		if err := readSums(s.totals, addOne); err != nil {
+		for _, list := range [...][]byte{l.totals, l.customers} {
+			if err := q.addSums(all, l.day, list); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, "SELECT day, totals, iif(?, customers, x'') FROM days WHERE day BETWEEN ? AND ?", customers, days.low, days.high-1)
+	if err != nil {
+		return err
+	}
+	return r.eachEntry(ctx, all, add)
+}
+
+// addSums adds the sums of a list that are of the query's kinds.
+func (q *query) addSums(to sums, day int64, list []byte) error {
+	return eachSum(list, func(s *savedSum) error {
+		if q.kinds != nil && !q.kinds.has(s.kind) {
+			return nil
+		}
+		n, err := s.sum()
+		to.addSum(sumKey{dayKey{0, day}, s.kind, s.scope, string(s.customer), string(s.priceFrom)}, n)
+		return err
+	})
+}
+
+// eachEntry calls add for sums, as entries of reports.
+func (r *reader) eachEntry(ctx context.Context, all sums, add func(day int64, e *calls.Entry) error) error {
+	for k, n := range all {
+		kind, err := r.kind(ctx, k.kind)
+		if err != nil {
 			return err
 		}
-		return readSums(s.customers, addOne)
-	}, text, args...)
+		e := calls.Entry{Key: kind.key(), Money: n.money, Calls: n.calls, NoAmount: n.noAmount, Unsummed: n.unsummed}
+		e.Scope, e.Customer, e.PriceFrom = k.scope, k.customer, k.priceFrom
+		if err := add(k.day, &e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
