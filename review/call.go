@@ -87,6 +87,9 @@ func (s *Server) call(r *request) (*page, error) {
 	ctx, cancel := r.limited()
 	defer cancel()
 	missing, err := v.found(ctx)
+	if err == errNoCall && len(s.config.Logs) > 1 {
+		return s.callElsewhere(r, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +189,8 @@ func (v *callView) relatedRow(r evidence.Related) relatedRow {
 	}
 }
 
-// callElsewhere leads from a part of an id to the call that has it, where it is one, and otherwise to the search, which shows a choice.
+// callElsewhere leads from a part of an id, or from one that another log has, to the search: it leads on to the only call that has it, or
+// shows a choice.
 func (s *Server) callElsewhere(r *request, err error) (*page, error) {
 	part := r.PathValue("id")
 	if s.config.Logs.Named(r.PathValue("log")) == nil || len(part) < calls.MinIDPart || len(part) > 36 || strings.Trim(part, "0123456789abcdef-") != "" {

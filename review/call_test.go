@@ -126,7 +126,7 @@ func TestCallPageSays(t *testing.T) {
 		reviewtest.Held:       {"act_held", "Another call does the same", "/calls/gateway-sh/" + calls[reviewtest.Holder], "There was no connection for this call."},
 		reviewtest.Holder:     {"/calls/gateway-sh/" + calls[reviewtest.Held], "was refused because of this one"},
 		reviewtest.NotSent:    {"given back: the call had no effect", "The peer’s certificate has expired", "connecting to the provider"},
-		reviewtest.ResolvedBy: {"Settled later", "Settled by"},
+		reviewtest.ResolvedBy: {"Settled later", "Settled by", "Waited, and no answer came"},
 		reviewtest.Waited:     {"Waited for limits", "payments"},
 		reviewtest.Refused:    {"No grant allowed the caller this operation."},
 		reviewtest.Deprecated: {"The operation was deprecated then."},
@@ -186,6 +186,14 @@ func TestCallIDs(t *testing.T) {
 	}
 	if w, _ := p.get("/calls/gateway-sh/" + id[24:]); w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/search?q="+id[24:] {
 		t.Errorf("a part of an id: %d, %s", w.Code, w.Header().Get("Location"))
+	}
+	second := filepath.Join(t.TempDir(), "log")
+	reviewtest.Second(second)
+	other := scannedLog(second)
+	other.Name = "gateway-bj"
+	both := &callPages{t, listing(indexed(), other).Handler()}
+	if w, _ := both.get("/calls/gateway-bj/" + id); w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/search?q="+id {
+		t.Errorf("an id of another log: %d, %s", w.Code, w.Header().Get("Location"))
 	}
 	if w, _ := p.get("/calls/gateway-sh/01a1e2fc-0000-7000-8000-000000000000"); w.Code != http.StatusNotFound {
 		t.Error("an id that no call has:", w.Code)

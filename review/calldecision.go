@@ -76,7 +76,7 @@ func (v *callView) price(b *box, p *logfile.Price) {
 		return
 	}
 	more := v.meaning("call.price_from_" + p.From)
-	b.add("call.price", fact{Value: p.Amount + " " + p.Currency, More: more})
+	b.add("call.price", fact{Value: grouped(p.Amount) + " " + p.Currency, More: more})
 	b.callLink("call.price_call", p.Call)
 }
 
@@ -89,7 +89,7 @@ func (v *callView) charge(b *box, c *logfile.CapCharge) {
 		}
 	}
 	b.value("call.cap", value)
-	amount := fact{Value: c.Amount, More: v.words.Text("call.cap_" + v.charged())}
+	amount := fact{Value: grouped(c.Amount), More: v.words.Text("call.cap_" + v.charged())}
 	if c.Currency != "" {
 		amount.Value += " " + c.Currency
 	}

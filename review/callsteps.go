@@ -87,11 +87,7 @@ func lengthsOf(records []*logfile.Record) []instant {
 func (v *callView) waterfall(instants []instant, total int64) *chart.Drawing {
 	t := v.words.Text
 	if end := instants[len(instants)-1].at; total > end {
-		name := "rest"
-		if v.Refusal != nil {
-			name = "refused"
-		}
-		instants = append(instants, instant{name, total, chart.First})
+		instants = append(instants, v.rest(total))
 	}
 	w := chart.Waterfall{
 		Head: chart.Head{
@@ -108,6 +104,22 @@ func (v *callView) waterfall(instants []instant, total int64) *chart.Drawing {
 		before = max(before, m.at)
 	}
 	return w.Draw()
+}
+
+// rest is the last step: what the gateway did, or waited for, until the call ended.
+func (v *callView) rest(total int64) instant {
+	steps := v.last().Steps
+	switch {
+	case v.Refusal != nil:
+		return instant{"refused", total, chart.First}
+	case steps == nil || steps.Answered > 0:
+		return instant{"rest", total, chart.First}
+	case steps.Sent > 0:
+		return instant{"no_answer", total, chart.Unknown}
+	case steps.Durable > 0:
+		return instant{"not_sent", total, chart.Failed}
+	}
+	return instant{"rest", total, chart.First}
 }
 
 func micros(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
