@@ -93,7 +93,9 @@ func TestProofsInPython(t *testing.T) {
 func TestProofCommand(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "proof.json")
 	all := proofs(t)
-	keyOf := func(file []byte) string { return strings.Split(strings.SplitAfter(string(file), `"keys":["`)[1], `"`)[0] }
+	keyOf := func(file []byte) string {
+		return strings.Split(strings.SplitAfter(string(file), `"keys":["`)[1], `"`)[0]
+	}
 	whole, key, before := all[0], keyOf(all[0]), keyOf(all[2])
 	for _, c := range []struct {
 		content, key string

@@ -270,5 +270,13 @@ func (l *Log) Proof(ctx context.Context, id string) (*proof.Call, error) {
 	if err != nil {
 		return nil, err
 	}
-	return log.Until(ctx).ProveCall(id)
+	log = log.Until(ctx)
+	if l.Index == nil {
+		return log.ProveCall(id)
+	}
+	c, err := l.call(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return log.ProveCallFrom(id, c.Seq())
 }
