@@ -2,15 +2,18 @@ package review
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"tollgate/audit/calls"
@@ -38,11 +41,15 @@ var fixture = sync.OnceValue(func() string {
 	return dir + "/log"
 })
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	_ = os.RemoveAll(strings.TrimSuffix(fixture(), "/log"))
-	os.Exit(code)
-}
+// small is the log of the second gateway.
+var small = sync.OnceValue(func() string {
+	dir, err := os.MkdirTemp("", "tollgate-period-")
+	if err != nil {
+		panic(err)
+	}
+	reviewtest.Second(dir + "/log")
+	return dir + "/log"
+})
 
 // indexed is the fixture with an index.
 var indexed = sync.OnceValue(func() *evidence.Log { return indexedLog(fixture()) })
@@ -66,14 +73,6 @@ func pagesOf(logs ...*evidence.Log) *Server {
 	return New(Config{Logs: logs, Zone: reviewtest.Zone, Clock: func() time.Time { return reviewtest.Now }, Hosts: []string{"example.com"}, Door: viewer{}})
 }
 
-// patiently is an address of a page that looks for long: tests do not depend on time.
-func patiently(address string) string {
-	if strings.Contains(address, "?") {
-		return address + "&wait=1"
-	}
-	return address + "?wait=1"
-}
-
 // got returns a page.
 func got(t testing.TB, ctx context.Context, s *Server, address string, status int) string {
 	t.Helper()
@@ -87,10 +86,10 @@ func got(t testing.TB, ctx context.Context, s *Server, address string, status in
 
 // TestPeriodAsReported holds that a page has the figures of a report of all calls of the period, with an index and without.
 func TestPeriodAsReported(t *testing.T) {
-	dir := fixture()
+	dir := small()
 	l := scannedLog(dir)
-	scanned := got(t, t.Context(), pagesOf(l), patiently("/period/2026-10"), 200)
-	fromIndex := got(t, t.Context(), pagesOf(indexed()), patiently("/period/2026-10"), 200)
+	scanned := got(t, t.Context(), pagesOf(l), "/period/2026-10", 200)
+	fromIndex := got(t, t.Context(), pagesOf(indexedLog(dir)), "/period/2026-10", 200)
 	if scanned != fromIndex {
 		t.Error("a page from the index is not that from the log")
 	}
@@ -155,7 +154,7 @@ func sumOf(t *testing.T, cells []string) (sum decimal.Decimal) {
 // TestPeriodDays holds that days add up to the whole, what was taken back apart.
 func TestPeriodDays(t *testing.T) {
 	l := indexed()
-	body := got(t, t.Context(), pagesOf(l), patiently("/period/2026-11"), 200)
+	body := got(t, t.Context(), pagesOf(l), "/period/2026-11", 200)
 	period, _ := ParsePeriod("2026-11", reviewtest.Zone)
 	report := calls.NewReport(nil, nil)
 	if err := l.Source().Calls(t.Context(), &calls.Filter{Since: period.Since, Until: period.Until}, report.Add); err != nil {
@@ -192,7 +191,7 @@ func TestPeriodPages(t *testing.T) {
 			if lang != words.English && period != "2026-11" && period != "2026" {
 				continue
 			}
-			body := got(t, t.Context(), s, patiently("/period/"+period+"?lang="+string(lang)), 200)
+			body := got(t, t.Context(), s, "/period/"+period+"?lang="+string(lang), 200)
 			if regexp.MustCompile(`period\.[a-z]`).MatchString(body) || strings.Contains(body, "<no value>") {
 				t.Errorf("%s in %s: a text is missing: %s", period, lang, regexp.MustCompile(`period\.[a-z].*`).FindString(body))
 			}
@@ -235,7 +234,7 @@ func TestPeriodHostile(t *testing.T) {
 	dir := t.TempDir() + "/log"
 	reviewtest.Hostile(dir)
 	for _, lang := range words.Languages() {
-		body := got(t, t.Context(), pagesOf(indexedLog(dir)), patiently("/period/2026-11?lang="+string(lang)), 200)
+		body := got(t, t.Context(), pagesOf(indexedLog(dir)), "/period/2026-11?lang="+string(lang), 200)
 		tags := regexp.MustCompile(`<(/?[A-Za-z][A-Za-z0-9]*)`).FindAllStringSubmatch(body, -1)
 		for _, tag := range tags {
 			if slices.Contains([]string{"script", "img", "foreignObject", "iframe", "style"}, tag[1]) {
@@ -258,29 +257,52 @@ func TestPeriodHostile(t *testing.T) {
 	}
 }
 
-// TestPeriodSlow holds that a page without time for the sums says so, shows what it has and offers to go on.
+// TestPeriodSlow holds that a page without time for the sums says so, and offers a job; and that it shows what the job found.
 func TestPeriodSlow(t *testing.T) {
-	s := pagesOf(indexed())
-	ctx, cancel := context.WithDeadline(t.Context(), time.Unix(0, 0))
-	defer cancel()
-	body := got(t, ctx, s, "/period/2026-10?zone=Asia%2FShanghai", 200)
-	if !strings.Contains(body, `<a href="/period/2026-10?wait=1&amp;zone=Asia%2FShanghai">`) || strings.Contains(body, `id="calls"`) {
-		t.Error(body)
-	}
-	if body := got(t, ctx, s, "/period/2026-10?wait=1", 200); strings.Contains(body, `<a href="/period/2026-10?wait=1`) {
-		t.Error("the page offers what it has just done")
-	}
+	small := small()
+	synctest.Test(t, func(t *testing.T) {
+		s := pagesOf(scannedLog(small))
+		ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+		defer cancel()
+		const address = "/period/2026-10?zone=Asia%2FShanghai"
+		const read = `<form method="post" action="/period/2026-10/read?zone=Asia%2FShanghai">`
+		if body := got(t, ctx, s, address, 200); !strings.Contains(body, read) || strings.Contains(body, `id="calls"`) {
+			t.Error(body)
+		}
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, httptest.NewRequest("POST", "/period/2026-10/read?zone=Asia%2FShanghai", nil))
+		if w.Code != http.StatusSeeOther || w.Header().Get("Location") != address {
+			t.Errorf("%d, %v", w.Code, w.Header())
+		}
+		synctest.Wait()
+		body := got(t, ctx, s, address, 200)
+		for _, want := range []string{`id="calls"`, `id="tls"`, `to record <bdi>1,310</bdi>`, read} {
+			if !strings.Contains(body, want) {
+				t.Errorf("no %s: %s", want, body)
+			}
+		}
+	})
 }
 
-// TestPeriodMany holds that many calls are read only on request.
+// TestPeriodMany holds that many calls are read by a job alone, and that it reads what the page would.
 func TestPeriodMany(t *testing.T) {
-	v := &periodView{request: &request{Request: httptest.NewRequest("GET", "/period/2026-10", nil)}, period: Period{Text: "2026-10"}}
-	if v.tooMany(readAtOnce) != nil || v.tooMany(readAtOnce+1).More != "/period/2026-10?wait=1" {
-		t.Error(v.tooMany(readAtOnce), v.tooMany(readAtOnce+1))
+	period, _ := ParsePeriod("2026-10", reviewtest.Zone)
+	view := func() *periodView {
+		return newPeriodView(&request{zone: reviewtest.Zone, now: reviewtest.Now}, evidence.Logs{indexed()}, period)
 	}
-	v.Request = httptest.NewRequest("GET", "/period/2026-10?wait=1", nil)
-	if v.tooMany(readAtOnce+1) != nil {
-		t.Error("a page that was asked to read does not")
+	at, job := view(), view()
+	pieces, last := 0, int64(0)
+	job.do = func(work func()) { pieces++; work() }
+	job.progress = func(done, total int64) { last = max(done, total) }
+	if err := errors.Join(at.collect(t.Context(), false), job.collect(t.Context(), true)); err != nil {
+		t.Fatal(err)
+	}
+	n := int64(job.sums.total.Total().Calls)
+	if !reflect.DeepEqual(at.read, job.read) || at.read == nil || last != n || int64(pieces) < n {
+		t.Errorf("%d pieces, %d calls of %d", pieces, last, n)
+	}
+	if n > readAtOnce {
+		t.Error("the fixture has too many calls for this test")
 	}
 }
 
@@ -312,7 +334,7 @@ func TestPeriodCaps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	body := got(t, t.Context(), pagesOf(l), patiently("/period/2026-11"), 200)
+	body := got(t, t.Context(), pagesOf(l), "/period/2026-11", 200)
 	names, uses, holds, limits := cells(t, body, "caps", 0), cells(t, body, "caps", 1), cells(t, body, "caps", 2), cells(t, body, "caps", 3)
 	for i, name := range names {
 		k := key{cap: strings.Split(name, " · ")[0], counted: cells(t, body, "caps", 4)[i], period: cells(t, body, "caps", 5)[i], currency: uses[i][:3]}
