@@ -84,12 +84,28 @@ func got(t testing.TB, ctx context.Context, s *Server, address string, status in
 	return w.Body.String()
 }
 
+// wholePage returns the page of a period, for which as much time is taken as it needs.
+func wholePage(t testing.TB, s *Server, address string) string {
+	t.Helper()
+	ask := s.request(httptest.NewRequestWithContext(t.Context(), "GET", address, nil))
+	ask.person = viewer{}.Who(nil)
+	ask.SetPathValue("period", strings.TrimPrefix(ask.URL.Path, "/period/"))
+	v, err := s.periodView(ask)
+	if err == nil {
+		err = v.collect(t.Context(), true)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(s.rendered(ask, &page{name: "period", title: v.title(), data: v.page()}))
+}
+
 // TestPeriodAsReported holds that a page has the figures of a report of all calls of the period, with an index and without.
 func TestPeriodAsReported(t *testing.T) {
 	dir := small()
 	l := scannedLog(dir)
-	scanned := got(t, t.Context(), pagesOf(l), "/period/2026-10", 200)
-	fromIndex := got(t, t.Context(), pagesOf(indexedLog(dir)), "/period/2026-10", 200)
+	scanned := wholePage(t, pagesOf(l), "/period/2026-10")
+	fromIndex := wholePage(t, pagesOf(indexedLog(dir)), "/period/2026-10")
 	if scanned != fromIndex {
 		t.Error("a page from the index is not that from the log")
 	}
@@ -154,7 +170,7 @@ func sumOf(t *testing.T, cells []string) (sum decimal.Decimal) {
 // TestPeriodDays holds that days add up to the whole, what was taken back apart.
 func TestPeriodDays(t *testing.T) {
 	l := indexed()
-	body := got(t, t.Context(), pagesOf(l), "/period/2026-11", 200)
+	body := wholePage(t, pagesOf(l), "/period/2026-11")
 	period, _ := ParsePeriod("2026-11", reviewtest.Zone)
 	report := calls.NewReport(nil, nil)
 	if err := l.Source().Calls(t.Context(), &calls.Filter{Since: period.Since, Until: period.Until}, report.Add); err != nil {
@@ -191,7 +207,7 @@ func TestPeriodPages(t *testing.T) {
 			if lang != words.English && period != "2026-11" && period != "2026" {
 				continue
 			}
-			body := got(t, t.Context(), s, "/period/"+period+"?lang="+string(lang), 200)
+			body := wholePage(t, s, "/period/"+period+"?lang="+string(lang))
 			if regexp.MustCompile(`period\.[a-z]`).MatchString(body) || strings.Contains(body, "<no value>") {
 				t.Errorf("%s in %s: a text is missing: %s", period, lang, regexp.MustCompile(`period\.[a-z].*`).FindString(body))
 			}
@@ -234,7 +250,7 @@ func TestPeriodHostile(t *testing.T) {
 	dir := t.TempDir() + "/log"
 	reviewtest.Hostile(dir)
 	for _, lang := range words.Languages() {
-		body := got(t, t.Context(), pagesOf(indexedLog(dir)), "/period/2026-11?lang="+string(lang), 200)
+		body := wholePage(t, pagesOf(indexedLog(dir)), "/period/2026-11?lang="+string(lang))
 		tags := regexp.MustCompile(`<(/?[A-Za-z][A-Za-z0-9]*)`).FindAllStringSubmatch(body, -1)
 		for _, tag := range tags {
 			if slices.Contains([]string{"script", "img", "foreignObject", "iframe", "style"}, tag[1]) {
@@ -334,7 +350,7 @@ func TestPeriodCaps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	body := got(t, t.Context(), pagesOf(l), "/period/2026-11", 200)
+	body := wholePage(t, pagesOf(l), "/period/2026-11")
 	names, uses, holds, limits := cells(t, body, "caps", 0), cells(t, body, "caps", 1), cells(t, body, "caps", 2), cells(t, body, "caps", 3)
 	for i, name := range names {
 		k := key{cap: strings.Split(name, " · ")[0], counted: cells(t, body, "caps", 4)[i], period: cells(t, body, "caps", 5)[i], currency: uses[i][:3]}
