@@ -121,7 +121,7 @@ func (v *periodView) capBullet(u *capUse) chart.Bullet {
 	return row
 }
 
-// name is the cap and what tells its counts apart.
+// name is the cap and in what its counts differ.
 func (u *capUse) name() string {
 	name := u.cap
 	for _, part := range []string{u.counted, u.period} {

@@ -159,7 +159,7 @@ func (v *periodView) ticksOf(ctx context.Context, l *evidence.Log) (ticks [][]in
 
 func (v *periodView) logStrip(c *logCoverage, i int, ticks [][]int) *chart.Drawing {
 	s := &chart.Strip{Head: v.head("log", v.slotWord(), v.words.Text("period.column_state"))}
-	s.ID, s.Title = "log-"+grouped(i), v.words.Text("period.log", "Log", c.log.Name)
+	s.ID, s.Title = "log-"+grouped(i), v.words.Text("period.log", "Log", c.log.Name, "By", v.by())
 	for _, state := range dayStates {
 		s.States = append(s.States, chart.Series{Fill: state.fill, Word: v.words.Text(state.id)})
 	}

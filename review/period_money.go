@@ -53,7 +53,7 @@ func (v *periodView) moneyDrawing(currency string) *chart.Drawing {
 	}
 	slices.Sort(used)
 	c := &chart.Columns{Head: v.head("money", v.slotWord()), Unit: v.unit(currency), Number: axisNumber, Tall: 110}
-	c.ID, c.Title = "money-"+currency, v.words.Text("period.money", "Currency", v.unit(currency))
+	c.ID, c.Title = "money-"+currency, v.words.Text("period.money", "Currency", v.unit(currency), "By", v.by())
 	for _, p := range used {
 		c.Series = append(c.Series, chart.Series{Fill: movedParts[p].fill, Word: v.words.Text(movedParts[p].id)})
 	}

@@ -115,6 +115,7 @@ func (v *periodView) word(id string) string { return v.words.Text("period." + id
 func (v *periodView) callsDrawing() *chart.Drawing {
 	series := v.stateSeries()
 	c := &chart.Columns{Head: v.head("calls", v.slotWord()), Series: series, Whole: true, Unit: v.words.Text("period.unit_calls"), Number: axisNumber}
+	c.Title = v.words.Text("period.calls", "By", v.by())
 	c.Columns = append(c.Columns, wordsOf(series)...)
 	for i, slot := range v.slots {
 		bar := chart.Column{Label: slot.label, Name: slot.name, Href: v.callsLink(slot.Since, slot.Until)}
@@ -134,15 +135,22 @@ func wordsOf(series []chart.Series) (list []string) {
 	return list
 }
 
-// slotWord is what slots are: days, weeks, months or years.
-func (v *periodView) slotWord() string {
-	switch first := v.slots[0]; {
-	case len(first.name) == len(time.DateOnly):
-		return v.words.Text("period.column_day")
-	case strings.Contains(first.name, "–"):
-		return v.words.Text("period.column_week")
+// slotWord names slots at the head of a column: day, week, month or year.
+func (v *periodView) slotWord() string { return v.word("column_" + v.unitOfSlots()) }
+
+// by says what slots are: by day, by week, by month or by year.
+func (v *periodView) by() string { return v.word("by_" + v.unitOfSlots()) }
+
+func (v *periodView) unitOfSlots() string {
+	switch name := v.slots[0].name; len(name) {
+	case len("2006-01-02"):
+		return "day"
+	case len("2006-01"):
+		return "month"
+	case len("2006"):
+		return "year"
 	}
-	return v.words.Text("period.column_period")
+	return "week"
 }
 
 // axisNumber writes a number at an axis.
