@@ -107,7 +107,7 @@ func (v *periodView) capsDrawing() *chart.Drawing {
 
 func (v *periodView) capBullet(u *capUse) chart.Bullet {
 	value := func(d decimal.Decimal) chart.Value { return chart.Value{N: number(d), Text: v.capAmount(u, d)} }
-	row := chart.Bullet{Name: u.name(), Foreign: true, Used: value(u.used), Held: value(u.held), Unlimited: u.limit == nil}
+	row := chart.Bullet{Name: u.name(), Row: u.cap, Foreign: true, Used: value(u.used), Held: value(u.held), Unlimited: u.limit == nil}
 	row.Text = v.words.Text("period.cap_text", "Used", v.capAmount(u, u.used))
 	if u.held.Sign() != 0 {
 		row.Text = v.words.Text("period.cap_text_held", "Used", v.capAmount(u, u.used), "Held", v.capAmount(u, u.held))
@@ -137,7 +137,8 @@ func (v *periodView) capAmount(u *capUse, d decimal.Decimal) string {
 	if u.currency == "" {
 		return grouped(d)
 	}
-	return u.currency + " " + grouped(d)
+	const cents = 2
+	return u.currency + " " + grouped(d.WithPlaces(max(cents, d.Places())))
 }
 
 // limits are those of caps, from the plans that a log has at hand.

@@ -10,6 +10,7 @@ package chart
 
 import (
 	"embed"
+	"slices"
 	"strings"
 
 	"tollgate/internal/text"
@@ -64,6 +65,11 @@ func (h *Head) Column(i int) string {
 		return ""
 	}
 	return h.Columns[i]
+}
+
+// Numbers reports whether a column of the table has numbers.
+func (d *Drawing) Numbers(column int) bool {
+	return slices.ContainsFunc(d.Rows, func(r Row) bool { return column < len(r) && r[column].Number })
 }
 
 // Row is a row of a table. Its first cell names it.
