@@ -209,12 +209,12 @@ func monthQuestions(x *Index, zone *time.Location, f calls.Filter) (list []*meas
 	sum("spend", calls.ByCustomer)
 	return append(list, &measured{name: "days", ask: func() error {
 		type key struct {
-			day             time.Time
+			day             int64
 			state, currency string
 		}
 		days := map[key]calls.Entry{}
 		return x.Days(context.Background(), &f, zone, func(day time.Time, e *calls.Entry) error {
-			k := key{day, e.State, e.Currency}
+			k := key{day.Unix(), e.State, e.Currency}
 			sum := days[k]
 			sum.Add(e)
 			days[k] = sum
