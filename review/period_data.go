@@ -17,7 +17,7 @@ type periodData struct {
 	covered   []logCoverage // one for each log
 	ticks     [][][]int     // by log, slot and what happened
 	sums      *periodSums   // nil: there was not enough time
-	customers *calls.Report // with sums
+	customers *calls.Report // nil: there was not enough time, or they are as many as calls
 	read      *callsRead    // nil: calls were not read
 }
 
@@ -36,7 +36,8 @@ func newPeriodView(r *request, logs evidence.Logs, period Period) *periodView {
 	}
 }
 
-// readAtOnce is how many calls are read for a page at once: a fraction of a second's work. More of them are a job.
+// readAtOnce is how many calls are read for a page at once, and added up by customer, of whom there may be as many: a fraction of a second's
+// work. More of them are a job.
 const readAtOnce = 10_000
 
 // collect reads what the page is made of, but for calls if they are many.
@@ -48,12 +49,13 @@ func (v *periodView) collect(ctx context.Context, many bool) error {
 	if err != nil {
 		return err
 	}
-	if v.customers, err = v.logs.Report(ctx, &v.filter, calls.ByCustomer); err != nil {
-		return err
-	}
 	v.sums = sums
 	if n := sums.total.Total().Calls; !many && n > readAtOnce {
 		return nil
+	}
+	v.do(func() { v.customers, err = v.logs.Report(ctx, &v.filter, calls.ByCustomer) })
+	if err != nil {
+		return err
 	}
 	return v.readCalls(ctx)
 }
@@ -156,7 +158,7 @@ func (v *periodView) take(r *reading, j *jobs.Job) {
 	if r.At = j.Ended.In(v.zone); v.sums == nil {
 		v.periodData = *data
 	}
-	v.read = data.read
+	v.read, v.customers = data.read, data.customers
 	for i := range data.covered {
 		r.To = append(r.To, v.words.Said("period.to_record", "Log", data.covered[i].log.Name, "To", grouped(data.covered[i].Last))...)
 	}

@@ -38,20 +38,57 @@ func (v *periodView) addUp(ctx context.Context) (*periodSums, error) {
 	for i := range s.slots {
 		s.slots[i] = slotSums{calls.NewReport(nil, nil), calls.NewReport(nil, nil)}
 	}
-	return s, v.logs.Days(ctx, &v.filter, v.zone, func(day time.Time, e *calls.Entry) error { return s.add(v.slotOf(day), e) })
+	sums, err := v.daySums(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.add(sums)
 }
 
-func (s *periodSums) add(slot int, e *calls.Entry) error {
-	if e.State == calls.Refused {
-		s.reasons[e.Reason] += e.Calls
-	}
-	of := s.slots[slot].out
-	if takesBack()[e.Operation] {
-		of = s.slots[slot].back
-	}
-	for _, report := range []*calls.Report{s.total, s.callers, s.accounts, of} {
-		if err := report.AddEntry(e); err != nil {
-			return err
+// daySum is what sums of days have in common for a page.
+type daySum struct {
+	slot int
+	back bool // of an operation that takes money back
+	key  calls.Key
+}
+
+// daySums adds up the sums of days by what a page shows: there may be a hundred thousand of them, and a hundred of these.
+func (v *periodView) daySums(ctx context.Context) (map[daySum]*calls.Entry, error) {
+	sums, day, slot := map[daySum]*calls.Entry{}, time.Time{}, 0
+	var err error
+	v.do(func() {
+		err = v.logs.Days(ctx, &v.filter, v.zone, func(of time.Time, e *calls.Entry) error {
+			if !of.Equal(day) {
+				day, slot = of, v.slotOf(of)
+			}
+			k := daySum{slot, takesBack()[e.Operation], calls.Key{
+				Scope: e.Scope, Caller: e.Caller, Account: e.Account, State: e.State, Reason: e.Reason, Currency: e.Currency, PriceFrom: e.PriceFrom,
+			}}
+			sum := sums[k]
+			if sum == nil {
+				sum = &calls.Entry{Key: k.key}
+				sums[k] = sum
+			}
+			sum.Add(e)
+			return nil
+		})
+	})
+	return sums, err
+}
+
+func (s *periodSums) add(sums map[daySum]*calls.Entry) error {
+	for k, e := range sums {
+		if e.State == calls.Refused {
+			s.reasons[e.Reason] += e.Calls
+		}
+		of := s.slots[k.slot].out
+		if k.back {
+			of = s.slots[k.slot].back
+		}
+		for _, report := range []*calls.Report{s.total, s.callers, s.accounts, of} {
+			if err := report.AddEntry(e); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

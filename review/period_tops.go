@@ -26,6 +26,9 @@ func (v *periodView) tops() (list []*chart.Drawing) {
 		id, param string
 		report    *calls.Report
 	}{{"callers", "caller", v.sums.callers}, {"accounts", "account", v.sums.accounts}, {"customers", "customer", v.customers}} {
+		if one.report == nil {
+			continue
+		}
 		if d := v.topDrawing(one.id, one.param, topsOf(one.report)); d != nil {
 			list = append(list, d)
 		}
