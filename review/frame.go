@@ -179,6 +179,9 @@ func offeredPeriod(r *request) string {
 	if p := r.PathValue("period"); p != "" {
 		return p
 	}
+	if p, err := ParsePeriod(r.URL.Query().Get(paramPeriod), r.zone); err == nil {
+		return p.Text
+	}
 	return r.now.Format("2006-01")
 }
 

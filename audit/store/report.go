@@ -66,8 +66,13 @@ func (x *Index) sumUp(ctx context.Context, f *calls.Filter, zone *time.Location,
 	if zone == nil || zone.String() == r.zone.String() {
 		days = wholeDays(f, r.zone)
 	}
-	if err := r.readSums(ctx, f, days, zone != nil, customers, addSum); err != nil {
-		return r.failed(err)
+	var stopped error
+	err = r.readSums(ctx, f, days, zone != nil, customers, func(day int64, e *calls.Entry) error {
+		stopped = addSum(day, e)
+		return stopped
+	})
+	if err != nil {
+		return cmp.Or(stopped, r.failed(err))
 	}
 	if err := r.exec(ctx, "COMMIT"); err != nil {
 		return r.failed(err)
