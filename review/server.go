@@ -95,6 +95,8 @@ func (s *Server) table() []route {
 		{"GET /exceptions/{id...}", "exception", true, (*Server).exception},
 		{"GET /period", "period", false, (*Server).periodChosen},
 		{"GET /period/{period}", "period", true, (*Server).period},
+		{"POST /period/{period}/read", "period", true, (*Server).startReading},
+		{"POST /period/{period}/cancel", "period", true, (*Server).cancelReading},
 		{"GET /calls", "calls", true, (*Server).calls},
 		{"GET /calls.csv", "calls", true, (*Server).callsCSV},
 		{"GET /calls.json", "calls", true, (*Server).callsJSON},

@@ -236,6 +236,7 @@ func TestWrongOpenCalls(t *testing.T) {
 		"of another record": {"UPDATE open SET offset = 0"},
 	} {
 		forged := copied(t, x)
+		list(t, forged, &calls.Filter{Last: 2}) // who was open then is remembered
 		alter(t, forged, changes...)
 		given := 0
 		err := forged.Calls(t.Context(), &calls.Filter{Last: 2}, func(*calls.Call) error { given++; return nil })

@@ -1,12 +1,10 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"tollgate/audit/calls"
 	"tollgate/audit/logfile"
@@ -83,11 +81,11 @@ var keyColumns = [...]int{
 	columnNamed("reason"), columnNamed("currency"),
 }
 
-// key returns what entries of reports have of a kind.
-func (k *kind) key() calls.Key {
+// keyOf returns what entries of reports have of a kind, whose columns text returns.
+func keyOf(text func(column int) any) calls.Key {
 	var t [len(keyColumns)]string
 	for i, column := range keyColumns {
-		t[i], _ = k[column].(string)
+		t[i], _ = text(column).(string)
 	}
 	return calls.Key{Caller: t[0], Operation: t[1], Credential: t[2], Account: t[3], Effect: t[4], State: t[5], Reason: t[6], Currency: t[7]}
 }
@@ -169,13 +167,13 @@ func (d *database) idOf(ctx context.Context, k kind) (int64, error) {
 
 // kind returns the kind of an id.
 func (d *database) kind(ctx context.Context, id int64) (*kind, error) {
-	if k := d.known.kind(id); k != nil {
-		return k, nil
+	if k := d.known.find(id); k != nil {
+		return d.known.unpack(k), nil
 	}
 	if k, ok := d.kinds.Get(id); ok {
 		return k, nil
 	}
-	found, err := fetch(ctx, d, (*knownKind).columns, "SELECT id, "+kindNames+" FROM kinds WHERE id = ?", id)
+	found, err := fetch(ctx, d, (*kindRow).columns, "SELECT id, "+kindNames+" FROM kinds WHERE id = ?", id)
 	if err != nil {
 		return nil, err
 	}
@@ -186,67 +184,25 @@ func (d *database) kind(ctx context.Context, id int64) (*kind, error) {
 	return &found[0].kind, nil
 }
 
-// maxKnown bounds the kinds that an [Index] holds in memory. There are some ten thousand of them; the provider's error codes may make more, which
-// are read one by one.
-const maxKnown = 1 << 17
+// key returns what entries of reports have of the kind of an id.
+func (d *database) key(ctx context.Context, id int64) (calls.Key, error) {
+	if k := d.known.find(id); k != nil {
+		return keyOf(func(column int) any { return d.known.values[k.columns[column]] }), nil
+	}
+	k, err := d.kind(ctx, id)
+	if err != nil {
+		return calls.Key{}, err
+	}
+	return keyOf(func(column int) any { return k[column] }), nil
+}
 
-// knownKind is a row of the table kinds.
-type knownKind struct {
+// kindRow is a row of the table kinds.
+type kindRow struct {
 	id int64
 	kind
 }
 
-// knownKinds are the first kinds of a database, in the order of their ids. Elements never change.
-type knownKinds []knownKind
-
-// kind returns the kind of an id; nil if it is not known.
-func (k knownKinds) kind(id int64) *kind {
-	if len(k) > 0 { // mostly none is missing
-		if i := id - k[0].id; i >= 0 && i < int64(len(k)) && k[i].id == id {
-			return &k[i].kind
-		}
-	}
-	i, found := slices.BinarySearchFunc(k, id, func(k knownKind, id int64) int { return cmp.Compare(k.id, id) })
-	if !found {
-		return nil
-	}
-	return &k[i].kind
-}
-
-func (k *knownKind) columns() []any { return append([]any{&k.id}, k.kind.columns()...) }
-
-// kindCache holds the kinds of one database for all queries of a process.
-type kindCache struct {
-	mu     sync.Mutex
-	build  string // of the database
-	known  knownKinds
-	values map[any]any // those of kinds, each once
-}
-
-// load sets the kinds that a database knows, and reads those that came to it since the last call.
-func (c *kindCache) load(ctx context.Context, d *database) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.build != d.build {
-		c.build, c.known, c.values = d.build, nil, map[any]any{}
-	}
-	upTo := int64(0)
-	if n := len(c.known); n > 0 {
-		upTo = c.known[n-1].id
-	}
-	err := each(ctx, d, (*knownKind).columns, func(k *knownKind) error {
-		for i, value := range k.kind {
-			if c.values[value] == nil {
-				c.values[value] = value
-			}
-			k.kind[i] = c.values[value]
-		}
-		c.known = append(c.known, *k)
-		return nil
-	}, "SELECT id, "+kindNames+" FROM kinds WHERE id > ? ORDER BY id LIMIT ?", upTo, maxKnown-len(c.known))
-	d.known = c.known
-	return err
-}
+func (k *kindRow) columns() []any { return append([]any{&k.id}, k.kind.columns()...) }
 
 func (k *kind) columns() (list []any) {
 	for i := range k {

@@ -139,6 +139,9 @@ func (b *pageBuilder) bound(ctx context.Context, q *query) (fault error) {
 	}
 	if b.after.Log == b.log {
 		q.high = int64(min(uint64(q.high), b.after.Order))
+		if b.after.Seq == 1 { // behind all calls of that place
+			q.high = min(q.high, int64(b.after.Order)-1)
+		}
 		return nil
 	}
 	// The running maximum never decreases.

@@ -69,21 +69,17 @@ func (q *query) chooseKinds(ctx context.Context) error {
 	if len(conditions) == 0 {
 		return nil
 	}
-	q.kinds = kindSet{}
-	for i := range q.known {
-		if k := &q.known[i]; k.meets(conditions) {
-			q.kinds.add(k.id)
-		}
-	}
-	if len(q.known) < maxKnown {
+	q.kinds = q.known.meeting(conditions)
+	n := len(q.known.list)
+	if n < maxKnown {
 		return nil
 	}
-	return each(ctx, q.database, (*knownKind).columns, func(k *knownKind) error {
+	return each(ctx, q.database, (*kindRow).columns, func(k *kindRow) error {
 		if k.meets(conditions) {
 			q.kinds.add(k.id)
 		}
 		return nil
-	}, "SELECT id, "+kindNames+" FROM kinds WHERE id > ?", q.known[len(q.known)-1].id)
+	}, "SELECT id, "+kindNames+" FROM kinds WHERE id > ?", q.known.list[n-1].id)
 }
 
 // may reports whether a call may match, by what its block says.

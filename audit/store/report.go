@@ -25,12 +25,16 @@ func (x *Index) Report(ctx context.Context, f *calls.Filter, customers bool, rep
 // Days calls add for what the calls that a filter chooses add to the totals of reports, see [calls.Entry], with the start of their day in a
 // zone, in no order. It finds them as [Index.Report] does; days of another zone than that of the index have all calls read.
 func (x *Index) Days(ctx context.Context, f *calls.Filter, zone *time.Location, add func(day time.Time, e *calls.Entry) error) error {
+	starts := map[int64]time.Time{}
 	addSum := func(day int64, e *calls.Entry) error {
 		if e.Scope == calls.ScopeCustomer {
 			return nil
 		}
+		if starts[day].IsZero() {
+			starts[day] = startOf(day, zone)
+		}
 		e.Scope, e.Customer = calls.ScopeTotal, ""
-		return add(startOf(day, zone), e)
+		return add(starts[day], e)
 	}
 	refunds := sync.OnceValues(func() (calls.Refunds, error) { return calls.ReadRefunds(ctx, x) })
 	return x.sumUp(ctx, f, zone, false, addSum, func(c *calls.Call) error {
@@ -62,8 +66,13 @@ func (x *Index) sumUp(ctx context.Context, f *calls.Filter, zone *time.Location,
 	if zone == nil || zone.String() == r.zone.String() {
 		days = wholeDays(f, r.zone)
 	}
-	if err := r.readSums(ctx, f, days, zone != nil, customers, addSum); err != nil {
-		return r.failed(err)
+	var stopped error
+	err = r.readSums(ctx, f, days, zone != nil, customers, func(day int64, e *calls.Entry) error {
+		stopped = addSum(day, e)
+		return stopped
+	})
+	if err != nil {
+		return cmp.Or(stopped, r.failed(err))
 	}
 	if err := r.exec(ctx, "COMMIT"); err != nil {
 		return r.failed(err)
@@ -157,80 +166,72 @@ func (r *reader) readSums(ctx context.Context, f *calls.Filter, days dayRange, b
 		day               int64
 		totals, customers sql.RawBytes
 	}
-	t := totals{days: map[int64]*dayTotals{}}
+	t := totals{}
 	err = each(ctx, r.database, func(l *lists) []any { return []any{&l.day, &l.totals, &l.customers} }, func(l *lists) error {
 		if !byDay {
 			l.day = 0
 		}
-		places := t.day(l.day)
-		err := eachSum(l.totals, func(s *savedSum) error {
-			if q.kinds != nil && !q.kinds.has(s.kind) {
-				return nil
+		if l.day != t.day {
+			if err := t.flush(ctx, r, add); err != nil {
+				return err
 			}
-			return t.add(places, l.day, s)
-		})
-		if err != nil {
+			t.day = l.day
+		}
+		if err := eachSum(l.totals, q.ofKinds(t.add)); err != nil {
 			return err
 		}
-		return eachSum(l.customers, func(s *savedSum) error { // nearly as many as calls: there is little to add up
-			if q.kinds != nil && !q.kinds.has(s.kind) {
-				return nil
-			}
+		return eachSum(l.customers, q.ofKinds(func(s *savedSum) error { // nearly as many as calls: there is little to add up
 			n, err := s.sum()
 			if err != nil {
 				return err
 			}
-			return r.addEntry(ctx, &sumKey{dayKey{0, l.day}, s.kind, scopes[s.scope], string(s.customer), string(s.priceFrom)}, &n, add)
-		})
+			return r.addEntry(ctx, l.day, calls.Key{Scope: scopes[s.scope], Customer: string(s.customer), PriceFrom: string(s.priceFrom)}, s.kind, &n, add)
+		}))
 	}, "SELECT day, totals, iif(?, customers, x'') FROM days WHERE day BETWEEN ? AND ?", customers, days.low, days.high-1)
 	if err != nil {
 		return err
 	}
-	for i := range t.list {
-		if err := r.addEntry(ctx, &t.list[i].sumKey, &t.list[i].sum, add); err != nil {
-			return err
-		}
-	}
-	return nil
+	return t.flush(ctx, r, add)
 }
 
-// addEntry calls add for a sum, as an entry of reports.
-func (r *reader) addEntry(ctx context.Context, k *sumKey, n *sum, add func(day int64, e *calls.Entry) error) error {
-	kind, err := r.kind(ctx, k.kind)
+// ofKinds returns a function that calls fn for sums of the query's kinds.
+func (q *query) ofKinds(fn func(*savedSum) error) func(*savedSum) error {
+	return func(s *savedSum) error {
+		if q.kinds != nil && !q.kinds.has(s.kind) {
+			return nil
+		}
+		return fn(s)
+	}
+}
+
+// addEntry calls add for a sum, as an entry of reports; the kind of its key is still to be set.
+func (r *reader) addEntry(ctx context.Context, day int64, k calls.Key, kind int64, n *sum, add func(day int64, e *calls.Entry) error) error {
+	key, err := r.key(ctx, kind)
 	if err != nil {
 		return err
 	}
-	e := calls.Entry{Key: kind.key(), Money: n.money, Calls: n.calls, NoAmount: n.noAmount, Unsummed: n.unsummed}
-	e.Scope, e.Customer, e.PriceFrom = k.scope, k.customer, k.priceFrom
-	return add(k.day, &e)
+	key.Scope, key.Customer, key.PriceFrom = k.Scope, k.Customer, k.PriceFrom
+	return add(day, &calls.Entry{Key: key, Money: n.money, Calls: n.calls, NoAmount: n.noAmount, Unsummed: n.unsummed})
 }
 
-// totals adds up sums that are not by customer, by day, kind, scope and where the price comes from.
-type totals struct {
-	list []total
-	from []string // where prices come from
-	days map[int64]*dayTotals
-}
-
-// dayTotals are the places of a day's sums in the list, less one, by where the price comes from and scope, and then by kind.
-type dayTotals [maxFroms * len(scopes)][]int32
-
-// maxFroms is more than package calls has.
+// maxFroms is more than package calls has of where prices come from.
 const maxFroms = 16
 
+// totals adds up sums of a day that are not by customer, by kind, scope and where the price comes from.
+type totals struct {
+	day    int64
+	list   []total
+	from   []string                        // where prices come from
+	places [maxFroms * len(scopes)][]int32 // in the list, one more, by where the price comes from and scope, and then by kind
+}
+
 type total struct {
-	sumKey
+	kind        int64
+	from, scope byte
 	sum
 }
 
-func (t *totals) day(day int64) *dayTotals {
-	if t.days[day] == nil {
-		t.days[day] = new(dayTotals)
-	}
-	return t.days[day]
-}
-
-func (t *totals) add(places *dayTotals, day int64, s *savedSum) error {
+func (t *totals) add(s *savedSum) error {
 	n, err := s.sum()
 	from := slices.Index(t.from, string(s.priceFrom))
 	if from < 0 {
@@ -239,15 +240,28 @@ func (t *totals) add(places *dayTotals, day int64, s *savedSum) error {
 	if err != nil || len(s.customer) > 0 || s.kind >= maxKind || from >= maxFroms {
 		return cmp.Or(err, errSums)
 	}
-	byKind := &places[from*len(scopes)+int(s.scope)]
-	if more := int(s.kind) + 1 - len(*byKind); more > 0 {
-		*byKind = append(*byKind, make([]int32, more)...)
+	places := &t.places[from*len(scopes)+int(s.scope)]
+	if more := int(s.kind) + 1 - len(*places); more > 0 {
+		*places = append(*places, make([]int32, more)...)
 	}
-	if at := (*byKind)[s.kind]; at > 0 {
+	if at := (*places)[s.kind]; at > 0 {
 		t.list[at-1].addSum(n, len(s.priceFrom) > 0)
 		return nil
 	}
-	t.list = append(t.list, total{sumKey{dayKey{0, day}, s.kind, scopes[s.scope], "", t.from[from]}, n})
-	(*byKind)[s.kind] = int32(len(t.list))
+	t.list = append(t.list, total{s.kind, byte(from), s.scope, n})
+	(*places)[s.kind] = int32(len(t.list))
+	return nil
+}
+
+// flush calls add for the totals, and begins again.
+func (t *totals) flush(ctx context.Context, r *reader, add func(day int64, e *calls.Entry) error) error {
+	for i := range t.list {
+		n := &t.list[i]
+		t.places[int(n.from)*len(scopes)+int(n.scope)][n.kind] = 0
+		if err := r.addEntry(ctx, t.day, calls.Key{Scope: scopes[n.scope], PriceFrom: t.from[n.from]}, n.kind, &n.sum, add); err != nil {
+			return err
+		}
+	}
+	t.list = t.list[:0]
 	return nil
 }

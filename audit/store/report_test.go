@@ -244,6 +244,19 @@ func TestForgedSums(t *testing.T) {
 	}
 }
 
+// TestErrorsOfReports: an error of what takes the sums is nothing wrong with the index.
+func TestErrorsOfReports(t *testing.T) {
+	dir := t.TempDir()
+	l := newRandomLog(dir, 14)
+	l.records(60)
+	x := New(dir, "")
+	step(t, x)
+	err := x.Days(t.Context(), &calls.Filter{}, time.UTC, func(time.Time, *calls.Entry) error { return errStop })
+	if err != errStop {
+		t.Errorf("%v, want %v", err, errStop)
+	}
+}
+
 // forgeBlocks changes the entries of all blocks.
 func forgeBlocks(t *testing.T, x *Index, change func(*entry)) {
 	t.Helper()
