@@ -18,8 +18,9 @@ import (
 const callsPerPage = 50
 
 const (
-	// maxWord is how long an operation may be that no line break divides, maxCell how long a text of a table is. Both are in bytes.
-	maxWord, maxCell = 40, 100
+	// maxWord and maxName are how long an operation and another name may be that no line break divides, maxCell how long a text of a table is. All
+	// are in bytes.
+	maxWord, maxName, maxCell = 40, 16, 100
 )
 
 // callsPage is what the template is executed with.
@@ -29,6 +30,7 @@ type callsPage struct {
 	Newest string
 	Older  string
 	GoOn   string    // the address that goes on where time was up
+	Stuck  bool      // time was up before anything was found out
 	Fault  string    // why calls may be missing
 	Sums   *callSums // nil: this page has none
 	CSV    string
@@ -74,6 +76,8 @@ func (p *callsPage) read(ctx context.Context, c *choice) (placed []calls.Placed,
 		p.Newest = c.address("/calls")
 	}
 	switch {
+	case late && next == c.before && !c.logs.Indexed():
+		p.Stuck = true
 	case late:
 		p.GoOn = c.address("/calls", paramBefore, next.String())
 	case len(placed) == callsPerPage:
@@ -110,6 +114,7 @@ type callRow struct {
 	Gateway  bool   // the gateway called
 	What     string // the operation; without one, method and path
 	Word     bool   // that is short enough to stand in one line
+	Name     bool   // the caller is
 	Payer    string // the account
 	Customer string // the first one
 	More     int    // how many others there are
@@ -122,6 +127,7 @@ func newCallRow(p calls.Placed, zone *time.Location) callRow {
 	row := callRow{Row: p.Row(zone), Log: p.Log, Short: brief(calls.ShortID(p.ID())), Address: callAddress(p.Log, p.ID())}
 	row.Who, row.Claimed, row.Gateway = brief(cmp.Or(p.Caller(), p.Claimed())), p.Claimed() != "", p.For() != ""
 	row.Payer, row.What, row.Word = brief(row.Account), brief(row.Operation), row.Operation != "" && len(row.Operation) <= maxWord
+	row.Name = len(row.Who) <= maxName
 	if row.What == "" {
 		row.What = brief(row.Method + " " + row.Path)
 	}

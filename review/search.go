@@ -96,7 +96,7 @@ type finder struct {
 	query   string
 	seq     uint64 // the text as the number of a record; 0: it is none
 	lookups []*lookup
-	end     string // the text as an end of ids that is shorter than the short form
+	ends    *lookup // of the text as an end of ids that is shorter than what the index has; nil: it is none
 }
 
 var (
@@ -122,6 +122,14 @@ func filterBy(name, text string) (f calls.Filter) {
 	return f
 }
 
+// all returns the lookups with that of ends.
+func (f *finder) all() []*lookup {
+	if f.ends == nil {
+		return f.lookups
+	}
+	return append([]*lookup{f.ends}, f.lookups...)
+}
+
 func (f *finder) add(l *lookup) { f.lookups = append(f.lookups, l) }
 
 // callLookups adds what finds calls by an id or a part of one. The beginning of an id says when it was made, to the millisecond if there is
@@ -140,7 +148,7 @@ func (f *finder) callLookups(part string) {
 	case len(part) >= shortID && !strings.Contains(part[len(part)-shortID:], "-"):
 		f.add(&lookup{kind: "call", filter: calls.Filter{Call: part[len(part)-shortID:]}, means: means})
 	case len(part) < shortID:
-		f.end = part
+		f.ends = &lookup{kind: "call", means: func(c *calls.Call) bool { return strings.HasSuffix(c.ID(), part) }}
 	}
 	if since, until, ok := madeWithin(part); ok {
 		f.add(&lookup{kind: "call", filter: calls.Filter{Since: since, Until: until}, means: means})
@@ -165,7 +173,7 @@ func (f *finder) look(ctx context.Context, l *evidence.Log, found *searchPage) e
 	if err == nil && f.seq > 0 {
 		err = found.record(ctx, l, f.seq)
 	}
-	if err == nil && l.Index != nil && f.end != "" && len(f.found()) == 0 {
+	if err == nil && l.Index != nil && f.ends != nil && len(f.found()) == 0 {
 		err = f.newest(ctx, l, found)
 	}
 	if err != nil && ctx.Err() == context.DeadlineExceeded {
@@ -179,7 +187,7 @@ func (f *finder) look(ctx context.Context, l *evidence.Log, found *searchPage) e
 func (f *finder) calls(ctx context.Context, l *evidence.Log) error {
 	if l.Index == nil {
 		return l.Source().Calls(ctx, &calls.Filter{}, func(c *calls.Call) error {
-			for _, one := range f.lookups {
+			for _, one := range f.all() {
 				one.take(l, c)
 			}
 			return nil
@@ -215,12 +223,10 @@ func (k *lookup) ask(ctx context.Context, l *evidence.Log) error {
 // newest looks for the end of an id among the newest calls, as far as time allows: the index does not have it.
 func (f *finder) newest(ctx context.Context, l *evidence.Log, found *searchPage) error {
 	const n = 500
-	ends := &lookup{kind: "call", means: func(c *calls.Call) bool { return strings.HasSuffix(c.ID(), f.end) }}
-	f.add(ends)
 	for cursor := (calls.Cursor{}); ; {
 		page, next, err := l.Pager().Page(ctx, &calls.Filter{}, cursor, n)
 		for _, p := range page {
-			ends.take(l, p.Call)
+			f.ends.take(l, p.Call)
 		}
 		found.Newest += len(page)
 		if err != nil && ctx.Err() != nil {
@@ -249,7 +255,7 @@ func (p *searchPage) record(ctx context.Context, l *evidence.Log, seq uint64) er
 
 // found returns the calls that were found, each once.
 func (f *finder) found() (all []calls.Placed) {
-	for _, one := range f.lookups {
+	for _, one := range f.all() {
 		for _, p := range one.found {
 			if !slices.ContainsFunc(all, func(other calls.Placed) bool { return other.Log == p.Log && other.Seq() == p.Seq() }) {
 				all = append(all, p)
@@ -288,7 +294,7 @@ func (f *finder) plan(all int) string {
 const someRows = 5
 
 func (r *request) hits(f *finder, several bool) (hits []hit) {
-	for _, one := range f.lookups {
+	for _, one := range f.all() {
 		if len(one.found) == 0 {
 			continue
 		}

@@ -19,10 +19,13 @@ type Sums struct {
 	To            uint64 // the record up to which its calls were read; 0: none was
 }
 
-// InSums reports whether the sums of indexes can answer a filter.
-func (s Logs) InSums(f *calls.Filter) bool {
-	return store.InSums(f) && !slices.ContainsFunc(s, func(l *Log) bool { return l.Index == nil })
+// Indexed reports whether each log has an index.
+func (s Logs) Indexed() bool {
+	return !slices.ContainsFunc(s, func(l *Log) bool { return l.Index == nil })
 }
+
+// InSums reports whether the sums of indexes can answer a filter.
+func (s Logs) InSums(f *calls.Filter) bool { return store.InSums(f) && s.Indexed() }
 
 // Sums returns the sums of the calls that a filter chooses: by the sums of indexes where those have them, and otherwise by the calls. When the
 // deadline of the context passes, they are what was summed up until then.

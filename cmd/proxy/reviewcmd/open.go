@@ -58,8 +58,13 @@ func (d *desk) openBundle(ctx context.Context, name, bundle string) error {
 		return err
 	}
 	d.closers = append(d.closers, closer.Close)
-	d.logs = append(d.logs, &evidence.Log{Name: name, FS: fsys, Blobs: meta.Blobs, Ends: meta.Checkpoint})
-	return ctx.Err()
+	unpacked, err := os.MkdirTemp(d.private, "unpacked-")
+	if err != nil {
+		return err
+	}
+	l := &evidence.Log{Name: name, FS: export.Unpack(fsys, unpacked), Blobs: meta.Blobs, Ends: meta.Checkpoint}
+	l.Index = store.NewIn(l.FS, d.indexFile(name)).InZone(d.zone)
+	return d.index(ctx, l)
 }
 
 // indexFile returns the file of the index of a log.
@@ -74,7 +79,15 @@ func (d *desk) indexFile(name string) string {
 func (d *desk) index(ctx context.Context, l *evidence.Log) error {
 	d.logs = append(d.logs, l)
 	if l.Index.Exists() {
-		return nil
+		zone, err := l.Index.Zone(ctx)
+		switch {
+		case l.Dir != "": // Run replaces it if it has to
+			return nil
+		case err != nil: // it may be of another log
+			return err
+		case zone.String() == d.zone.String():
+			return nil
+		}
 	}
 	bar := cli.NewProgress(d.notes)
 	d.say("making an index of %s …", l.Name)
