@@ -22,6 +22,7 @@ import (
 	"tollgate/gateway"
 	"tollgate/internal/words"
 	"tollgate/review/evidence"
+	"tollgate/review/inbox"
 	"tollgate/review/jobs"
 	"tollgate/review/session"
 )
@@ -34,6 +35,9 @@ type Config struct {
 	Hosts []string         // that requests may name, without port
 	Door  Door
 	Views Views // nil: nothing is written
+
+	// Expiring returns the certificates and keys that the running gateway knows of; nil: records alone say what ends.
+	Expiring func() []inbox.Expiry
 	// Plan returns the plan by which this process calls. Nil: it does not call.
 	Plan func() *gateway.Plan
 	// Jobs runs what pages do that takes long. Nil: a runner of the server's own, which never ends.
@@ -87,6 +91,8 @@ type route struct {
 // table is what is served.
 func (s *Server) table() []route {
 	return []route{
+		{"GET /{$}", "inbox", true, (*Server).inbox},
+		{"GET /exceptions/{id...}", "exception", true, (*Server).exception},
 		{"GET /period", "period", false, (*Server).periodChosen},
 		{"GET /period/{period}", "period", true, (*Server).period},
 		{"GET /calls", "calls", true, (*Server).calls},
