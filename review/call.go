@@ -205,7 +205,7 @@ func (s *Server) callRaw(r *request) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), longPatience)
+	ctx, cancel := context.WithTimeout(r.Context(), proofPatience)
 	defer cancel()
 	missing, err := v.found(ctx)
 	if err = cmp.Or(err, missing); err != nil {

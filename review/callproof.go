@@ -12,6 +12,9 @@ import (
 	"tollgate/audit/proof"
 )
 
+// proofPatience is for how long what a reader asked for by itself, a proof or a file, may take.
+const proofPatience = time.Minute
+
 // proofPart is whether the call's records are in a tree that was signed, found out now.
 type proofPart struct {
 	Checked bool
@@ -78,7 +81,7 @@ func (s *Server) callProof(r *request) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), longPatience)
+	ctx, cancel := context.WithTimeout(r.Context(), proofPatience)
 	defer cancel()
 	title := r.words.Text("call.proof_of", "ID", calls.ShortID(v.id))
 	return &page{name: "call", title: title, data: &callPage{ID: v.id, Address: callAddress(v.log.Name, v.id), Proof: v.proof(ctx), OnlyProof: true}}, nil
@@ -90,7 +93,7 @@ func (s *Server) callProofFile(r *request) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), longPatience)
+	ctx, cancel := context.WithTimeout(r.Context(), proofPatience)
 	defer cancel()
 	p, err := v.log.Proof(ctx, v.id)
 	if err != nil {
