@@ -59,6 +59,7 @@ type call struct {
 	unsent    atomic.Bool            // limit: it was allowed, and its limits do not know it to be sent yet
 	passage   *freeze.Passage        // send: through the gate of the kill switch, which may look at it when the call is over
 	accessKey string                 // send: of the keys that sign
+	steps     logfile.Steps          // decide to settle: when, for its outcome or refusal
 	sentAt    time.Time              // send
 	endedAt   time.Time              // send: see ended
 	settledAt time.Time              // settle
@@ -106,6 +107,9 @@ func newID(at time.Time) string {
 	hex.Encode(text[24:], id[10:])
 	return string(text[:])
 }
+
+// reached notes when the call came to a step.
+func (c *call) reached(step *int64, at time.Time) { *step = max(at.Sub(c.started).Microseconds(), 1) }
 
 // changes reports whether the operation does more than read.
 func (c *call) changes() bool { return c.operation.Effect != catalog.Read }

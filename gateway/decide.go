@@ -30,7 +30,11 @@ func (c *call) decide() (refused *Refusal) {
 	if refused = c.readSpending(); refused != nil {
 		return refused
 	}
-	return c.checkFrozen()
+	if refused = c.checkFrozen(); refused != nil {
+		return refused
+	}
+	c.reached(&c.steps.Decided, c.Now())
+	return nil
 }
 
 // rule decides on what a caller asks for. With a refusal the facts are returned as far as they are known.

@@ -52,7 +52,8 @@ type gate struct{ *call }
 var _ upstream.Gate = gate{}
 
 // Enter returns an error when a freeze stops the call.
-func (g gate) Enter() error {
+func (g gate) Enter(now time.Time) error {
+	g.reached(&g.steps.Sent, now)
 	set := g.passage.Enter(g.Freezes)
 	if set.Empty() {
 		return nil

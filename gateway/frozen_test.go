@@ -176,7 +176,7 @@ func TestFrozenAfterTheIntent(t *testing.T) {
 type slowWriter struct{ entered, write chan struct{} }
 
 func (s slowWriter) Send(_ context.Context, r *upstream.Request) (*upstream.Response, error) {
-	if err := r.Gate.Enter(); err != nil {
+	if err := r.Gate.Enter(time.Now()); err != nil {
 		return nil, &upstream.Error{Err: err}
 	}
 	s.entered <- struct{}{}

@@ -19,7 +19,11 @@ func (c *call) intend() *Refusal {
 	}
 	intent := c.intent()
 	c.handOver()
-	if err := c.Log.Intent(c.logContext(), intent); err != nil {
+	err := c.Log.Intent(c.logContext(), intent)
+	if c.steps.Limited == 0 && !intent.Time.IsZero() { // it reserves nothing: nearly the same, for no further reading of the clock
+		c.reached(&c.steps.Limited, intent.Time)
+	}
+	if err != nil {
 		return c.unrecorded(intent, err)
 	}
 	c.intended = true

@@ -140,11 +140,16 @@ func (l *fakeLog) keep(kind logfile.Kind, r *logfile.Record) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	l.seq++
-	r.Kind, r.Seq = kind, l.seq
+	r.Kind, r.Seq, r.Time = kind, l.seq, time.Now()
 	if want := string(withoutParts(r).Append(nil)); string(r.Append(nil)) != want {
 		l.differing = append(l.differing, want)
 	}
-	l.records = append(l.records, *r)
+	kept := *r
+	if r.Steps != nil { // which lie in the call
+		steps := *r.Steps
+		kept.Steps = &steps
+	}
+	l.records = append(l.records, kept)
 }
 
 // withoutParts returns a record of which nothing is encoded yet.

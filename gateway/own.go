@@ -134,7 +134,11 @@ func (c *call) decideOwn(l *lookup) *Refusal {
 	if refused = c.permitSigning(); refused != nil {
 		return refused
 	}
-	return c.checkFrozen()
+	if refused = c.checkFrozen(); refused != nil {
+		return refused
+	}
+	c.reached(&c.steps.Decided, c.Now())
+	return nil
 }
 
 // mustEnd returns when the exchange with the upstream is abandoned.

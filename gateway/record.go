@@ -121,6 +121,9 @@ func (c *call) ended() time.Time {
 
 func (c *call) closing(r *logfile.Record) {
 	now := c.ended()
+	if r.Steps = &c.steps; r.ResultFrom != "" {
+		c.reached(&c.steps.Answered, now)
+	}
 	c.limited(r)
 	r.TLSOut = c.tlsOut
 	r.TotalMicros = now.Sub(c.started).Microseconds()
@@ -167,6 +170,7 @@ func (c *call) noteRefusal(refusal *Refusal) {
 		}
 		truncate(r)
 		r.TotalMicros = now.Sub(c.started).Microseconds()
+		c.refusedAfter(r, now)
 		return r
 	}
 	if c.identity.Caller != "" {
@@ -182,6 +186,16 @@ func (c *call) noteRefusal(refusal *Refusal) {
 	}
 	c.Observer.Refused(c.result(now, refusal.Code.Reason, refusal.Code.Status))
 	c.Logger.Debug("call refused", callFields(c, "reason", refusal.Code.Reason, "detail", refusal.Detail)...)
+}
+
+// refusedAfter adds to a refusal how far the call had come.
+func (c *call) refusedAfter(r *logfile.Record, now time.Time) {
+	if c.stage == logfile.StageIntend && c.steps.Limited == 0 {
+		c.reached(&c.steps.Limited, now)
+	}
+	if c.steps != (logfile.Steps{}) {
+		r.Steps = &c.steps
+	}
 }
 
 // truncate keeps the record of a refusal short: nothing was sent, so nothing need be proven, and peers that are refused must

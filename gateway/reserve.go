@@ -29,6 +29,7 @@ func (c *call) reserve() *Refusal {
 	}
 	s.claim.Charges, s.claim.Uncountable = c.Gateway.Plan().Spend.Charges(nil, &s.subject) // a cap that is new counts all that reserve from then on
 	s.claim.Call, s.claim.Caller, s.claim.At = c.id, c.identity.Caller, c.Now()
+	c.reached(&c.steps.Limited, s.claim.At)
 	report, err := c.Ledger.Reserve(c.request.Context(), &s.claim)
 	if err != nil {
 		return c.notReserved(err)

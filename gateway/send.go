@@ -29,6 +29,7 @@ type answer struct {
 // send is step 12: one attempt.
 func (c *call) send() (*answer, *Refusal) {
 	c.sentAt, c.stage = c.Now(), logfile.StageConnect
+	c.reached(&c.steps.Durable, c.sentAt)
 	c.scratch.out.Deadline = c.mustEnd()
 	if refusal := c.connect(); refusal != nil {
 		return nil, refusal
@@ -67,6 +68,7 @@ func (c *call) attempt() (*answer, *Refusal) {
 		return nil, c.failed(err)
 	}
 	c.stage = logfile.StageAnswer
+	c.reached(&c.steps.FirstByte, c.Now())
 	c.received, c.tlsOut = response.Body, c.evidence.of(response.TLS)
 	a, err := c.hold(response)
 	if err != nil {

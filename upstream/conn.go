@@ -170,11 +170,11 @@ func (c *conn) write(parts ...[]byte) (err error) {
 }
 
 // enterGate asks the gate of a request, if it has one.
-func (c *conn) enterGate(gate Gate) error {
+func (c *conn) enterGate(gate Gate, now time.Time) error {
 	if gate == nil {
 		return nil
 	}
-	if err := gate.Enter(); err != nil {
+	if err := gate.Enter(now); err != nil {
 		return err
 	}
 	c.gate = gate

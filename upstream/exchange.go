@@ -28,7 +28,7 @@ func (c *conn) exchange(ctx context.Context, r *Request, now time.Time) (*Respon
 	if err := c.begin(ctx, r.Deadline, now); err != nil {
 		return nil, err
 	}
-	if err := c.enterGate(r.Gate); err != nil {
+	if err := c.enterGate(r.Gate, now); err != nil {
 		return nil, err
 	}
 	sent := c.send(r)

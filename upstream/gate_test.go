@@ -40,8 +40,8 @@ type testGate struct {
 	err error
 }
 
-func (g testGate) Enter() error { g.add("enter"); return g.err }
-func (g testGate) Leave()       { g.add("leave") }
+func (g testGate) Enter(time.Time) error { g.add("enter"); return g.err }
+func (g testGate) Leave()                { g.add("leave") }
 
 func gated(r *call, g Gate) *call {
 	r.Gate = g

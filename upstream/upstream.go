@@ -104,8 +104,9 @@ type Request struct {
 
 // Gate is asked right before the first byte of a request is written.
 type Gate interface {
-	// Enter returns an error when the request must not be sent. Otherwise Leave follows, once or more.
-	Enter() error
+	// Enter returns an error when the request must not be sent. Otherwise Leave follows, once or more. It is passed the time at which
+	// the request had its connection.
+	Enter(now time.Time) error
 	// Leave is called when the first byte was written, or it is not known whether it was.
 	Leave()
 }

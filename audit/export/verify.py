@@ -280,6 +280,7 @@ RECORD = members(
     "seq commit source_port query_bytes path_bytes body_bytes status answer_bytes waited_us upstream_us total_us first last unsigned",
     "deprecated key_lost cut", "time signature_date since", "peaks would_refuse caps_full", data={"": str},  # of data the names are not known
     act_keys=[members("", "window_s", lists="macs")], price=members("amount currency from call"), act_released=[int],
+    steps_us=members("", "decided limited durable sent first_byte answered"),
     caps=[members("cap definition counted period amount currency", truths="unpriced")],
     fields=[members("name kind all_hash", "omitted unsummed all_bytes", lists="values")], tls_in=TLS, tls_out=TLS,
     counts=[members("reason stage tls_failure source caller", "count")], query_withheld=[members("name", "bytes pairs")],

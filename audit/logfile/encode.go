@@ -189,11 +189,27 @@ func (e *encoder) result(r *Record) {
 	e.num(`,"waited_us":`, r.WaitedMicros)
 	e.num(`,"upstream_us":`, r.UpstreamMicros)
 	e.num(`,"total_us":`, r.TotalMicros)
+	e.steps(r.Steps)
 	if l := r.Limited; l != nil {
 		e.str(`,"limit":`, l.Limit)
 		e.str(`,"limit_from":`, l.LimitFrom)
 		e.list(`,"would_refuse":[`, l.WouldRefuse, e.shadows)
 	}
+}
+
+func (e *encoder) steps(s *Steps) {
+	if s == nil {
+		return
+	}
+	e.b = append(e.b, `,"steps_us":{`...)
+	start := len(e.b)
+	e.num(`,"decided":`, s.Decided)
+	e.num(`,"limited":`, s.Limited)
+	e.num(`,"durable":`, s.Durable)
+	e.num(`,"sent":`, s.Sent)
+	e.num(`,"first_byte":`, s.FirstByte)
+	e.num(`,"answered":`, s.Answered)
+	e.closeObject(start)
 }
 
 // log writes the members of records that are of the log itself.

@@ -31,6 +31,7 @@ const (
 	EventRepeatAllowed     EventCode = "repeat_allowed"     // an operator lets a call be repeated once
 	EventCapCounted        EventCode = "cap_counted"        // a cap is new: what calls on record take of it
 	EventKeyLossAccepted   EventCode = "key_loss_accepted"  // an operator released the keys of acts that are hashed under another hash key
+	EventViewed            EventCode = "viewed"             // a person looked at a page that shows records
 )
 
 // EventCodes lists every code.
@@ -39,6 +40,7 @@ func EventCodes() []EventCode {
 		EventCredentialPaused, EventCredentialResumed, EventLogStalled, EventLogRecovered, EventCopyFailing, EventCopyRecovered,
 		EventConfigLoaded, EventConfigReloaded, EventConfigRefused, EventLossAccepted, EventFrozen, EventUnfrozen, EventFreezes,
 		EventFleetLost, EventFleetBack, EventResolved, EventUnresolved, EventRepeated, EventRepeatAllowed, EventCapCounted, EventKeyLossAccepted,
+		EventViewed,
 	}
 }
 

@@ -82,9 +82,11 @@ type Record struct {
 	Source        string `json:"source,omitempty"`         // IP address of the peer
 	SourcePort    uint16 `json:"source_port,omitempty"`
 	// Deprecated reports whether the operation was deprecated when it was called, Cut whether members were truncated or left out to keep the
-	// line within [MaxLine]. Here they enlarge no record.
+	// line within [MaxLine], KeyLost, in a key record, whether the previous key is lost, so that it does not sign for its successor. Here
+	// they enlarge no record.
 	Deprecated bool `json:"deprecated,omitempty"`
 	Cut        bool `json:"cut,omitempty"`
+	KeyLost    bool `json:"key_lost,omitempty"`
 
 	Upstream  string `json:"upstream,omitempty"`
 	Site      string `json:"site,omitempty"`
@@ -161,6 +163,8 @@ type Record struct {
 	WaitedMicros   int64 `json:"waited_us,omitempty"`   // waited for limits, microseconds
 	UpstreamMicros int64 `json:"upstream_us,omitempty"` // from sending to the answer's end, microseconds
 	TotalMicros    int64 `json:"total_us,omitempty"`    // whole call, microseconds
+	// Steps are of the outcome or the refusal of a call. Nil: of none it is known when.
+	Steps *Steps `json:"steps_us,omitempty"`
 
 	*Limited // what limits did to a call; nil: they let it go at once. Apart, since that is most of them
 
@@ -171,7 +175,6 @@ type Record struct {
 
 	Key         string   `json:"key,omitempty"`          // public key: of a checkpoint, or that a key record brings in
 	PreviousKey string   `json:"previous_key,omitempty"` // public key that signed until this key record; empty in the first
-	KeyLost     bool     `json:"key_lost,omitempty"`     // the previous key is lost, so it does not sign for its successor
 	Checkpoint  string   `json:"checkpoint,omitempty"`   // the signed note, see package checkpoint
 	Peaks       []string `json:"peaks,omitempty"`        // of a checkpoint's tree, the largest first, base64
 
@@ -185,6 +188,17 @@ type Record struct {
 
 	Version string `json:"version,omitempty"` // of the program, in start records
 	Note    string `json:"note,omitempty"`
+}
+
+// Steps say when a call had come how far, in whole microseconds since it was received. 0 is a step that it did not come to, or of which
+// that is not known; what comes sooner than the first microsecond is 1.
+type Steps struct {
+	Decided   int64 `json:"decided,omitempty"`    // its credential and its act were found, and no freeze stopped it
+	Limited   int64 `json:"limited,omitempty"`    // its limits let it go
+	Durable   int64 `json:"durable,omitempty"`    // its intent was durable; it waits for a connection, or makes one
+	Sent      int64 `json:"sent,omitempty"`       // it had a connection; its first byte was written next
+	FirstByte int64 `json:"first_byte,omitempty"` // the header of the answer was read
+	Answered  int64 `json:"answered,omitempty"`   // the answer was read, as far as it is held, and judged
 }
 
 // Spending is what a call holds that spends: in its intent, in the event that states it once more, and in part in others.

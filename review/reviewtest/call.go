@@ -56,7 +56,8 @@ func (w *writer) call(q request) string {
 	w.named(q.as, id)
 	w.made.Calling++
 	if q.from != "order" && q.from != "renewal" {
-		w.intend(id, w.now, &q, "")
+		started := w.now
+		w.after(q.waited, func() { w.intend(id, started, &q, "") })
 		return id
 	}
 	read := request{credential: q.credential, of: id, operation: "ShowCustomerOrderDetails", path: "/v2/orders/customer-orders/details/" + q.keys[0]}
@@ -76,7 +77,7 @@ func (w *writer) call(q request) string {
 	read.end.took = time.Duration(40+w.rng.IntN(60)) * time.Millisecond
 	w.after(900*time.Microsecond, func() {
 		from := w.call(read)
-		w.after(read.end.took+time.Millisecond, func() { w.intend(id, started, &q, from) })
+		w.after(read.end.took+time.Millisecond+q.waited, func() { w.intend(id, started, &q, from) })
 	})
 	return id
 }
@@ -161,7 +162,7 @@ func (w *writer) describe(r *logfile.Record, q *request) {
 	if r.Path == "" {
 		r.Path = strings.ReplaceAll(operation(r.Site, r.Operation).Path, "{domain_id}", r.Account)
 	}
-	r.BodyBytes = q.body
+	r.BodyBytes, r.WaitedMicros = q.body, q.waited.Microseconds()
 	r.BodyHash = w.hash(64)
 	r.TLSIn = w.tlsIn(q.app, r)
 }
@@ -202,7 +203,7 @@ func (w *writer) end(intent *logfile.Record, q *request, started time.Time) {
 	if e.stage == "" {
 		w.answer(r, e)
 	}
-	w.times(r, q, started)
+	w.times(r, q, started, intent.Time)
 	if len(e.released) > 0 {
 		r.Spending = &logfile.Spending{Released: e.released}
 	}
@@ -227,8 +228,11 @@ func (w *writer) answer(r *logfile.Record, e *ending) {
 }
 
 // times adds how long it took, and the connection to the provider.
-func (w *writer) times(r *logfile.Record, q *request, started time.Time) {
-	r.TotalMicros = w.now.Sub(started).Microseconds() + q.waited.Microseconds() + 300
+func (w *writer) times(r *logfile.Record, q *request, started, intended time.Time) {
+	r.TotalMicros = w.now.Sub(started).Microseconds() + 300
+	if w.timed {
+		r.Steps = w.steps(r, intended.Sub(started).Microseconds())
+	}
 	if r.Stage == logfile.StageConnect || r.Stage == logfile.StageSign {
 		return
 	}
@@ -247,6 +251,25 @@ func (w *writer) times(r *logfile.Record, q *request, started time.Time) {
 	if q.waited > 0 {
 		r.Limit = "payments"
 	}
+}
+
+// steps are those of an outcome, of a call that was within its limits so many microseconds after it came.
+func (w *writer) steps(r *logfile.Record, limited int64) *logfile.Steps {
+	some := func(n int64) int64 { return 1 + n/2 + w.rng.Int64N(n) }
+	s := &logfile.Steps{Decided: some(60)}
+	s.Limited = limited + s.Decided + some(20)
+	s.Durable = s.Limited + some(260)
+	if r.Stage == logfile.StageConnect || r.Stage == logfile.StageSign {
+		return s
+	}
+	if s.Sent = s.Durable + some(50); w.rng.IntN(12) == 0 { // over a new connection
+		s.Sent += some(9_000)
+	}
+	if r.Stage == "" {
+		s.Answered = r.TotalMicros
+		s.FirstByte = max(s.Answered-some(180), s.Sent)
+	}
+	return s
 }
 
 // duration is how long the provider takes.

@@ -79,6 +79,9 @@ func (w *writer) refuseFull(r *logfile.Record, q *request, started time.Time, fu
 	r.Detail = fmt.Sprintf("the cap %q has no room for %s %s", full[0], r.Price.Amount, r.Price.Currency)
 	r.TotalMicros = w.now.Sub(started).Microseconds() + 200
 	r.Spending = &logfile.Spending{Act: r.Act, Price: r.Price, CapsFull: full}
+	if w.timed {
+		r.Steps = &logfile.Steps{Decided: 60, Limited: r.TotalMicros - 100}
+	}
 	w.made.Calls[CapFull] = r.Call
 	w.add(r)
 }

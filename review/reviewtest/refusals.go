@@ -3,6 +3,7 @@ package reviewtest
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"tollgate/audit/logfile"
@@ -47,6 +48,12 @@ func (w *writer) refuse(f refusal) string {
 	}
 	if f.heldBy != "" {
 		r.Spending = &logfile.Spending{Act: operation(f.site, f.operation).Act.Name, HeldBy: f.heldBy}
+	}
+	if passed := slices.Index(logfile.Stages(), f.stage); w.timed && passed > slices.Index(logfile.Stages(), logfile.StageDecide) {
+		r.Steps = &logfile.Steps{Decided: r.TotalMicros / 2}
+		if passed > slices.Index(logfile.Stages(), logfile.StageLimit) {
+			r.Steps.Limited = max(r.TotalMicros*3/4, 1)
+		}
 	}
 	w.add(r)
 	return r.Call

@@ -25,8 +25,8 @@ var (
 	Now   = time.Date(2026, 11, 20, 9, 30, 0, 0, Zone)
 )
 
-// version of the gateway, in start records.
-const version = "1.9.0"
+// Versions of the gateway: the first until its first restart, the other from then on. Records of the first have no steps.
+const firstVersion, version = "1.8.2", "1.9.0"
 
 // Made says what was made.
 type Made struct {

@@ -140,3 +140,29 @@ func TestHostile(t *testing.T) {
 		t.Errorf("%d of %d payloads, %v", seen, len(reviewtest.Payloads), err)
 	}
 }
+
+func TestSteps(t *testing.T) {
+	dir, with, without := t.TempDir(), 0, 0
+	reviewtest.Log(dir)
+	err := logfile.Read(dir, func(r *logfile.Record, _ []byte) error {
+		if r.Kind != logfile.KindOutcome {
+			return nil
+		}
+		if r.Steps == nil {
+			without++
+			return nil
+		}
+		with++
+		last := int64(0)
+		for _, at := range []int64{r.Steps.Decided, r.Steps.Limited, r.Steps.Durable, r.Steps.Sent, r.Steps.FirstByte, r.Steps.Answered, r.TotalMicros} {
+			if at != 0 && at < last {
+				t.Fatalf("record %d: %+v of %d", r.Seq, r.Steps, r.TotalMicros)
+			}
+			last = max(last, at)
+		}
+		return nil
+	})
+	if err != nil || with < 2000 || without < 500 {
+		t.Errorf("%d outcomes with steps, %d without, %v", with, without, err)
+	}
+}

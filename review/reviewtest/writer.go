@@ -41,6 +41,7 @@ type writer struct {
 	frozen  []freeze.Freeze
 	signing bool // a checkpoint is due
 	stopped bool // the gateway is down
+	timed   bool // the version is one that records steps
 }
 
 // happening is something that is to happen.
@@ -74,7 +75,7 @@ func newWriter(dir, name string, seed uint64) *writer {
 		keys: map[string]string{}, spent: map[charged]int64{}, known: map[string]bool{}, made: Made{Calls: map[string]string{}},
 	}
 	w.segments = []uint64{1}
-	w.log = testlog.NewAt(dir, key(dir, name, w.rekeys), func() time.Time { return w.now }, version)
+	w.log = testlog.NewAt(dir, key(dir, name, w.rekeys), func() time.Time { return w.now }, firstVersion)
 	w.rotateDaily()
 	return w
 }
@@ -188,7 +189,7 @@ func (w *writer) stop() {
 
 // start begins again, behind a stop or a crash, and closes what a crash left open.
 func (w *writer) start(rekey bool) {
-	w.stopped, w.signing = false, false
+	w.stopped, w.signing, w.timed = false, false, true
 	for _, r := range w.open {
 		w.log.Add(&logfile.Record{
 			Kind: logfile.KindOutcome, Call: r.Call, Caller: r.Caller, Upstream: r.Upstream, Site: r.Site, Operation: r.Operation, Effect: r.Effect,
