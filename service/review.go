@@ -19,6 +19,7 @@ import (
 	"tollgate/review"
 	"tollgate/review/evidence"
 	"tollgate/review/session"
+	"tollgate/review/views"
 )
 
 const (
@@ -54,7 +55,8 @@ func (s *Service) listenReview(ctx context.Context) error {
 			return err
 		}
 	}
-	s.people = people
+	s.people, s.views = people, views.New(s.log, time.Now)
+	s.background(s.summarizeViews)
 	s.serveDoor(l.name, inner, accept.ServerConfig{
 		Handler:  review.New(s.reviewConfig(c, s.gate(r, l.clients()))).Handler(),
 		Listener: accept.Config{MaxConnsPerSource: adminConns / 2, HandshakeTimeout: time.Duration(c.Bounds.HeaderTimeout), TLS: l.tls}, Timeout: pageTime,
@@ -68,7 +70,7 @@ func (s *Service) reviewConfig(c *config.Config, gate *review.Gate) review.Confi
 	zone, _ := c.Audit.Index.Location() // it was checked
 	return review.Config{
 		Logs: evidence.Logs{{Name: reviewLog, FS: os.DirFS(c.Audit.Dir), Dir: c.Audit.Dir, Index: s.index}},
-		Zone: zone, Clock: time.Now, Hosts: setting.Texts(c.Review.Hosts), Door: gate, AtOnce: pagesAtOnce,
+		Zone: zone, Clock: time.Now, Hosts: setting.Texts(c.Review.Hosts), Door: gate, Views: s.views, AtOnce: pagesAtOnce,
 	}
 }
 
@@ -118,6 +120,30 @@ func refusalReason(why session.Reason) string {
 		return string(why)
 	}
 	return string(caller.NoIdentity)
+}
+
+// summarizeViews writes due sums of views until ctx ends, and then what is left: the pages have ended by then, and the log is open still.
+func (s *Service) summarizeViews(ctx context.Context) {
+	ticker := time.NewTicker(summaryPeriod)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			s.viewsWritten(s.views.Flush())
+		case <-ctx.Done():
+			s.viewsWritten(s.views.Close())
+			return
+		}
+	}
+}
+
+// viewsWritten notes that the log did not take a sum of views. Its state is in the log already, so it is said seldom.
+func (s *Service) viewsWritten(err error) {
+	if err != nil {
+		s.cutOff.Do(func() {
+			s.logger.Warn("views of review pages that have no records of their own are not summed up in the audit log yet", zap.Error(err))
+		})
+	}
 }
 
 // followPeople makes the people of a configuration those who may look, and ends the sessions of others.

@@ -34,6 +34,7 @@ import (
 	"tollgate/ratelimit"
 	"tollgate/replay"
 	"tollgate/review/session"
+	"tollgate/review/views"
 	"tollgate/tlspolicy"
 )
 
@@ -62,6 +63,7 @@ type Service struct {
 	private      *privateFiles
 	admin        operators
 	people       *session.Manager // who look at review pages; nil without pages
+	views        *views.Views     // what they look at
 	challenges   accept.Server    // of authorities; nil without one
 	challengesAt string           // its address
 	closers      []func()
