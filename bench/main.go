@@ -33,7 +33,7 @@ func main() {
 	flag.DurationVar(&o.duration, "duration", time.Second, "length of a turn")
 	flag.DurationVar(&o.warm, "warm", 300*time.Millisecond, "time before a turn in which calls do not count")
 	flag.StringVar(&o.cases, "cases", "", "parts of names of cases, with commas: h1, h2, get, post, 64k, pay (all)")
-	flag.StringVar(&o.proxies, "proxies", "", "parts of names of proxies, with commas: tollgate, fsync, tmpfs, indexed, fleet, reverseproxy, nginx, haproxy (all)")
+	flag.StringVar(&o.proxies, "proxies", "", "parts of names of proxies, with commas: tollgate, fsync, tmpfs, indexed, read, fleet, reverseproxy, nginx, haproxy (all)")
 	flag.StringVar(&o.parts, "parts", "", "parts of names of what is measured, with commas: load, latency, handshakes, start, memory (all)")
 	flag.BoolVar(&o.own, "own", false, "leave out the kernel's threads, which on a busy machine work for others")
 	flag.StringVar(&o.base, "base", "", "a `folder` with another state of Tollgate's code: its build takes part as tollgate-base")

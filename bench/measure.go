@@ -43,12 +43,13 @@ func (w *world) turn(p *process, t task, s settings) (sample, error) {
 	if err != nil {
 		return sample{}, err
 	}
+	endReading := p.reading()
 	begin := time.Now()
 	if err := l.run(s.duration); err != nil {
 		return sample{}, err
 	}
 	took := time.Since(begin)
-	if err := p.rest(); err != nil {
+	if err := errors.Join(endReading(), p.rest()); err != nil {
 		return sample{}, err
 	}
 	after, err := w.observe(p)

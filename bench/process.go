@@ -22,6 +22,15 @@ type process struct {
 	scratch string // a folder that is removed once it has ended
 	exited  chan struct{}
 	beside  *process // ends with it
+	reader  *reader  // of its review pages; nil: there is none
+}
+
+// reading has the review pages read until the function returned is called.
+func (p *process) reading() (end func() error) {
+	if p.reader == nil {
+		return func() error { return nil }
+	}
+	return p.reader.read()
 }
 
 // launch starts a program on the proxies' core. Its output goes to a file, as a log would.

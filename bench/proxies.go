@@ -22,6 +22,7 @@ const (
 	rival       = "haproxy" // the bar: all ratios refer to it
 	ownName     = "tollgate-fsync"
 	indexedName = "tollgate-indexed"
+	readName    = "tollgate-read"
 	baseName    = "tollgate-base"
 )
 
@@ -31,6 +32,7 @@ func proxies() []proxy {
 		{ownName, "Tollgate", true, startTollgateOnDisk, nil},
 		{baseName, "Tollgate, base", true, startBaseTollgate, nil},
 		{indexedName, "Tollgate, with its index", true, startIndexedTollgate, nil},
+		{readName, "Tollgate, with its index, while review pages are read", true, startReadTollgate, nil},
 		{"tollgate-tmpfs", "Tollgate, log on a tmpfs", true, startTollgateInMemory, nil},
 		{"tollgate-fleet", "Tollgate, in a fleet", true, startFleetTollgate, nil},
 		{"reverseproxy", "ReverseProxy + SDK signer", true, startReverseProxy, nil},
@@ -44,6 +46,7 @@ type values struct {
 	Caller, Audit                string
 	Index                        bool   // whether the audit log has one
 	Redis                        string // where the fleet's is; empty: there is no fleet
+	Review, TokenHash            string // where review pages are; empty: nowhere
 	AccessKey, SecretBase64      string
 	Buffer                       int
 }
@@ -74,6 +77,26 @@ func startIndexedTollgate(w *world, address string) (*process, error) {
 	return w.startTollgate(address, w.dir, tollgateOptions{index: true})
 }
 
+// startReadTollgate serves review pages besides, which are read while it is measured.
+func startReadTollgate(w *world, address string) (*process, error) {
+	pages, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	p, err := w.startTollgate(address, w.dir, tollgateOptions{index: true, review: pages})
+	if err != nil {
+		return nil, err
+	}
+	if err = w.await(p); err == nil {
+		p.reader, err = newReader(pages)
+	}
+	if err != nil {
+		p.stop()
+		return nil, err
+	}
+	return p, nil
+}
+
 // startTollgateInMemory has the audit log on a tmpfs, where syncing costs nothing. All else is the same.
 func startTollgateInMemory(w *world, address string) (*process, error) {
 	return w.startTollgate(address, w.memory, tollgateOptions{})
@@ -100,12 +123,13 @@ func startFleetTollgate(w *world, address string) (*process, error) {
 type tollgateOptions struct {
 	index  bool
 	redis  string
+	review string // address of review pages
 	binary string // of another build; empty: the one that is measured
 }
 
 func (w *world) startTollgate(address, dir string, o tollgateOptions) (*process, error) {
 	v := w.values(address)
-	v.Index, v.Redis = o.index, o.redis
+	v.Index, v.Redis, v.Review, v.TokenHash = o.index, o.redis, o.review, pageTokenHash()
 	var err error
 	if v.Audit, err = os.MkdirTemp(dir, "audit-"); err != nil {
 		return nil, err

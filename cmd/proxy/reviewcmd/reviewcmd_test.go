@@ -1,0 +1,188 @@
+package reviewcmd
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"tollgate/internal/cli"
+	"tollgate/review/reviewtest"
+)
+
+// start runs the command until the test ends, or until the function returned is called, which returns the exit code and what was noted.
+func start(t *testing.T, args ...string) (addresses *bufio.Scanner, enter func(), end func() (int, string)) {
+	t.Helper()
+	t.Setenv("TMPDIR", t.TempDir())
+	ctx, cancel := context.WithCancel(t.Context())
+	out, printed := io.Pipe()
+	input, typed := io.Pipe()
+	var notes strings.Builder
+	code := make(chan int, 1)
+	go func() {
+		root := cli.Program("test", cli.Chapter("", Command()))
+		root.SetIn(input)
+		c := cli.Execute(ctx, root, append([]string{"review"}, args...), printed, &notes)
+		_ = printed.Close()
+		code <- c
+	}()
+	end = func() (int, string) {
+		cancel()
+		_, _ = io.Copy(io.Discard, out)
+		_ = typed.Close()
+		return <-code, notes.String()
+	}
+	return bufio.NewScanner(out), func() { _, _ = io.WriteString(typed, "\n") }, end
+}
+
+// address returns the next address that the command prints.
+func address(t *testing.T, lines *bufio.Scanner) *url.URL {
+	t.Helper()
+	if !lines.Scan() {
+		t.Fatal("no address was printed")
+	}
+	_, text, _ := strings.Cut(lines.Text(), ": ")
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() != "127.0.0.1" {
+		t.Fatal(lines.Text(), err)
+	}
+	return u
+}
+
+// reader is a browser without cookies yet.
+func reader(t *testing.T) *http.Client {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &http.Client{Jar: jar}
+}
+
+// signIn follows an address that was printed, and returns the status of the first page behind it.
+func signIn(t *testing.T, c *http.Client, u *url.URL) int {
+	t.Helper()
+	answer, err := c.PostForm(u.Scheme+"://"+u.Host+"/signin", url.Values{"token": {u.Query().Get("token")}, "next": {"/about"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	return answer.StatusCode
+}
+
+func read(t *testing.T, c *http.Client, u *url.URL, path string) (status int, body string) {
+	t.Helper()
+	answer, err := c.Get(u.Scheme + "://" + u.Host + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, string(text)
+}
+
+// TestReview signs in by the printed address, once, and looks at a page of two logs and a bundle; nothing is left of the command, and nothing
+// is written to what it read.
+func TestReview(t *testing.T) {
+	dir := t.TempDir()
+	one, two, bundle := filepath.Join(dir, "a", "audit"), filepath.Join(dir, "b", "audit"), filepath.Join(dir, "october.zip")
+	reviewtest.Log(one)
+	reviewtest.Second(two)
+	reviewtest.Bundle(one, bundle)
+	before := listing(t, dir)
+	lines, enter, end := start(t, "--dir", one, "--dir", two, "--bundle", bundle)
+	u := address(t, lines)
+	visitor, thief := reader(t), reader(t)
+	if status := signIn(t, visitor, u); status != http.StatusOK {
+		t.Errorf("signing in: %d", status)
+	}
+	if status := signIn(t, thief, u); status != http.StatusForbidden && status != http.StatusUnauthorized {
+		t.Errorf("signing in by an address that was used: %d", status)
+	}
+	enter()
+	if second := address(t, lines); signIn(t, thief, second) != http.StatusOK {
+		t.Error("the second address does not sign in")
+	}
+	if status, body := read(t, visitor, u, "/calls"); status != http.StatusOK || !strings.Contains(body, "audit") || !strings.Contains(body, "b-audit") || !strings.Contains(body, "october.zip") {
+		t.Errorf("calls: %d\n%s", status, body)
+	}
+	code, notes := end()
+	if code != cli.ExitOK {
+		t.Errorf("exit %d: %s", code, notes)
+	}
+	if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) > 0 {
+		t.Error("left behind:", left, err)
+	}
+	if after := listing(t, dir); !slices.Equal(before, after) {
+		t.Errorf("before %v, after %v", before, after)
+	}
+}
+
+// listing returns names and sizes of all files in a folder.
+func listing(t *testing.T, dir string) (list []string) {
+	t.Helper()
+	err := filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
+		if err == nil {
+			list = append(list, path+" "+info.ModTime().String())
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// TestKeptIndex holds that --index FILE is made once.
+func TestKeptIndex(t *testing.T) {
+	dir := t.TempDir()
+	log, index := filepath.Join(dir, "audit"), filepath.Join(dir, "index.sqlite")
+	reviewtest.Second(log)
+	for i, want := range []string{"making an index of audit …\naudit: indexed to record 1310\n", ""} {
+		lines, _, end := start(t, "--dir", log, "--index", index)
+		address(t, lines)
+		if code, notes := end(); code != cli.ExitOK || notes != want {
+			t.Errorf("start %d: exit %d, %q", i, code, notes)
+		}
+	}
+}
+
+func TestUsage(t *testing.T) {
+	dir := t.TempDir()
+	for args, want := range map[string]string{
+		"":                                     "a log is needed",
+		"--dir " + dir + "/no":                 "no such file",
+		"--dir " + dir + " --index auto":       "--index auto has none to take",
+		"--dir " + dir + " --zone Mars":        "--zone",
+		"--dir " + dir + " --dir . --index F":  "--index is for one log",
+		"--bundle " + dir + " --index auto":    "a bundle has no index",
+		"--bundle " + dir:                      "is no bundle",
+		"--dir " + dir + " --port 70000":       "--port",
+		"--dir " + dir + " --address 0.0.0.0":  "unknown flag",
+		strings.Repeat("--dir "+dir+" ", 1+32): "at most 32",
+	} {
+		_, _, end := start(t, strings.Fields(args)...)
+		if code, notes := end(); code == cli.ExitOK || !strings.Contains(notes, want) {
+			t.Errorf("%q: exit %d, %s", args, code, notes)
+		}
+	}
+}
+
+func TestLogNames(t *testing.T) {
+	got := logNames([]string{"/x/a/audit", "/x/b/audit", "/y/b/audit", "/y/b/audit", "/z/october.zip"})
+	want := []string{"audit", "b-audit", "y-b-audit", "y-b-audit-4", "october.zip"}
+	got[3] = want[3] // its name is made of all of its path
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+}
