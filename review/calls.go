@@ -6,23 +6,26 @@ import (
 	"errors"
 	"net/url"
 	"slices"
+	"time"
 
 	"tollgate/audit/calls"
 	"tollgate/audit/logfile"
+	"tollgate/internal/text"
 	"tollgate/review/evidence"
 )
 
 // callsPerPage is how many calls a page lists.
 const callsPerPage = 50
 
-// maxWord is how long an operation may be that no line break divides.
-const maxWord = 40
+const (
+	// maxWord is how long an operation may be that no line break divides, maxCell how long a text of a table is. Both are in bytes.
+	maxWord, maxCell = 40, 100
+)
 
 // callsPage is what the template is executed with.
 type callsPage struct {
 	Form   form
-	Rows   []callRow
-	Logs   bool // a column says in which log a call is
+	Table  callTable
 	Newest string
 	Older  string
 	GoOn   string    // the address that goes on where time was up
@@ -43,14 +46,12 @@ func (s *Server) calls(r *request) (*page, error) {
 	}
 	ctx, cancel := r.limited()
 	defer cancel()
-	p := &callsPage{Logs: len(c.logs) > 1, CSV: c.address("/calls.csv"), JSON: c.address("/calls.json")}
+	p := &callsPage{CSV: c.address("/calls.csv"), JSON: c.address("/calls.json")}
 	placed, whole, err := p.read(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	for _, one := range placed {
-		p.Rows = append(p.Rows, r.callRow(one, c))
-	}
+	p.Table = newCallTable(r.words.Text("calls.caption", "Count", len(placed)), placed, c.zone, len(c.logs) > 1)
 	if p.Sums, err = r.callSums(ctx, c, placed, whole); err != nil {
 		p.Fault = cmp.Or(p.Fault, err.Error())
 	}
@@ -83,37 +84,61 @@ func (p *callsPage) read(ctx context.Context, c *choice) (placed []calls.Placed,
 	return placed, false, nil
 }
 
-// callRow is a row of the table.
-type callRow struct {
-	*calls.Row
-	Log     string
-	Short   string // of the call's id
-	Address string // of the call's page
-	Who     string // the caller
-	Claimed bool   // the caller is only what an access key named
-	Gateway bool   // the gateway called
-	What    string // the operation; without one, method and path
-	Word    bool   // that is short enough to stand in one line
-	Amount  *calls.Amount
-	Others  bool // there are amounts that differ
-	Why     string
+// callTable is a table of calls, with a column of their logs or without.
+type callTable struct {
+	Caption string // empty: there is none
+	Rows    []callRow
+	Logs    bool
 }
 
-func (r *request) callRow(p calls.Placed, c *choice) callRow {
-	row := callRow{Row: p.Row(c.zone), Log: p.Log, Short: calls.ShortID(p.ID()), Address: callAddress(p.Log, p.ID())}
-	row.Who, row.Claimed, row.Gateway = cmp.Or(p.Caller(), p.Claimed()), p.Claimed() != "", p.For() != ""
-	if row.What = row.Operation; row.What == "" {
-		row.What = row.Method + " " + row.Path
+func newCallTable(caption string, placed []calls.Placed, zone *time.Location, logs bool) callTable {
+	t := callTable{Caption: caption, Logs: logs}
+	for _, p := range placed {
+		t.Rows = append(t.Rows, newCallRow(p, zone))
 	}
-	row.Word = row.Operation != "" && len(row.Operation) <= maxWord
+	return t
+}
+
+// callRow is a row of the table. Its texts are truncated: the page of the call has them whole.
+type callRow struct {
+	*calls.Row
+	Log      string
+	Short    string // of the call's id
+	Address  string // of the call's page
+	Who      string // the caller
+	Claimed  bool   // the caller is only what an access key named
+	Gateway  bool   // the gateway called
+	What     string // the operation; without one, method and path
+	Word     bool   // that is short enough to stand in one line
+	Payer    string // the account
+	Customer string // the first one
+	More     int    // how many others there are
+	Amount   *calls.Amount
+	Others   bool   // there are amounts that differ
+	Why      string // the reason, or the provider's error code
+}
+
+func newCallRow(p calls.Placed, zone *time.Location) callRow {
+	row := callRow{Row: p.Row(zone), Log: p.Log, Short: brief(calls.ShortID(p.ID())), Address: callAddress(p.Log, p.ID())}
+	row.Who, row.Claimed, row.Gateway = brief(cmp.Or(p.Caller(), p.Claimed())), p.Claimed() != "", p.For() != ""
+	row.Payer, row.What, row.Word = brief(row.Account), brief(row.Operation), row.Operation != "" && len(row.Operation) <= maxWord
+	if row.What == "" {
+		row.What = brief(row.Method + " " + row.Path)
+	}
+	if len(row.Customers) > 0 {
+		row.Customer, row.More = brief(row.Customers[0]), len(row.Customers)-1
+	}
 	if first, others, _, ok := p.FirstAmount(); ok {
 		row.Amount, row.Others = &first, others
 	}
-	if row.Why = cmp.Or(row.Reason, row.ErrorCode); row.Why == row.Outcome || row.Outcome == logfile.Succeeded {
-		row.Why = ""
+	if why := cmp.Or(row.Reason, row.ErrorCode); why != row.Outcome && row.Outcome != logfile.Succeeded {
+		row.Why = brief(why)
 	}
 	return row
 }
+
+// brief returns a text as a cell of a table shows it.
+func brief(s string) string { return text.Truncate(s, maxCell, "…") }
 
 // callAddress returns the address of a call's page.
 func callAddress(log, id string) string {

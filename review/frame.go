@@ -92,6 +92,8 @@ type page struct {
 	status int // 0: 200
 	data   any
 
+	refresh int // seconds after which the browser loads it again; 0: it does not
+
 	answer func(w http.ResponseWriter) // answers instead of the template, if it is set
 }
 
@@ -137,7 +139,9 @@ type languageLink struct {
 type logLine struct {
 	Name string
 	evidence.Standing
-	Fault bool // it could not be read to the end
+	Fault bool         // it could not be read to the end
+	State []words.Part // what is known of its verification
+	Bad   bool         // that found faults
 }
 
 // nav are the pages that the header leads to, with the names of those that belong to each.
@@ -163,7 +167,7 @@ func (s *Server) frame(r *request, p *page) *frame {
 		f.Languages = append(f.Languages, languageLink{lang, lang == f.Lang})
 	}
 	if r.person != nil {
-		f.Person, f.Nav, f.Logs = r.person.Name, r.nav(), s.logLines(r.Context())
+		f.Person, f.Nav, f.Logs = r.person.Name, r.nav(), s.logLines(r)
 	}
 	return f
 }
@@ -176,10 +180,11 @@ func offeredPeriod(r *request) string {
 	return r.now.Format("2006-01")
 }
 
-func (s *Server) logLines(ctx context.Context) (lines []logLine) {
+func (s *Server) logLines(r *request) (lines []logLine) {
 	for _, l := range s.config.Logs {
-		standing, err := l.Standing(ctx)
-		lines = append(lines, logLine{l.Name, standing, err != nil})
+		standing, err := l.Standing(r.Context())
+		v := s.verification(r, l)
+		lines = append(lines, logLine{l.Name, standing, err != nil, v.state(r.words), v.Report != nil && !v.Report.Whole()})
 	}
 	return lines
 }

@@ -11,10 +11,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"tollgate/internal/style"
+	"tollgate/internal/text"
 	"tollgate/internal/words"
+	"tollgate/review/chart"
 )
 
 //go:embed pages
@@ -24,12 +25,13 @@ var pageFiles embed.FS
 type templates map[string]*template.Template
 
 // shared are the files of templates that all pages use.
-var shared = []string{"pages/frame.html", "pages/parts.html"}
+var shared = []string{"pages/frame.html", "pages/parts.html", "pages/calltable.html"}
 
 func parseTemplates() map[words.Language]templates {
 	all := map[words.Language]templates{}
 	for _, lang := range words.Languages() {
 		base := template.Must(template.New("").Funcs(functions(words.In(lang))).ParseFS(pageFiles, shared...))
+		template.Must(base.ParseFS(chart.Templates, "drawing.html"))
 		all[lang] = templates{}
 		names, err := fs.Glob(pageFiles, "pages/*.html")
 		if err != nil {
@@ -48,10 +50,11 @@ func functions(w *words.Words) template.FuncMap {
 	return template.FuncMap{
 		"t":       w.Text, // t, an id, and names and values by turns
 		"said":    w.Said, // for the template "said"
-		"visible": visible,
+		"visible": text.Visible,
 		"num":     grouped,
 		"at":      func(t time.Time) string { return t.Format("2006-01-02 15:04:05") },
 		"day":     func(t time.Time) string { return t.Format(time.DateOnly) },
+		"month":   func(t time.Time) string { return t.Format("2006-01") },
 		"machine": func(t time.Time) string { return t.Format(time.RFC3339Nano) },
 		"dict":    dict, // several values for a template of parts.html
 		"style":   func() string { return style.Version },
@@ -74,33 +77,16 @@ func dict(args ...any) (map[string]any, error) {
 	return values, nil
 }
 
-// visible returns a text with each character that does not print, or that changes how others are read, as its code point: "⟨U+202E⟩".
-func visible(text string) string {
-	hidden := func(r rune) bool { return r != ' ' && !unicode.IsPrint(r) || r == unicode.ReplacementChar }
-	if !strings.ContainsFunc(text, hidden) {
-		return text
-	}
-	var b strings.Builder
-	for _, r := range text {
-		if hidden(r) {
-			fmt.Fprintf(&b, "⟨U+%04X⟩", r)
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
 // grouped returns a number with its digits in groups of three.
 func grouped(n any) string {
-	text := fmt.Sprint(n)
-	sign, whole := "", text
-	if strings.HasPrefix(text, "-") {
-		sign, whole = "−", text[1:]
+	digits := fmt.Sprint(n)
+	sign, whole := "", digits
+	if strings.HasPrefix(digits, "-") {
+		sign, whole = "−", digits[1:]
 	}
 	whole, rest, _ := strings.Cut(whole, ".")
 	if _, err := strconv.ParseUint(whole, 10, 64); err != nil && strings.Trim(whole, "0123456789") != "" {
-		return text
+		return digits
 	}
 	for i := len(whole) - 3; i > 0; i -= 3 {
 		whole = whole[:i] + "," + whole[i:]
@@ -127,6 +113,9 @@ func (s *Server) rendered(r *request, p *page) []byte {
 func send(w http.ResponseWriter, r *request, p *page, body []byte) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Language", string(r.words.Language))
+	if p.refresh > 0 {
+		w.Header().Set("Refresh", strconv.Itoa(p.refresh))
+	}
 	if p.status != 0 {
 		w.WriteHeader(p.status)
 	}

@@ -21,6 +21,8 @@ import (
 
 	"tollgate/internal/words"
 	"tollgate/review/evidence"
+	"tollgate/review/inbox"
+	"tollgate/review/jobs"
 	"tollgate/review/session"
 )
 
@@ -32,6 +34,11 @@ type Config struct {
 	Hosts []string         // that requests may name, without port
 	Door  Door
 	Views Views // nil: nothing is written
+
+	// Expiring returns the certificates and keys that the running gateway knows of; nil: records alone say what ends.
+	Expiring func() []inbox.Expiry
+	// Jobs runs what pages do that takes long. Nil: a runner of the server's own, which never ends.
+	Jobs *jobs.Runner
 	// AtOnce is how many pages with records are made at a time, so that readers cannot take the calls' processors; 0: any number.
 	AtOnce int
 }
@@ -61,6 +68,9 @@ type Server struct {
 
 // New returns a server.
 func New(c Config) *Server {
+	if c.Jobs == nil {
+		c.Jobs = jobs.New(c.Clock, false)
+	}
 	s := &Server{config: c, templates: parseTemplates(), turns: newTurns(c.AtOnce)}
 	s.routes = s.table()
 	return s
@@ -77,8 +87,18 @@ type route struct {
 // table is what is served.
 func (s *Server) table() []route {
 	return []route{
+		{"GET /{$}", "inbox", true, (*Server).inbox},
+		{"GET /exceptions/{id...}", "exception", true, (*Server).exception},
+		{"GET /period", "period", false, (*Server).periodChosen},
+		{"GET /period/{period}", "period", true, (*Server).period},
 		{"GET /calls", "calls", true, (*Server).calls},
+		{"GET /calls.csv", "calls", true, (*Server).callsCSV},
+		{"GET /calls.json", "calls", true, (*Server).callsJSON},
+		{"GET /search", "search", true, (*Server).search},
 		{"GET /about", "about", true, (*Server).about},
+		{"GET /log", "log", true, (*Server).log},
+		{"POST /log/verify", "log", true, (*Server).startVerify},
+		{"POST /log/cancel", "log", true, (*Server).cancelVerify},
 		{"GET /health", "health", false, (*Server).health},
 	}
 }

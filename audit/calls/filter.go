@@ -13,7 +13,9 @@ type Filter struct {
 	Since time.Time // calls of this time or later, by [Call.Time]
 	Until time.Time // calls before this time
 
-	Call, Caller, Operation, Effect, Site, Credential, Class, Account, Plan, Decision string
+	Call string // an id, or its short form, see [ShortID]
+
+	Caller, Operation, Effect, Site, Credential, Class, Account, Plan, Decision string
 
 	Deprecated bool // only calls of operations that were deprecated at the time
 
@@ -54,14 +56,14 @@ func (f *Filter) matchTexts(c *Call) bool {
 		want string
 		got  func() string
 	}{
-		{f.Call, c.ID}, {f.Caller, c.Caller}, {f.Operation, c.Operation}, {f.Effect, c.Effect}, {f.Site, c.Site}, {f.Credential, c.Credential},
+		{f.Caller, c.Caller}, {f.Operation, c.Operation}, {f.Effect, c.Effect}, {f.Site, c.Site}, {f.Credential, c.Credential},
 		{f.Class, c.Class}, {f.Account, c.Account}, {f.Plan, c.Plan}, {f.Decision, c.Decision}, {f.State, c.State}, {f.Reason, c.Reason}, {f.ErrorCode, c.ErrorCode}, {f.RequestID, c.RequestID},
 	} {
 		if text.want != "" && text.want != text.got() {
 			return false
 		}
 	}
-	return true
+	return f.Call == "" || f.Call == c.ID() || f.Call == ShortID(c.ID())
 }
 
 func (f *Filter) matchTime(t time.Time) bool {

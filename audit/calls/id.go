@@ -10,8 +10,8 @@ import (
 const (
 	// MinIDPart is how many characters a part of a call's id has at least.
 	MinIDPart = 8
-	// fullID is how many a whole one has.
-	fullID = 36
+	// IDLength is how many a whole one has.
+	IDLength = 36
 	// someIDs is how many ids an [AmbiguousError] lists.
 	someIDs = 5
 )
@@ -19,7 +19,7 @@ const (
 // ShortID returns the part of a call's id that tables show: what stands behind its last hyphen. Of a UUIDv7 these are 48 random bits,
 // whereas ids of one moment begin alike.
 func ShortID(id string) string {
-	if i := strings.LastIndexByte(id, '-'); len(id) == fullID {
+	if i := strings.LastIndexByte(id, '-'); len(id) == IDLength {
 		return id[i+1:]
 	}
 	return id
@@ -43,7 +43,7 @@ func (e *AmbiguousError) Error() string {
 // FullID returns the id of the call in the log of fsys whose id is, begins with, or ends with a text of at least [MinIDPart] characters. A
 // text that is shorter, or of which no id has a part, is returned as it is. An [AmbiguousError] lists ids that have the part.
 func FullID(fsys fs.FS, part string) (string, error) {
-	if len(part) < MinIDPart || len(part) >= fullID {
+	if len(part) < MinIDPart || len(part) >= IDLength {
 		return part, nil
 	}
 	var ids []string
@@ -73,7 +73,7 @@ func FullID(fsys fs.FS, part string) (string, error) {
 
 // Means reports whether a text is an id, or at least [MinIDPart] characters of its beginning or end.
 func Means(text, id string) bool {
-	return text == id || len(text) >= MinIDPart && len(text) < fullID && isPart(text, id)
+	return text == id || len(text) >= MinIDPart && len(text) < IDLength && isPart(text, id)
 }
 
 func isPart(part, id string) bool { return strings.HasPrefix(id, part) || strings.HasSuffix(id, part) }

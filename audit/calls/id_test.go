@@ -56,3 +56,14 @@ func TestShortID(t *testing.T) {
 		}
 	}
 }
+
+// TestFilterByShortID: a call is chosen by its id and by the short form of that, and by no other part.
+func TestFilterByShortID(t *testing.T) {
+	const id = "0198c2f4-6b1e-7c3a-9d51-2b3c4d5e6f70"
+	c := &Call{Refusal: &logfile.Record{Call: id}}
+	for text, want := range map[string]bool{id: true, "2b3c4d5e6f70": true, "": true, "b3c4d5e6f70": false, "0198c2f4-6b1e": false, "-2b3c4d5e6f70": false, "2B3C4D5E6F70": false} {
+		if got := (&Filter{Call: text}).Match(c); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}

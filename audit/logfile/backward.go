@@ -26,6 +26,21 @@ func (r *Reader) LastCheckpoint() (l Line, h Head, err error) {
 	return Line{h.Seq, Position{r.First, offset}, text}, h, err
 }
 
+// LastLine returns the last line of a segment that may still be written, and its head; a Line without text if there is none. It returns an error
+// for a line that is no record.
+func (r *Reader) LastLine() (l Line, h Head, err error) {
+	info, err := r.file.Stat()
+	if err != nil {
+		return l, h, err
+	}
+	text, offset, err := r.lastLine(info.Size(), func([]byte) bool { return true })
+	if err != nil || text == nil {
+		return l, h, err
+	}
+	h, err = ParseHead(r.Name, offset, text)
+	return Line{h.Seq, Position{r.First, offset}, text}, h, err
+}
+
 // lastLine returns the last complete line that is wanted, and where it begins.
 func (r *Reader) lastLine(size int64, wanted func(line []byte) bool) (line []byte, offset int64, err error) {
 	var rest []byte // the beginning of what was read, whose line begins further up

@@ -151,7 +151,7 @@ func (d *database) writeRest(ctx context.Context, b *Batch, lost []any) error {
 		open = append(open, int64(at.Segment), at.Offset)
 	}
 	for _, e := range b.Events {
-		events = append(events, int64(e.Seq), string(e.Event), subjectKey(e.Subject), micros(e.Time), int64(e.At.Segment), e.At.Offset)
+		events = append(events, int64(e.Seq), eventText(e.Kind, e.Event), subjectKey(e.Subject), micros(e.Time), int64(e.At.Segment), e.At.Offset)
 	}
 	for _, c := range []struct {
 		into   string

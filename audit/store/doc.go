@@ -27,7 +27,8 @@
 //	days       by span, day and kind of the calls, lists of counts and money, by where the price comes from; and the same by customer
 //	open       positions of intents without an outcome so far
 //	lost       the same of those that never got one, as in no log that a gateway wrote
-//	events     the code of each event, a hash of its subject, and where it stands
+//	events     the code of each event, a hash of its subject, and where it stands; and the same of starts, stops, keys, prunings,
+//	           summaries of refusals, and refusals of no call
 //	marks      how far the log was indexed with each of the last transactions, with the hash of the last line
 //	begin      the first record of the log when the index was last compared with it, and the zone of days
 //

@@ -1,16 +1,20 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"tollgate/audit/logfile"
 )
 
-// EventFilter chooses events. Members that are empty choose all.
+// EventFilter chooses events, or records of the log itself. Members that are empty choose all.
 type EventFilter struct {
+	// Kind is empty for events. Others are start, stop, key, prune, refusals, and refusal: those that are of no call, such as handshakes.
+	Kind    logfile.Kind
 	Event   logfile.EventCode
 	Subject string
 	Since   time.Time // events of this time or later
@@ -19,8 +23,31 @@ type EventFilter struct {
 
 // Match reports whether the filter chooses a record.
 func (f *EventFilter) Match(r *logfile.Record) bool {
-	return r.Kind == logfile.KindEvent && (f.Event == "" || f.Event == r.Event) && (f.Subject == "" || f.Subject == r.Subject) &&
+	return isEvent(r) && r.Kind == cmp.Or(f.Kind, logfile.KindEvent) && (f.Event == "" || f.Event == r.Event) && (f.Subject == "" || f.Subject == r.Subject) &&
 		(f.Since.IsZero() || !r.Time.Before(f.Since)) && (f.Until.IsZero() || r.Time.Before(f.Until))
+}
+
+// isEvent reports whether a record is among events.
+func isEvent(r *logfile.Record) bool {
+	switch r.Kind {
+	case logfile.KindEvent, logfile.KindStart, logfile.KindStop, logfile.KindKey, logfile.KindPrune, logfile.KindRefusals:
+		return true
+	}
+	return r.Kind == logfile.KindRefusal && r.Call == ""
+}
+
+// kindMark begins what the column event has for records of other kinds than events. A code that begins with it has it twice.
+const kindMark = "="
+
+// eventText is what the column event has of a record.
+func eventText(kind logfile.Kind, event logfile.EventCode) string {
+	if kind != logfile.KindEvent {
+		return kindMark + string(kind)
+	}
+	if strings.HasPrefix(string(event), kindMark) {
+		return kindMark + string(event)
+	}
+	return string(event)
 }
 
 // subjectKey is the key of an event's subject.
@@ -62,8 +89,8 @@ func (r *reader) events(ctx context.Context, f *EventFilter, to direction, yield
 			return r.failed(err)
 		}
 		for _, e := range some {
-			record, err := readKind(&r.lines, e.at, logfile.KindEvent)
-			if err == nil && (int64(record.Seq) != e.seq || micros(record.Time) != e.time) {
+			record, err := readRecord(&r.lines, e.at)
+			if err == nil && (!isEvent(record) || int64(record.Seq) != e.seq || micros(record.Time) != e.time) {
 				err = errMisfit
 			}
 			if err != nil {
@@ -92,8 +119,11 @@ type eventRow struct {
 func (r *reader) eventRows(ctx context.Context, f *EventFilter, to direction, low, high int64) ([]eventRow, error) {
 	since, until := timeBounds(f.Since, f.Until)
 	text, args := "SELECT seq, time, segment, offset FROM events WHERE seq BETWEEN ? AND ? AND time BETWEEN ? AND ?", []any{low, high, since, until}
-	if f.Event != "" {
-		text, args = text+" AND event = ?", append(args, string(f.Event))
+	switch kind := cmp.Or(f.Kind, logfile.KindEvent); {
+	case f.Event != "" || kind != logfile.KindEvent:
+		text, args = text+" AND event = ?", append(args, eventText(kind, f.Event))
+	default:
+		text, args = text+" AND event NOT GLOB ?", append(args, kindMark+"[a-z]*")
 	}
 	if f.Subject != "" {
 		text, args = text+" AND subject = ?", append(args, subjectKey(f.Subject))

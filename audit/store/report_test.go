@@ -248,10 +248,11 @@ func TestStartOfDay(t *testing.T) {
 	}
 }
 
-// TestEvents: events by code, subject and time, of the index and behind it, are those of the log, in both orders.
+// TestEvents: events by code, subject and time, and records of the log itself, of the index and behind it, are those of the log, in both orders.
 func TestEvents(t *testing.T) {
 	dir := t.TempDir()
 	l := newRandomLog(dir, 13)
+	l.add(&logfile.Record{Kind: logfile.KindEvent, Event: "=start"}) // no code of ours, and like what the index has for starts
 	l.records(400)
 	x := New(dir, "")
 	x.batch = 50
@@ -260,7 +261,9 @@ func TestEvents(t *testing.T) {
 	for i := range 60 {
 		f := &EventFilter{}
 		if l.rng.IntN(2) == 0 {
-			f.Event = []logfile.EventCode{logfile.EventResolved, logfile.EventFrozen}[l.rng.IntN(2)]
+			f.Event = []logfile.EventCode{logfile.EventResolved, logfile.EventFrozen, "=start"}[l.rng.IntN(3)]
+		} else if l.rng.IntN(2) == 0 {
+			f.Kind = []logfile.Kind{logfile.KindStart, logfile.KindKey, logfile.KindRefusals, logfile.KindRefusal}[l.rng.IntN(4)]
 		}
 		if l.rng.IntN(3) == 0 && len(l.unknown) > 0 {
 			f.Subject = l.unknown[l.rng.IntN(len(l.unknown))]

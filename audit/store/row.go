@@ -81,7 +81,7 @@ type id struct {
 }
 
 var ids = [...]id{
-	{"call", sole((*calls.Call).ID), func(f *calls.Filter) string { return f.Call }},
+	{"call", sole(func(c *calls.Call) string { return calls.ShortID(c.ID()) }), func(f *calls.Filter) string { return calls.ShortID(f.Call) }},
 	{"request", sole((*calls.Call).RequestID), func(f *calls.Filter) string { return f.RequestID }},
 	{"order", fields(catalog.FieldOrder), func(f *calls.Filter) string { return f.Order }},
 	{"customer", fields(catalog.FieldCustomer), func(f *calls.Filter) string { return f.Customer }},

@@ -12,7 +12,7 @@ import (
 
 const (
 	applicationID = 0x54474958 // "TGIX", in the database's header: it is an index of ours
-	version       = 8          // of the tables: 8 has one table of sums, and plans among ids
+	version       = 9          // of the tables: 9 has records of the log itself among events, and calls by the short form of their ids
 	spanShift     = 12         // records of a row of spans, as a power of two
 )
 

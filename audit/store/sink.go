@@ -56,7 +56,7 @@ type Ended struct {
 	Intent, End logfile.Position
 }
 
-// Event is a record of an event, and where its line stands.
+// Event is a record of an event, or of the log itself (see [EventFilter]), and where its line stands.
 type Event struct {
 	*logfile.Record
 	At logfile.Position

@@ -48,7 +48,8 @@ func (it *item) toParse() bool { return len(it.chunk.Data) > 0 && !it.file.Hashe
 type feed struct {
 	fsys    fs.FS
 	files   []*logFile
-	growing bool // the directory may be written to meanwhile
+	growing bool         // the directory may be written to meanwhile
+	do      func(func()) // calls pieces of work
 
 	send        func(*item) bool // false: stop
 	read, total int64
@@ -91,8 +92,9 @@ func (s *feed) file(f *logFile) error {
 		return err
 	}
 	for again := int64(-1); ; {
+		var c logfile.Chunk
 		buf := getBuffer()
-		c, err := r.Next(buf)
+		s.do(func() { c, err = r.Next(buf) })
 		if at, inside := r.ZerosInside(c, err); inside && s.growing && f.last && at != again {
 			again = at
 			c.Data, c.Long, err = c.Data[:max(at-c.Offset, 0)], nil, r.Rewind(at)
@@ -167,7 +169,7 @@ func startPipeline(ctx context.Context, s *feed) *pipeline {
 		p.group.Go(func() {
 			w := new(parser)
 			for it := range p.work {
-				w.parse(it)
+				s.do(func() { w.parse(it) })
 				close(it.done)
 			}
 		})

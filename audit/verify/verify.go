@@ -46,6 +46,9 @@ type Options struct {
 	Now func() time.Time
 	// Progress, unless nil, is called now and then with the number of bytes that are done, and of all.
 	Progress func(done, total int64)
+	// Do, unless nil, calls each piece of the work, of about a millisecond or less; several goroutines call it. It may let one work at a time,
+	// and rest between.
+	Do func(work func())
 }
 
 // Kinds of faults.
@@ -166,6 +169,14 @@ func (o *Options) inUse() (bool, error) {
 	return o.InUse()
 }
 
+func (o *Options) do(work func()) {
+	if o.Do == nil {
+		work()
+		return
+	}
+	o.Do(work)
+}
+
 // read reads all files and adds them to the verifier.
 func (v *verifier) read(ctx context.Context, fsys fs.FS) error {
 	files, err := list(fsys)
@@ -176,12 +187,13 @@ func (v *verifier) read(ctx context.Context, fsys fs.FS) error {
 		return errors.New("it holds no audit log: there is no file such as " + logfile.SegmentName(1) + " in it")
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	p := startPipeline(ctx, &feed{fsys: fsys, files: files, growing: !v.options.Bundle})
+	p := startPipeline(ctx, &feed{fsys: fsys, files: files, growing: !v.options.Bundle, do: v.options.do})
 	defer p.group.Wait() // after cancel, so that no goroutine waits to send
 	defer cancel()
 	for it := range p.order {
 		<-it.done // closed by its parser, whatever happens
-		if err := v.take(it); err != nil {
+		v.options.do(func() { err = v.take(it) })
+		if err != nil {
 			return err
 		}
 		if v.options.Progress != nil {

@@ -2,14 +2,13 @@ package cli
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode/utf16"
 
 	"github.com/spf13/cobra"
+
+	"tollgate/internal/text"
 )
 
 // The formats.
@@ -84,29 +83,13 @@ func WriteLine(w io.Writer, value any) error { return writeJSON(w, value, "") }
 func PrintJSON(w io.Writer, value any) error { return writeJSON(w, value, "  ") }
 
 func writeJSON(w io.Writer, value any, indent string) error {
-	var text strings.Builder
-	encoder := json.NewEncoder(&text)
+	var b strings.Builder
+	encoder := json.NewEncoder(&b)
 	encoder.SetIndent("", indent)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(value); err != nil {
 		return err
 	}
-	_, err := io.WriteString(w, EscapeUnprintable(text.String()))
+	_, err := io.WriteString(w, text.EscapeUnprintable(b.String()))
 	return err
-}
-
-// EscapeUnprintable escapes in JSON what a terminal would not print, which encoding/json lets through in part: peers
-// may have put it into a path, and it could forge or hide what a reviewer sees.
-func EscapeUnprintable(text string) string {
-	var b strings.Builder
-	for _, r := range text {
-		if r == '\n' || strconv.IsPrint(r) {
-			b.WriteRune(r)
-			continue
-		}
-		for _, unit := range utf16.Encode([]rune{r}) {
-			fmt.Fprintf(&b, `\u%04x`, unit)
-		}
-	}
-	return b.String()
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+
+	"tollgate/internal/text"
 )
 
 // Source is what the results of a command were read from. Commands print it as a line on standard error, and results that are one JSON
@@ -52,6 +54,6 @@ func (s Source) String() string {
 
 // Say prints the source on w, where notes go.
 func (s Source) Say(w io.Writer) error {
-	_, err := fmt.Fprintf(w, "source: %s\n", EscapeUnprintable(s.String()))
+	_, err := fmt.Fprintf(w, "source: %s\n", text.EscapeUnprintable(s.String()))
 	return err
 }

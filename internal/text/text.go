@@ -1,10 +1,12 @@
-// Package text truncates texts of unauthenticated peers, takes out of them what a terminal would obey, and counts in words.
+// Package text truncates texts of unauthenticated peers, takes out of them or makes visible what a terminal or a browser would obey, and counts in words.
 package text
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -27,6 +29,23 @@ func Printable(s string, instead rune) string {
 		}
 		return instead
 	}, s)
+}
+
+// Visible returns s with the code point of each character that does not print or that changes how others are read: "⟨U+202E⟩".
+func Visible(s string) string {
+	hidden := func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }
+	if !strings.ContainsFunc(s, hidden) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if hidden(r) {
+			fmt.Fprintf(&b, "⟨U+%04X⟩", r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // Are returns what [Count] does and the verb: "1 record is", "2 records are".
@@ -52,4 +71,20 @@ func NotZero[T comparable](v T) string {
 		return ""
 	}
 	return fmt.Sprint(v)
+}
+
+// EscapeUnprintable escapes in JSON what a terminal would not print, which encoding/json lets through in part: peers
+// may have put it into a path, and it could forge or hide what a reviewer sees.
+func EscapeUnprintable(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if r == '\n' || strconv.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
+		}
+	}
+	return b.String()
 }

@@ -5,18 +5,24 @@ package evidence
 import (
 	"context"
 	"io/fs"
+	"slices"
 
 	"tollgate/audit/calls"
+	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
 	"tollgate/audit/store"
 )
 
 // Log is one log under review.
 type Log struct {
-	Name  string       // as pages call it; up to [calls.MaxLogName] bytes
-	FS    fs.FS        // its files
-	Dir   string       // its directory; empty for that of an archive
-	Index *store.Index // nil: the log itself is read
+	Name  string                 // as pages call it; up to [calls.MaxLogName] bytes
+	FS    fs.FS                  // its files
+	Dir   string                 // its directory; empty for that of an archive
+	Index *store.Index           // nil: the log itself is read
+	Blobs fs.FS                  // has the folder of the texts that records name; nil: FS has
+	Keys  []checkpoint.PublicKey // that the reviewer has from elsewhere; none: the log is verified by its own
+
+	segments segmentCache
 }
 
 // Source returns its calls in the order of the log.
@@ -60,11 +66,11 @@ func (s Logs) Pager() (calls.Pager, error) {
 	return calls.Several(named)
 }
 
-// Report sums up the calls that a filter chooses.
+// Report sums up the calls that a filter chooses, as `tollgate audit report` does: from sums of days where there is an index.
 func (s Logs) Report(ctx context.Context, f *calls.Filter, by ...calls.Dimension) (*calls.Report, error) {
-	report := calls.NewReport(by, nil)
+	report := calls.NewReport(by, func() (calls.Refunds, error) { return s.refunds(ctx) })
 	for _, l := range s {
-		if err := l.Source().Calls(ctx, f, report.Add); err != nil {
+		if err := l.report(ctx, f, slices.Contains(by, calls.ByCustomer), report); err != nil {
 			return nil, err
 		}
 	}
@@ -131,18 +137,13 @@ type Standing struct {
 
 // Standing returns how far the log goes now.
 func (l *Log) Standing(ctx context.Context) (s Standing, err error) {
-	files, err := logfile.List(l.FS)
-	segments := logfile.Segments(files)
+	segments, err := l.Segments(ctx)
 	if err != nil || len(segments) == 0 {
 		return s, err
 	}
-	last := segments[len(segments)-1].First
-	s.First, s.To = segments[0].First, last-1
-	for line, err := range logfile.Lines(l.FS, segments[len(segments)-1:], last, logfile.Position{Segment: last}) {
-		if err != nil || ctx.Err() != nil {
-			return s, errorOr(err, ctx)
-		}
-		s.To = line.Seq
+	segments = slices.DeleteFunc(segments, func(s Segment) bool { return s.Pruned })
+	if len(segments) == 0 {
+		return s, nil
 	}
-	return s, nil
+	return Standing{segments[0].First, segments[len(segments)-1].Last}, nil
 }

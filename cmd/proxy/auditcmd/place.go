@@ -15,6 +15,7 @@ import (
 	"tollgate/audit/export"
 	"tollgate/audit/store"
 	"tollgate/internal/cli"
+	"tollgate/internal/text"
 )
 
 // place is where a log stands: its directory, or a bundle.
@@ -127,7 +128,7 @@ func (r *reading) ask(ctx context.Context, question func(*store.Index) error, us
 	for attempt := 0; ; attempt++ {
 		seq, err := r.index.Seq(ctx)
 		if errors.Is(err, store.ErrUnusable) {
-			fmt.Fprintf(r.notes, "note: %s; reading the whole log instead\n", cli.EscapeUnprintable(err.Error()))
+			fmt.Fprintf(r.notes, "note: %s; reading the whole log instead\n", text.EscapeUnprintable(err.Error()))
 			r.from, r.index = cli.LogSource(r.from.Dir(), 0), nil
 			return false, nil
 		}

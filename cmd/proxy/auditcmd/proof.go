@@ -16,6 +16,7 @@ import (
 	"tollgate/audit/proof"
 	"tollgate/internal/cli"
 	"tollgate/internal/durable"
+	"tollgate/internal/text"
 )
 
 // proofCommands are those about what is signed of a log.
@@ -121,12 +122,12 @@ func checkProof(w io.Writer, name string, given []checkpoint.PublicKey, asJSON b
 	if err != nil {
 		return fmt.Errorf("%s proves nothing: %w", name, err)
 	}
-	var text strings.Builder
+	var b strings.Builder
 	switch p := p.(type) {
 	case *proof.Call:
-		err = describeCall(&text, p, given)
+		err = describeCall(&b, p, given)
 	case *proof.Consistency:
-		err = describeConsistency(&text, p, given)
+		err = describeConsistency(&b, p, given)
 	}
 	if err != nil {
 		return fmt.Errorf("%s proves nothing: %w", name, err)
@@ -134,7 +135,7 @@ func checkProof(w io.Writer, name string, given []checkpoint.PublicKey, asJSON b
 	if asJSON {
 		return cli.PrintJSON(w, provenBy(p, given))
 	}
-	_, err = io.WriteString(w, cli.EscapeUnprintable(text.String()))
+	_, err = io.WriteString(w, text.EscapeUnprintable(b.String()))
 	return err
 }
 

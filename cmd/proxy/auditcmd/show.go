@@ -98,17 +98,17 @@ func (f *showFlags) show(w, notes io.Writer, id string, zone *time.Location) err
 
 // writeSentences writes paragraphs of sentences, wrapped, and what to ask next. Errors are those of out.Flush.
 func writeSentences(out *bufio.Writer, paragraphs [][]string, id, plan string) {
-	fmt.Fprintf(out, "Call %s\n", cli.EscapeUnprintable(id))
+	fmt.Fprintf(out, "Call %s\n", text.EscapeUnprintable(id))
 	for _, sentences := range paragraphs {
 		out.WriteByte('\n')
 		for _, line := range wrap(strings.Join(sentences, " "), cli.MaxWidth) {
 			fmt.Fprintln(out, line)
 		}
 	}
-	short := cli.EscapeUnprintable(calls.ShortID(id))
+	short := text.EscapeUnprintable(calls.ShortID(id))
 	fmt.Fprintf(out, "\nThe records themselves: tollgate audit show --json %s\nA proof for others: tollgate audit prove %s\n", short, short)
 	if plan != "" {
-		fmt.Fprintf(out, "What the plan allows: tollgate audit plan %s\n", cli.EscapeUnprintable(plan))
+		fmt.Fprintf(out, "What the plan allows: tollgate audit plan %s\n", text.EscapeUnprintable(plan))
 	}
 }
 
