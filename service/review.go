@@ -2,8 +2,10 @@ package service
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"time"
@@ -18,6 +20,8 @@ import (
 	"tollgate/internal/setting"
 	"tollgate/review"
 	"tollgate/review/evidence"
+	"tollgate/review/inbox"
+	"tollgate/review/jobs"
 	"tollgate/review/session"
 	"tollgate/review/views"
 )
@@ -68,9 +72,11 @@ func (s *Service) listenReview(ctx context.Context) error {
 // reviewConfig returns what the pages show.
 func (s *Service) reviewConfig(c *config.Config, gate *review.Gate) review.Config {
 	zone, _ := c.Audit.Index.Location() // it was checked
+	heavy := jobs.New(time.Now, true)
+	s.closers = append(s.closers, heavy.Close)
 	return review.Config{
 		Logs: evidence.Logs{{Name: reviewLog, FS: os.DirFS(c.Audit.Dir), Dir: c.Audit.Dir, Index: s.index}},
-		Zone: zone, Clock: time.Now, Hosts: setting.Texts(c.Review.Hosts), Door: gate, Views: s.views, AtOnce: pagesAtOnce,
+		Zone: zone, Clock: time.Now, Hosts: setting.Texts(c.Review.Hosts), Door: gate, Views: s.views, Expiring: s.expiring, Jobs: heavy, AtOnce: pagesAtOnce,
 	}
 }
 
@@ -99,6 +105,26 @@ func (s *Service) personsCertificate(r *http.Request, clients *certs.Clients) *x
 		return &x509.Certificate{}
 	}
 	return leaf
+}
+
+// expiring returns the certificates that handshakes depend on and the keys of callers, as far as they end, each once.
+func (s *Service) expiring() (all []inbox.Expiry) {
+	known := map[string]bool{}
+	for _, p := range s.certificates.all() {
+		for _, c := range p.needed() {
+			id := fmt.Sprintf("%x", sha256.Sum256(c.Raw))
+			if !known[id] {
+				all = append(all, inbox.Expiry{What: inbox.OwnCertificate, Name: certs.NameOf(c), ID: id, NotAfter: c.NotAfter})
+			}
+			known[id] = true
+		}
+	}
+	for _, k := range s.virtualKeys() {
+		if k.NotAfter != 0 {
+			all = append(all, inbox.Expiry{What: inbox.VirtualKey, Name: k.ID, Caller: k.Caller, ID: k.ID, NotAfter: k.NotAfter.Time()})
+		}
+	}
+	return all
 }
 
 // signInSeen notes who has signed in, or was refused. Attempts beyond the bound of a source are counted only.

@@ -11,7 +11,7 @@ import (
 	"net/url"
 	"time"
 
-	"tollgate/internal/cli"
+	"tollgate/internal/text"
 	"tollgate/review"
 	"tollgate/review/evidence"
 	"tollgate/review/session"
@@ -95,5 +95,5 @@ func (d *desk) close() (err error) {
 
 // say prints a note.
 func (d *desk) say(format string, args ...any) {
-	_, _ = fmt.Fprintln(d.notes, cli.EscapeUnprintable(fmt.Sprintf(format, args...)))
+	_, _ = fmt.Fprintln(d.notes, text.EscapeUnprintable(fmt.Sprintf(format, args...)))
 }
