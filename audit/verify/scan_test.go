@@ -89,14 +89,16 @@ func TestScan(t *testing.T) {
 	}
 	const head = `{"seq":7,"commit":7,"time":"2024-02-29T04:05:06.000000000Z","kind":"refusal"`
 	for _, text := range []string{head + `}`, head + `,"note":""}`, head + `,"fields":[]}`, head + `,"tls_in":{}}`, head + `,"tls_in":{"offer":{"suites":["\u00e9","x"]}}}`,
-		head + `,"note":"a","version":"b"}`, head + `,"call":"\u00e9"}`, head + `,"plan":"\u0061"}`, head + `,"plan":"a"}`, head + `,"status":0}`, head + `,"cut":false}`, head + `,"note":"` + "\x7f" + `"}`} {
+		head + `,"note":"a","version":"b"}`, head + `,"call":"\u00e9"}`, head + `,"plan":"\u0061"}`, head + `,"plan":"a"}`, head + `,"status":0}`, head + `,"steps_us":{}}`, head + `,"steps_us":{"decided":12,"answered":40333}}`,
+		head + `,"cut":false}`, head + `,"note":"` + "\x7f" + `"}`} {
 		if scanned := sameAsDecoder(t, []byte(text)); scanned == (strings.Contains(text, `"call":"\`) || strings.Contains(text, `"plan":"\`)) {
 			t.Errorf("scanned: %v %s", scanned, text)
 		}
 	}
 	for _, text := range []string{
 		``, `{`, `{}`, head, head + `,}`, head + `}}`, head + `} `, head + `,"note":"a","note":"b"}`, head + `,"seq":7}`, head + `,"unknown":"x"}`, head + `,"note":null}`,
-		head + `,"note":1}`, head + `,"status":"1"}`, head + `,"status":01}`, head + `,"status":1.0}`, head + `,"status":-1}`, head + `,"status":1234567890123456789}`,
+		head + `,"note":1}`, head + `,"steps_us":7}`, head + `,"steps_us":{"decided":"12"}}`, head + `,"steps_us":{"decided":-1}}`, head + `,"steps_us":{"later":1}}`,
+		head + `,"status":"1"}`, head + `,"status":01}`, head + `,"status":1.0}`, head + `,"status":-1}`, head + `,"status":1234567890123456789}`,
 		head + `,"source_port":65536}`, head + `, "note":""}`, head + `,"note":"` + "\xff" + `"}`, head + `,"note":"` + "\x1f" + `"}`, head + `,"note":"` + "\x00" + `"}`,
 		head + `,"note":"\x"}`, head + `,"note":"\ud800"}`, head + `,"note":"\uDFff"}`, head + `,"note":"\u12"}`, head + `,"note":"\`, head + `,"n\u006fte":"a"}`,
 		head + `,"fields":[{"name":"a","name":"b"}]}`, head + `,"fields":[{}`, head + `,"fields":["a"]}`, head + `,"peaks":["a",]}`, head + `,"signature_date":"2023-02-29T04:05:06.000000000Z"}`,

@@ -17,6 +17,7 @@ import (
 var notJSON = map[string]string{
 	"run":           "it prints nothing: its log is JSON by log.format",
 	"demo":          "a tour for people",
+	"review":        "a server for people who review",
 	"simulate":      "a server for people who try something",
 	"schema":        "its output is JSON",
 	"sdk-config":    "its output is text for the source of a program",

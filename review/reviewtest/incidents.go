@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"tollgate/audit/logfile"
-	"tollgate/freeze"
 )
 
 // incidents are what a reviewer should find.
@@ -85,7 +84,8 @@ func (w *writer) payments() {
 	w.at(local(10, 16, 10, 12, 9), func() {
 		q := w.unsubscription(w.resource(), w.resource(), w.resource())
 		q.as, q.end = PartlyDone, ending{outcome: logfile.Partial, released: []int{1}, fields: []logfile.Field{
-			field("order_ids[]", "order", w.order()), field("fail_resource_infos[].resource_id", "resource", q.keys[1]), field("fail_resource_infos[].error_code", "other", "CBC.0101"),
+			field("order_ids[]", "order", w.order()), field("fail_resource_infos[].resource_id", "resource", q.keys[1]),
+			field("fail_resource_infos[].error_code", "other", "CBC.0101"),
 		}}
 		w.call(q)
 	})
@@ -173,7 +173,8 @@ func (w *writer) repeats() {
 		q := w.payment(shop, acme, w.order(), 15_000)
 		first := w.call(q)
 		w.after(20*time.Minute, func() {
-			w.event(logfile.EventRepeatAllowed, "", first, "an operator lets the call be repeated once", "reason", "the provider reversed the payment; ticket FIN-2231", "by", "uid 0")
+			w.event(logfile.EventRepeatAllowed, "", first, "an operator lets the call be repeated once",
+				"reason", "the provider reversed the payment; ticket FIN-2231", "by", "uid 0")
 		})
 		w.after(26*time.Minute, func() {
 			q.repeats, q.as = first, Repeated
@@ -182,73 +183,13 @@ func (w *writer) repeats() {
 	})
 }
 
-func (w *writer) pauses() {
-	w.at(local(10, 13, 14, 5, 0), func() {
-		q := w.payment(billing, globex, w.order(), 52_000)
-		q.as, q.end = NotSent, ending{
-			outcome: logfile.NotSent, stage: logfile.StageConnect, reason: "not_sent", failure: logfile.TLSExpired, took: 84 * time.Millisecond,
-			detail: "the upstream did not take the call: TLS handshake: certificate has expired",
-		}
-		w.call(q)
-	})
-	since, key := local(10, 20, 11, 2, 0), firstKeys[globex]
-	w.at(since, func() {
-		w.event(logfile.EventCredentialPaused, "", globex, "credential globex is paused: the provider rejected its signature",
-			"access_key", key, "reason", "APIG.0301: Incorrect IAM authentication information: verify aksk signature fail", "paused_since", stamp(since), "until", stamp(since.Add(5*time.Minute)))
-	})
-	w.at(since.Add(time.Minute), func() {
-		q := w.payment(billing, globex, w.order(), 20_000)
-		q.as, q.end = NotSigned, ending{
-			outcome: logfile.NotSent, stage: logfile.StageSign, reason: "credential_paused", took: time.Millisecond, detail: "credential globex is paused: the provider rejected its signature",
-		}
-		w.call(q)
-	})
-	w.at(since.Add(10*time.Minute), func() {
-		w.keys[globex] = "HPUAGLOBEX00000002"
-		before := w.load(secondPlan)
-		w.event(logfile.EventConfigReloaded, "", "", "credentials.globex.generation changed", "plan", w.plan, "plan_before", before, "trigger", "watch", "changes", "1")
-		w.event(logfile.EventCredentialResumed, "", globex, "credential globex signs again", "access_key", w.keys[globex], "paused_since", stamp(since), "paused_access_key", key)
-	})
-	still := local(11, 20, 8, 41, 0)
-	w.at(still, func() {
-		w.event(logfile.EventCredentialPaused, "", partnerIntl, "credential partner-intl is paused: the provider rejected its signature",
-			"access_key", firstKeys[partnerIntl], "reason", "APIG.0301: Incorrect IAM authentication information: decrypt token fail", "paused_since", stamp(still), "until", stamp(still.Add(5*time.Minute)))
-	})
-}
-
-func (w *writer) freezes() {
-	from := local(11, 6, 15, 10, 0)
-	f := freeze.Freeze{ID: "f-8d31c0", Subject: freeze.Subject{Kind: freeze.Caller, Name: "shop"}, Reason: "duplicate orders in the shop, FIN-2216", Since: from.UTC(), By: "uid 0"}
-	w.freeze(from, f)
-	for i := range 6 {
-		w.at(from.Add(time.Duration(i*4+1)*time.Minute), func() {
-			w.refuse(refusal{
-				app: shop, operation: "PayOrders", site: "cn", credential: acme, stage: logfile.StageDecide, reason: "frozen", status: 403,
-				detail: "the operator has stopped calls of caller shop: duplicate orders in the shop, FIN-2216", fields: []logfile.Field{field("order_id", "order", w.order())},
-			})
-		})
-	}
-	w.at(from.Add(31*time.Minute), func() {
-		w.frozen = nil
-		w.event(logfile.EventUnfrozen, "", "caller shop", "calls of caller shop go out again", "freeze", f.ID, "kind", "caller", "name", "shop", "by", "uid 0", "reason", "fixed")
-	})
-	since := local(11, 18, 10, 0, 0)
-	w.freeze(since, freeze.Freeze{
-		ID: "f-90aa17", Subject: freeze.Subject{Kind: freeze.Customer, Name: customers[3]}, Reason: "customer in arrears, do not extend credit", Since: since.UTC(), By: "uid 1001",
-	})
-}
-
-func (w *writer) freeze(at time.Time, f freeze.Freeze) {
-	w.at(at, func() {
-		w.frozen = append(w.frozen, f)
-		w.event(logfile.EventFrozen, "", f.Subject.String(), "calls of "+f.Subject.String()+" are stopped", "freeze", f.ID, "kind", string(f.Kind), "name", f.Name, "reason", f.Reason, "by", f.By)
-	})
-}
-
 func (w *writer) bursts() {
 	for i := range 40 {
 		w.at(local(10, 27, 15, 0, 30).Add(time.Duration(i)*85*time.Second), func() {
-			w.refuse(refusal{source: "203.0.113.77", method: "GET", path: "/v2/accounts/customer-accounts/balances", stage: logfile.StageIdentify, reason: "unknown_access_key", status: 401, detail: "the access key is not one of this gateway's"})
+			w.refuse(refusal{
+				source: "203.0.113.77", method: "GET", path: "/v2/accounts/customer-accounts/balances", stage: logfile.StageIdentify,
+				reason: "unknown_access_key", status: 401, detail: "the access key is not one of this gateway's",
+			})
 		})
 	}
 	w.at(local(10, 27, 16, 0, 0), func() {
@@ -260,11 +201,11 @@ func (w *writer) bursts() {
 	})
 	for i := range 25 {
 		w.at(local(11, 12, 10, 3, 0).Add(time.Duration(i)*125*time.Second), func() {
-			as := ""
+			f := notGranted
 			if i == 0 {
-				as = Refused
+				f.as = Refused
 			}
-			w.refuse(refusal{app: billing, operation: "ReclaimPartnerCoupons", site: "cn", stage: logfile.StageDecide, reason: "no_grant", status: 403, detail: "no grant of billing-app covers ReclaimPartnerCoupons", as: as})
+			w.refuse(f)
 		})
 	}
 }

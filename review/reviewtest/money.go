@@ -45,17 +45,17 @@ func (w *writer) charge(r *logfile.Record, q *request, priced string) {
 	}
 	currency, local := w.currency(q), w.now.In(Zone)
 	s.Price = &logfile.Price{Amount: decimal(q.price), Currency: currency, From: q.from, Call: priced}
-	switch {
+	switch day, month := local.Format(time.DateOnly), local.Format("2006-01"); {
 	case r.Operation == "CreatePartnerCoupons":
 		for _, customer := range q.keys {
 			each := decimal(q.price / int64(len(q.keys)))
-			s.Caps = append(s.Caps, logfile.CapCharge{Cap: "coupons-day", Definition: couponsDay, Counted: customer, Period: local.Format(time.DateOnly), Amount: each, Currency: currency})
+			s.Caps = append(s.Caps, logfile.CapCharge{Cap: "coupons-day", Definition: couponsDay, Counted: customer, Period: day, Amount: each, Currency: currency})
 		}
 	case act.Direction != "out":
 	case r.Caller == shop.name:
-		s.Caps = []logfile.CapCharge{{Cap: "shop-day", Definition: shopDay[w.now.After(thirdLoaded)], Period: local.Format(time.DateOnly), Amount: decimal(q.price), Currency: currency}}
+		s.Caps = []logfile.CapCharge{{Cap: "shop-day", Definition: shopDay[w.now.After(thirdLoaded)], Period: day, Amount: s.Price.Amount, Currency: currency}}
 	case r.Caller == billing.name:
-		s.Caps = []logfile.CapCharge{{Cap: "billing-month", Definition: billingMonth, Period: local.Format("2006-01"), Amount: decimal(q.price), Currency: currency}}
+		s.Caps = []logfile.CapCharge{{Cap: "billing-month", Definition: billingMonth, Period: month, Amount: s.Price.Amount, Currency: currency}}
 	}
 }
 

@@ -45,7 +45,7 @@ const (
 	PricedBy     = "priced by"     // that call
 	Renewed      = "renewed"       // a renewal
 	Coupons      = "coupons"       // coupons for two customers
-	Given        = "given"         // funds to a customer, over the second site
+	Given        = "given"         // funds to a customer
 	PartlyDone   = "partly done"   // an unsubscription of which a part failed
 	Failed       = "failed"        // a payment that the provider refused
 	NotSent      = "not sent"      // a payment that met an expired certificate

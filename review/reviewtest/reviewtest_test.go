@@ -14,6 +14,23 @@ import (
 	"tollgate/review/reviewtest"
 )
 
+// large is the large log, which is made once.
+var large struct {
+	dir  string
+	made reviewtest.Made
+}
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "reviewtest")
+	if err != nil {
+		panic(err)
+	}
+	large.dir, large.made = dir, reviewtest.Log(dir)
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
 func verified(t *testing.T, dir string) *verify.Report {
 	t.Helper()
 	report, err := verify.Verify(context.Background(), os.DirFS(dir), verify.Options{})
@@ -27,8 +44,7 @@ func verified(t *testing.T, dir string) *verify.Report {
 }
 
 func TestLogIsWhole(t *testing.T) {
-	dir := t.TempDir()
-	made := reviewtest.Log(dir)
+	dir, made := large.dir, large.made
 	report := verified(t, dir)
 	t.Logf("%d calls, %d records, %d checkpoints, %d segments", made.Calling, report.Records, report.Checkpoints, report.Segments)
 	if report.Last != made.Last || report.Open != 2 || report.Plans != 4 || report.Starts != 3 || len(report.Pruned) == 0 || len(report.Signers) != 2 {
@@ -43,8 +59,7 @@ func TestLogIsWhole(t *testing.T) {
 }
 
 func TestWhatThereIsToSee(t *testing.T) {
-	dir := t.TempDir()
-	made := reviewtest.Log(dir)
+	dir, made := large.dir, large.made
 	reasons, outcomes, events, begun := map[string]int{}, map[string]int{}, map[logfile.EventCode]int{}, map[string]bool{}
 	err := logfile.Read(dir, func(r *logfile.Record, _ []byte) error {
 		events[r.Event]++
@@ -106,8 +121,7 @@ func TestSameBytesEachTime(t *testing.T) {
 }
 
 func TestBundle(t *testing.T) {
-	dir, file := t.TempDir(), filepath.Join(t.TempDir(), "october.zip")
-	reviewtest.Log(dir)
+	dir, file := large.dir, filepath.Join(t.TempDir(), "october.zip")
 	reviewtest.Bundle(dir, file)
 	files, meta, closer, err := export.Open(file)
 	if err != nil {
@@ -142,9 +156,8 @@ func TestHostile(t *testing.T) {
 }
 
 func TestSteps(t *testing.T) {
-	dir, with, without := t.TempDir(), 0, 0
-	reviewtest.Log(dir)
-	err := logfile.Read(dir, func(r *logfile.Record, _ []byte) error {
+	with, without := 0, 0
+	err := logfile.Read(large.dir, func(r *logfile.Record, _ []byte) error {
 		if r.Kind != logfile.KindOutcome {
 			return nil
 		}

@@ -33,7 +33,7 @@ func Command() *cobra.Command {
 			"10 minutes; press Enter for another one. No gateway is needed, and one that runs is not disturbed: nothing is written into a log\n" +
 			"or a bundle.\n\n" +
 			"Pages find calls by an index, which is made first, in a private temporary folder that goes when the command ends. --index FILE\n" +
-			"keeps it, and goes on with it the next time. --index auto takes the one that a gateway keeps beside its log: that is quicker, and whoever\n" +
+			"keeps it, and goes on with it the next time. --index auto takes the one that a gateway keeps beside its log: that is quicker, and a process that\n" +
 			"may write it can hide calls from these pages.",
 		Example: "  tollgate review --dir /var/lib/tollgate/audit --zone Asia/Shanghai\n" +
 			"  tollgate review --bundle october.zip --bundle november.zip\n" +
