@@ -172,9 +172,18 @@ func (v *logView) ofLog(ctx context.Context, r *request, l *evidence.Log) error 
 		return err
 	}
 	return one.Events(ctx, &store.EventFilter{Kind: logfile.KindPrune}, func(_ *evidence.Log, record *logfile.Record) error {
-		v.Pruned = append(v.Pruned, prunedView{record.First, record.Last, record.Seq, record.Time.In(r.zone)})
+		v.addPruned(prunedView{record.First, record.Last, record.Seq, record.Time.In(r.zone)})
 		return nil
 	})
+}
+
+// addPruned adds a range that was removed; of what was removed at once, one range.
+func (v *logView) addPruned(p prunedView) {
+	if n := len(v.Pruned); n > 0 && v.Pruned[n-1].Last+1 == p.First && p.Time.Sub(v.Pruned[n-1].Time) < time.Minute {
+		p.First = v.Pruned[n-1].First
+		v.Pruned = v.Pruned[:n-1]
+	}
+	v.Pruned = append(v.Pruned, p)
 }
 
 // addKey adds the key that a record brings in.

@@ -52,6 +52,7 @@ func functions(w *words.Words) template.FuncMap {
 		"said":    w.Said, // for the template "said"
 		"visible": text.Visible,
 		"num":     grouped,
+		"bytes":   byteSize,
 		"at":      func(t time.Time) string { return t.Format("2006-01-02 15:04:05") },
 		"day":     func(t time.Time) string { return t.Format(time.DateOnly) },
 		"month":   func(t time.Time) string { return t.Format("2006-01") },
@@ -95,6 +96,19 @@ func grouped(n any) string {
 		rest = "." + rest
 	}
 	return sign + whole + rest
+}
+
+// byteSize returns a number of bytes with a unit, as the configuration has units.
+func byteSize(n int64) string {
+	const units = " KMGTPE"
+	size, unit := float64(n), 0
+	for ; size >= 1024; unit++ {
+		size /= 1024
+	}
+	if unit == 0 {
+		return grouped(n) + " B"
+	}
+	return fmt.Sprintf("%.1f %ciB", size, units[unit])
 }
 
 // render writes a page.

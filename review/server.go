@@ -19,6 +19,7 @@ import (
 	"slices"
 	"time"
 
+	"tollgate/gateway"
 	"tollgate/internal/words"
 	"tollgate/review/evidence"
 	"tollgate/review/inbox"
@@ -37,6 +38,8 @@ type Config struct {
 
 	// Expiring returns the certificates and keys that the running gateway knows of; nil: records alone say what ends.
 	Expiring func() []inbox.Expiry
+	// Plan returns the plan by which this process calls. Nil: it does not call.
+	Plan func() *gateway.Plan
 	// Jobs runs what pages do that takes long. Nil: a runner of the server's own, which never ends.
 	Jobs *jobs.Runner
 	// AtOnce is how many pages with records are made at a time, so that readers cannot take the calls' processors; 0: any number.
@@ -99,6 +102,11 @@ func (s *Server) table() []route {
 		{"GET /log", "log", true, (*Server).log},
 		{"POST /log/verify", "log", true, (*Server).startVerify},
 		{"POST /log/cancel", "log", true, (*Server).cancelVerify},
+		{"GET /access", "access", true, (*Server).access},
+		{"GET /access/plan.json", "access", true, (*Server).planJSON},
+		{"GET /tls", "tls", true, (*Server).tls},
+		{"POST /tls/make", "tls", true, (*Server).startTLS},
+		{"POST /tls/cancel", "tls", true, (*Server).cancelTLS},
 		{"GET /health", "health", false, (*Server).health},
 	}
 }

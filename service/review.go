@@ -76,7 +76,7 @@ func (s *Service) reviewConfig(c *config.Config, gate *review.Gate) review.Confi
 	s.closers = append(s.closers, heavy.Close)
 	return review.Config{
 		Logs: evidence.Logs{{Name: reviewLog, FS: os.DirFS(c.Audit.Dir), Dir: c.Audit.Dir, Index: s.index}},
-		Zone: zone, Clock: time.Now, Hosts: setting.Texts(c.Review.Hosts), Door: gate, Views: s.views, Expiring: s.expiring, Jobs: heavy, AtOnce: pagesAtOnce,
+		Zone: zone, Clock: time.Now, Hosts: setting.Texts(c.Review.Hosts), Door: gate, Views: s.views, Plan: s.gateway.Plan, Expiring: s.expiring, Jobs: heavy, AtOnce: pagesAtOnce,
 	}
 }
 

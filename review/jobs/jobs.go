@@ -67,6 +67,9 @@ func New(now func() time.Time, paced bool) *Runner {
 	return r
 }
 
+// Paced reports whether jobs use a part of one core only, for the process has calls to serve.
+func (r *Runner) Paced() bool { return r.pace != nil }
+
 // Start queues a job. If one of that name waits or runs already, it starts no other.
 func (r *Runner) Start(name, by string, work Work) error {
 	r.mutex.Lock()

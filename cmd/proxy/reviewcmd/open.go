@@ -53,12 +53,12 @@ func (d *desk) openDir(ctx context.Context, name, dir string) error {
 }
 
 func (d *desk) openBundle(ctx context.Context, name, bundle string) error {
-	fsys, _, closer, err := export.Open(bundle)
+	fsys, meta, closer, err := export.Open(bundle)
 	if err != nil {
 		return err
 	}
 	d.closers = append(d.closers, closer.Close)
-	d.logs = append(d.logs, &evidence.Log{Name: name, FS: fsys})
+	d.logs = append(d.logs, &evidence.Log{Name: name, FS: fsys, Blobs: meta.Blobs})
 	return ctx.Err()
 }
 
