@@ -71,7 +71,7 @@ func TestFlagsComplete(t *testing.T) {
 		"last": "7d", "since": "24h", "expires": "90d", "caps --name": "monthly",
 	}
 	files := []string{"against", "body", "bundle", "ca", "cert", "index", "key-file", "audit export --out", "audit consistency --out", "since-checkpoint", "socket", "simulate --key", "seed"}
-	free := []string{"port",  // what only the user can know
+	free := []string{"port", // what only the user can know
 		"account", "audit tail --limit", "call", "checkpoint-every", "checkpoint-records", "control", "coupon", "customer", "error-code", "from", "from-seq",
 		"gap", "header", "host", "key", "limit", "listen", "max-amount", "min-amount", "name", "order", "plan", "reason", "request-id", "status",
 		"timeout", "to", "to-seq", "until", "without",
