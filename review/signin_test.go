@@ -287,3 +287,23 @@ func testTurns(t *testing.T) {
 		t.Error("places are left", len(turns.free), len(turns.places))
 	}
 }
+
+// FuzzOwnAddress: where a reader is led after signing in is on this host, for Go and for browsers, which read a backslash as a slash and leave out
+// tabs and line ends.
+func FuzzOwnAddress(f *testing.F) {
+	for _, next := range []string{"/", "/calls?caller=a&before=x", "//evil.test", `/\\evil.test`, "/\t/evil.test", "/.//evil.test", "/%2f/evil.test", "https://evil.test", "/x#//evil.test", "/é?é", "/calls?next=//evil.test", ""} {
+		f.Add(next)
+	}
+	base := &url.URL{Scheme: "https", Host: "review.test", Path: "/signin"}
+	f.Fuzz(func(t *testing.T, next string) {
+		got := ownAddress(next)
+		to, err := base.Parse(got)
+		if err != nil || to.Host != base.Host || to.Scheme != base.Scheme {
+			t.Errorf("%q leads to %v, %v", next, to, err)
+		}
+		path, _, _ := strings.Cut(got, "?")
+		if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\\t\r\n\x00") {
+			t.Errorf("%q leads to %q", next, got)
+		}
+	})
+}
