@@ -215,17 +215,46 @@ func (v *accessPage) address(from int) string {
 	return "/access?" + url.Values{"plan": {v.Plan}, "caller": {v.Filter}, "from": {strconv.Itoa(from)}}.Encode()
 }
 
+// foundPlan is the text of a plan, if it is at hand.
+type foundPlan struct {
+	name string // empty: it is not
+	text []byte
+}
+
+// planReader returns a function that reads texts of plans, each once: a gateway is started often with the same.
+func planReader() func(l *evidence.Log, id string) foundPlan {
+	type key struct {
+		log *evidence.Log
+		id  string
+	}
+	known := map[key]foundPlan{}
+	return func(l *evidence.Log, id string) foundPlan {
+		one, ok := known[key{l, id}]
+		if !ok {
+			one.text, one.name, _ = l.Plan(id) // why it is not there, the page of that plan says
+			known[key{l, id}] = one
+		}
+		return one
+	}
+}
+
 // history lists how plans came in force, the newest first.
 func (v *accessPage) history(ctx context.Context, s *Server, r *request, uses []evidence.PlanUse) {
+	read := planReader()
 	v.More = max(0, len(uses)-listedPlans)
 	for _, u := range slices.Backward(uses[v.More:]) {
 		c := planChange{PlanUse: u, Time: u.Time.In(r.zone), Started: u.Before == "", Several: len(s.config.Logs) > 1}
-		text, name, err := u.Log.Plan(u.ID)
-		if c.There = err == nil; c.There {
-			c.Address, c.Current = "/access?"+url.Values{"plan": {name}}.Encode(), name == v.Plan
+		if ctx.Err() != nil {
+			v.GoOn = r.URL.RequestURI()
+			v.History = append(v.History, c)
+			continue
 		}
-		if before := planBefore(uses, &u); c.There && before != "" && ctx.Err() == nil {
-			c.compare(text, u.Log, before)
+		plan := read(u.Log, u.ID)
+		if c.There = plan.name != ""; c.There {
+			c.Address, c.Current = "/access?"+url.Values{"plan": {plan.name}}.Encode(), plan.name == v.Plan
+		}
+		if before := planBefore(uses, &u); before != "" {
+			c.compare(read(u.Log, before), plan)
 		}
 		v.History = append(v.History, c)
 	}
@@ -245,12 +274,11 @@ func planBefore(uses []evidence.PlanUse, u *evidence.PlanUse) string {
 }
 
 // compare adds the differences from the plan before.
-func (c *planChange) compare(text []byte, l *evidence.Log, id string) {
-	before, _, err := l.Plan(id)
-	if err != nil || len(before) > largestCompared || len(text) > largestCompared {
+func (c *planChange) compare(before, plan foundPlan) {
+	if before.name == "" || plan.name == "" || max(len(before.text), len(plan.text)) > largestCompared && before.name != plan.name {
 		return
 	}
-	changes, err := snapshot.CompareTexts(before, text)
+	changes, err := snapshot.CompareTexts(before.text, plan.text)
 	if err != nil {
 		return
 	}

@@ -64,6 +64,7 @@ type tlsPage struct {
 	Policies                     []string
 	Logs                         []link // to those of other logs
 	Fault                        string // why there is none
+	NoSuch                       bool   // the policy has none of the names to think away
 	Current                      *jobView
 	Here                         string
 	Bytes                        int64 // that making the report reads
@@ -72,9 +73,6 @@ type tlsPage struct {
 
 // link is an address of a page with the text of a record or a configuration.
 type link struct{ Text, Address string }
-
-// errWithout is why a question cannot be asked.
-var errWithout = errors.New("the policy has none of that name")
 
 // tlsChoice reads which report an address or a form names.
 func (s *Server) tlsChoice(ctx context.Context, r *request, values url.Values) (*tlsChoice, error) {
@@ -125,7 +123,10 @@ func chosenPolicy(ctx context.Context, l *evidence.Log, name string) (*tlspolicy
 	if known, err := tlspolicy.Named(name); err == nil {
 		return known, nil
 	}
-	p := plan.Policies[name]
+	p, there := plan.Policies[name]
+	if !there {
+		return nil, errNotFound
+	}
 	return tlspolicy.New(name, tlspolicy.Config{Versions: p.Versions, CipherSuites: p.CipherSuites, Groups: p.Groups})
 }
 
@@ -173,6 +174,10 @@ func (s *Server) tls(r *request) (*page, error) {
 		}
 	}
 	p := &page{name: "tls", title: r.words.Text("tls.title"), data: v}
+	if _, err := tlsreport.New(c.config()); err != nil {
+		v.NoSuch = true
+		return p, nil
+	}
 	if err := s.fillTLS(ctx, r, c, v); err != nil {
 		return nil, err
 	}
@@ -213,8 +218,6 @@ const atOnceBytes = 32 << 20
 func (s *Server) tlsAtOnce(ctx context.Context, r *request, c *tlsChoice, v *tlsPage) error {
 	result, err := makeTLS(ctx, c, nil)
 	switch {
-	case errors.Is(err, errWithout):
-		v.Fault = r.words.Text("tls.no_such_name")
 	case errors.Is(err, context.DeadlineExceeded): // it can be asked for as a job
 	case err != nil:
 		v.Fault = err.Error()

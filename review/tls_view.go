@@ -2,7 +2,6 @@ package review
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -83,7 +82,8 @@ func (r *request) tlsReason(reason string) []words.Part {
 		return r.words.Said("tls.failure_alert", "Alert", strings.TrimSpace(alert))
 	}
 	if code := strings.ReplaceAll(reason, " ", "_"); slices.Contains(tlsReasons(), code) {
-		return r.words.Said("tls.failure_" + code)
+		id := "tls.failure_" + code
+		return r.words.Said(id)
 	}
 	return []words.Part{{Text: reason, Value: true}}
 }
@@ -124,7 +124,7 @@ const linesAtOnce = 32
 func makeTLS(ctx context.Context, c *tlsChoice, p *jobs.Progress) (*tlsResult, error) {
 	collector, err := tlsreport.New(c.config())
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errWithout, err)
+		return nil, err
 	}
 	segments, err := c.log.Segments(ctx)
 	if err != nil {

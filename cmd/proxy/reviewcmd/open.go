@@ -58,7 +58,7 @@ func (d *desk) openBundle(ctx context.Context, name, bundle string) error {
 		return err
 	}
 	d.closers = append(d.closers, closer.Close)
-	d.logs = append(d.logs, &evidence.Log{Name: name, FS: fsys, Blobs: meta.Blobs})
+	d.logs = append(d.logs, &evidence.Log{Name: name, FS: fsys, Blobs: meta.Blobs, Ends: meta.Checkpoint})
 	return ctx.Err()
 }
 
