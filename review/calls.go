@@ -29,6 +29,7 @@ type callsPage struct {
 	Newest string
 	Older  string
 	GoOn   string    // the address that goes on where time was up
+	Stuck  bool      // time was up before anything was found out
 	Fault  string    // why calls may be missing
 	Sums   *callSums // nil: this page has none
 	CSV    string
@@ -74,6 +75,8 @@ func (p *callsPage) read(ctx context.Context, c *choice) (placed []calls.Placed,
 		p.Newest = c.address("/calls")
 	}
 	switch {
+	case late && next == c.before:
+		p.Stuck = true
 	case late:
 		p.GoOn = c.address("/calls", paramBefore, next.String())
 	case len(placed) == callsPerPage:

@@ -39,7 +39,7 @@ type pastEvent struct {
 	*logfile.Record
 	What string // the event in words
 	At   time.Time
-	By   string // who caused it; empty: it is not known, or nobody did
+	By   string // the person or the gateway that caused it; empty: not on record
 }
 
 // runbooks are the sections of the manual about kinds.
@@ -202,13 +202,11 @@ func (p *exceptionPage) list(r *request, scope *inbox.Scope) {
 		row := newCallRow(one, r.zone)
 		p.Calls = append(p.Calls, concernedCall{row, p.Kind == inbox.Repeat && one.Refusal == nil})
 	}
-	if f := p.Filter(scope); f != nil && p.Call == "" && (p.Kind != inbox.Burst || p.Recorded > 0) {
+	if f := p.Filter(scope); f != nil && p.Call == "" && len(p.Calls) > 0 {
 		p.List = callsAddress(f, p.Log)
 	}
 	for _, e := range p.History {
 		p.Events = append(p.Events, pastEvent{e, r.eventText(e), e.Time.In(r.zone), cmp.Or(e.Data["by"], e.Identity)})
 	}
-	for _, m := range p.Detail.Missed {
-		p.Missed = append(p.Missed, r.missed(m, scope))
-	}
+	p.Missed = r.missed(p.Detail.Missed, scope)
 }

@@ -60,19 +60,43 @@ func (s *Server) exportCalls(r *request, extension, kind string, format func(io.
 	if period := c.values.Get(paramPeriod); period != "" {
 		name = "calls-" + period // which has digits, "-" and "." alone
 	}
-	return r.download(name+"."+extension, kind, func(w io.Writer, alive func() error) error {
-		return export(r.Context(), format(w, c), c, maxExported, alive)
-	}), nil
+	name += "." + extension
+	if r.Method == http.MethodHead {
+		return r.download(name, kind, func(io.Writer, func() error) error { return nil }), nil
+	}
+	release, err := s.downloads.take(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	p := r.download(name, kind, func(w io.Writer, alive func() error) error {
+		defer release()
+		return export(r.Context(), format(w, c), c, maxExported, s.paced(r.Context(), alive))
+	})
+	return p, nil
 }
 
-// export writes the calls that are chosen. It returns an error if the file is not whole, and does not say so itself.
-func export(ctx context.Context, to exportWriter, c *choice, limit int, alive func() error) error {
+// paced returns a function to be called with each piece of work, which rests where calls are served beside it, and calls alive from time to
+// time.
+func (s *Server) paced(ctx context.Context, alive func() error) func() error {
+	pieces, since := 0, time.Now()
+	return func() error {
+		s.config.Jobs.Pace().Worked(ctx, time.Since(since))
+		since = time.Now()
+		if pieces++; pieces%exportFlush != 0 {
+			return nil
+		}
+		return alive()
+	}
+}
+
+// export writes the calls that are chosen, and calls piece with each. It returns an error if the file is not whole, and does not say so itself.
+func export(ctx context.Context, to exportWriter, c *choice, limit int, piece func() error) error {
 	if err := to.begin(); err != nil {
 		return err
 	}
 	x := &exported{}
 	for _, l := range c.logs {
-		if err := x.add(ctx, to, l, &c.filter, limit, alive); err != nil {
+		if err := x.add(ctx, to, l, &c.filter, limit, piece); err != nil {
 			return err
 		}
 	}
@@ -81,18 +105,16 @@ func export(ctx context.Context, to exportWriter, c *choice, limit int, alive fu
 
 var errCut = errors.New("more calls than a download has")
 
-// add writes the calls of one log. Faults of the log are kept: the file says them.
-func (x *exported) add(ctx context.Context, to exportWriter, l *evidence.Log, f *calls.Filter, limit int, alive func() error) error {
+// add writes the calls of one log. Faults of the log are kept: the file says them. Where each record is read, each is a piece.
+func (x *exported) add(ctx context.Context, to exportWriter, l *evidence.Log, f *calls.Filter, limit int, piece func() error) error {
 	var stopped error
-	err := l.Source().Calls(ctx, f, func(c *calls.Call) error {
-		switch {
-		case x.count == limit:
+	err := l.Seeing(func(uint64) { _ = piece() }).Calls(ctx, f, func(c *calls.Call) error {
+		if x.count == limit {
 			stopped = errCut
-		case x.count%exportFlush == 0:
-			stopped = alive()
+			return errCut
 		}
-		if stopped == nil {
-			x.count++
+		x.count++
+		if stopped = piece(); stopped == nil {
 			stopped = to.row(l, c)
 		}
 		return stopped
@@ -121,9 +143,6 @@ func (r *request) download(name, kind string, write func(w io.Writer, alive func
 	return &page{answer: func(w http.ResponseWriter) {
 		w.Header().Set("Content-Type", kind)
 		w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
-		if r.Method == http.MethodHead {
-			return
-		}
 		out, control := bufio.NewWriterSize(w, 32<<10), http.NewResponseController(w)
 		alive := func() error {
 			if err := control.SetWriteDeadline(time.Now().Add(exportStall)); err != nil && !errors.Is(err, http.ErrNotSupported) {

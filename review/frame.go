@@ -22,6 +22,8 @@ type request struct {
 	words  *words.Words
 	zone   *time.Location
 	now    time.Time // in the zone
+
+	patience time.Duration // how long it is looked for what the page shows
 }
 
 // cookieName is of the cookie that remembers the language and the zone that a reader chose.
@@ -34,7 +36,7 @@ func (s *Server) request(r *http.Request) *request {
 		chosen, _ = url.ParseQuery(c.Value)
 	}
 	query := r.URL.Query()
-	ask := &request{Request: r, zone: s.config.Zone}
+	ask := &request{Request: r, zone: s.config.Zone, patience: s.patience}
 	for _, name := range []string{chosen.Get("zone"), query.Get("zone")} {
 		if zone, err := loadZone(name); err == nil {
 			ask.zone = zone
@@ -107,7 +109,7 @@ const patience = 2 * time.Second
 
 // limited returns the context in which a page looks for what it shows.
 func (r *request) limited() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(r.Context(), patience)
+	return context.WithTimeout(r.Context(), r.patience)
 }
 
 // frame is what the template of all pages is executed with.

@@ -3,6 +3,7 @@ package review
 import (
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"tollgate/audit/calls"
@@ -132,9 +133,7 @@ func (p *inboxPage) fill(r *request, scope *inbox.Scope) {
 		last.Rows = append(last.Rows, r.inboxRow(row, scope, p.Period))
 		last.Money = last.Money || len(row.Held) > 0
 	}
-	for _, m := range p.Found.Missed {
-		p.Missed = append(p.Missed, r.missed(m, scope))
-	}
+	p.Missed = r.missed(p.Found.Missed, scope)
 }
 
 func (r *request) inboxRow(row *inbox.Row, scope *inbox.Scope, period string) inboxRow {
@@ -215,12 +214,31 @@ func (r *request) time(t time.Time) string {
 	return r.local(t).Format(time.DateTime)
 }
 
-// missed says which part of a log was not read to its end, and where there is more.
-func (r *request) missed(m inbox.Missed, scope *inbox.Scope) missedPart {
-	part := r.words.Text("inbox.part." + string(m.Part))
-	if m.Err != nil {
-		return missedPart{r.words.Said("inbox.missed_fault", "Log", m.Log, "Part", part, "Error", m.Err.Error()), ""}
+// missed says which parts of logs were not read to their end, and where there is more. What one fault kept from being read is said at once.
+func (r *request) missed(all []inbox.Missed, scope *inbox.Scope) (views []missedPart) {
+	type fault struct{ log, text string }
+	faults, order := map[fault][]string{}, []fault{}
+	for _, m := range all {
+		if m.Err == nil {
+			views = append(views, r.late(m, scope))
+			continue
+		}
+		f := fault{m.Log, m.Err.Error()}
+		if faults[f] == nil {
+			order = append(order, f)
+		}
+		faults[f] = append(faults[f], r.words.Text("inbox.part."+string(m.Part)))
 	}
+	for _, f := range order {
+		parts := strings.Join(faults[f], r.words.Text("inbox.comma"))
+		views = append(views, missedPart{r.words.Said("inbox.missed_fault", "Log", f.log, "Part", parts, "Error", f.text), ""})
+	}
+	return views
+}
+
+// late says which part of a log time did not suffice for.
+func (r *request) late(m inbox.Missed, scope *inbox.Scope) missedPart {
+	part := r.words.Text("inbox.part." + string(m.Part))
 	view := missedPart{GoOn: restAddress(m, scope)}
 	if m.Before.IsZero() {
 		view.Said = r.words.Said("inbox.missed", "Log", m.Log, "Part", part)

@@ -38,10 +38,11 @@ type periodPage struct {
 	TLSReport     string // address
 }
 
-// partly says how far calls were read where there was not enough time for all.
+// partly says what was not read.
 type partly struct {
-	To   time.Time
-	More string // the address that reads for longer
+	Calls uint64    // that are to be read; zero: reading them took too long
+	To    time.Time // so far they were read
+	More  string    // the address that reads for longer; empty: this one does
 }
 
 // longPatience is how long a page looks that was asked to go on.
@@ -106,16 +107,31 @@ func (v *periodView) page() (p *periodPage, err error) {
 	if p.Tops, err = v.tops(ctx, sums); err != nil {
 		return v.slow(p, err)
 	}
-	return p, v.read(ctx, p)
+	return p, v.read(ctx, p, sums)
 }
 
-// read adds what only the calls themselves say, as far as there is time.
-func (v *periodView) read(ctx context.Context, p *periodPage) (err error) {
-	if p.Caps, p.CapsRead, err = v.capsDrawing(ctx); err != nil {
-		return err
+// readAtOnce is how many calls are read for a page that was not asked to go on: a fraction of a second's work.
+const readAtOnce = 10_000
+
+// read adds what only the calls themselves say: as far as there is time, and unless they are many.
+func (v *periodView) read(ctx context.Context, p *periodPage, sums *periodSums) (err error) {
+	if p.CapsRead = v.tooMany(sums.changing); p.CapsRead == nil {
+		if p.Caps, p.CapsRead, err = v.capsDrawing(ctx); err != nil {
+			return err
+		}
 	}
-	p.TLS, p.Suites, p.TLSRead, err = v.tlsDrawing(ctx)
+	if p.TLSRead = v.tooMany(sums.total.Total().Calls); p.TLSRead == nil {
+		p.TLS, p.Suites, p.TLSRead, err = v.tlsDrawing(ctx)
+	}
 	return err
+}
+
+// tooMany returns an offer to read calls that are too many to be read at once; nil if they are not.
+func (v *periodView) tooMany(n uint64) *partly {
+	if more := v.longer(); n > readAtOnce && more != "" {
+		return &partly{Calls: n, More: more}
+	}
+	return nil
 }
 
 // slow returns the page as far as there was time for it, or the error if that is another.

@@ -44,7 +44,7 @@ func (v *periodView) capsDrawing(ctx context.Context) (*chart.Drawing, *partly, 
 				return charge(uses, c, &limits)
 			})
 			if outOfTime(err) {
-				return v.capBullets(uses), &partly{to, v.longer()}, nil
+				return v.capBullets(uses), &partly{To: to, More: v.longer()}, nil
 			}
 			if err != nil {
 				return nil, nil, err

@@ -59,8 +59,12 @@ const (
 	dayNothing
 )
 
-// state returns what the log has of a slot: of several things the worst.
-func (c *logCoverage) state(s slot) int {
+// checkpointWithin is within which time a running gateway covers a record by a checkpoint.
+const checkpointWithin = time.Minute
+
+// state returns what the log has of a slot at a time: of several things the worst. Records that wait for the next checkpoint of a running
+// gateway count as covered.
+func (c *logCoverage) state(s slot, now time.Time) int {
 	for _, m := range c.Missing {
 		if m.After.Before(s.Until) && !m.Before.Before(s.Since) {
 			return dayGap
@@ -73,7 +77,7 @@ func (c *logCoverage) state(s slot) int {
 		return dayPruned
 	case !s.Until.After(c.Begin):
 		return dayNothing
-	case !c.Uncovered.IsZero() && s.Until.After(c.Uncovered):
+	case !c.Uncovered.IsZero() && s.Until.After(c.Uncovered) && now.Sub(c.Uncovered) > checkpointWithin:
 		return dayUncovered
 	}
 	return dayCovered
@@ -82,6 +86,24 @@ func (c *logCoverage) state(s slot) int {
 // has reports whether the log has records of a slot, or of before and after it.
 func (c *logCoverage) has(s slot) bool {
 	return !c.Begin.IsZero() && !s.Since.After(c.End) && s.Until.After(c.Begin)
+}
+
+// absent says why nothing is on record of a slot: it is in the future, outside the logs, or pruned; empty if it is on record.
+func (v *periodView) absent(slot int) (why string, as chart.Fill) {
+	of := v.slots[slot]
+	if of.Since.After(v.now) {
+		return v.words.Text("period.future"), chart.Nothing
+	}
+	why, as = v.words.Text("period.day_nothing"), chart.Nothing
+	for i := range v.covered {
+		switch c := &v.covered[i]; {
+		case c.has(of):
+			return "", ""
+		case c.Pruned && of.Since.Before(c.Begin):
+			why, as = v.words.Text("period.day_pruned"), chart.Absent
+		}
+	}
+	return why, as
 }
 
 // happenings are what ticks of a log stand for.
@@ -138,7 +160,7 @@ func (v *periodView) logStrip(c *logCoverage, i int, ticks [][]int) *chart.Drawi
 		s.Columns = append(s.Columns, v.words.Text(h.id))
 	}
 	for i, one := range v.slots {
-		day := chart.StripDay{Label: one.label, Name: one.name, State: c.state(one)}
+		day := chart.StripDay{Label: one.label, Name: one.name, State: c.state(one, v.now)}
 		for _, n := range ticks[i] {
 			day.Ticks = append(day.Ticks, count(uint64(n)))
 		}

@@ -60,7 +60,9 @@ func (v *periodView) moneyDrawing(s *periodSums, currency string) *chart.Drawing
 	c.Columns = append(append(c.Columns, wordsOf(c.Series)...), v.words.Text("period.no_price"))
 	for i := range v.slots {
 		bar := v.moneyBar(i, values[i], used, unpriced[i])
-		bar.Absent, bar.As = v.absent(s, i)
+		if s.slots[i].calls() == 0 {
+			bar.Absent, bar.As = v.absent(i)
+		}
 		c.Bars = append(c.Bars, bar)
 	}
 	return c.Draw()

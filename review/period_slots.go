@@ -41,31 +41,34 @@ const (
 func slotsOf(p Period) (slots []slot) {
 	days := int(p.Until.Sub(p.Since).Hours()+12) / 24
 	for at := p.Since; at.Before(p.Until); {
-		next, label, name := slotAt(at, days)
+		next, layout, short := slotAt(at, days)
 		if next.After(p.Until) {
 			next = p.Until
 		}
-		slots, at = append(slots, slot{at, next, label, name}), next
+		name := at.Format(layout)
+		if days > mostDays && days <= mostWeeks {
+			name += " – " + next.Add(-1).Format(layout)
+		}
+		slots, at = append(slots, slot{at, next, at.Format(short), name}), next
 	}
 	return slots
 }
 
-// slotAt returns where a slot ends that begins at a time, in a period of so many days, and what it is called.
-func slotAt(at time.Time, days int) (next time.Time, label, name string) {
+// slotAt returns where a slot ends that begins at a time, in a period of so many days, and the layouts of its name and of its label.
+func slotAt(at time.Time, days int) (next time.Time, name, label string) {
 	year, month, day := at.Date()
 	begin := func(year int, month time.Month, day int) time.Time {
 		return moment.StartOfDay(year, month, day, at.Location())
 	}
 	switch {
 	case days <= mostDays:
-		return begin(year, month, day+1), fmt.Sprint(day), at.Format(time.DateOnly)
+		return begin(year, month, day+1), time.DateOnly, "2"
 	case days <= mostWeeks:
-		next = begin(year, month, day+7-(int(at.Weekday())+6)%7) // the next Monday
-		return next, at.Format("01-02"), at.Format(time.DateOnly) + " – " + next.Add(-1).Format(time.DateOnly)
+		return begin(year, month, day+7-(int(at.Weekday())+6)%7), time.DateOnly, "01-02" // the next Monday
 	case days <= mostMonths:
-		return begin(year, month+1, 1), at.Format("2006-01"), at.Format("2006-01")
+		return begin(year, month+1, 1), "2006-01", "2006-01"
 	}
-	return begin(year+1, 1, 1), at.Format("2006"), at.Format("2006")
+	return begin(year+1, 1, 1), "2006", "2006"
 }
 
 // slotOf returns the index of the slot that has a time of the period.

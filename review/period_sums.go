@@ -21,11 +21,14 @@ import (
 type periodSums struct {
 	total, callers, accounts *calls.Report
 	slots                    []slotSums
-	reasons                  map[string]uint64
+	reasons                  map[string]uint64 // of refused calls
+	changing                 uint64            // calls that write or spend
 }
 
 // slotSums are those of a slot, what moves money to others and what takes it back apart.
 type slotSums struct{ out, back *calls.Report }
+
+func (s *slotSums) calls() uint64 { return s.out.Total().Calls + s.back.Total().Calls }
 
 // sums adds up the days of the period.
 func (v *periodView) sums(ctx context.Context) (*periodSums, error) {
@@ -42,6 +45,9 @@ func (v *periodView) sums(ctx context.Context) (*periodSums, error) {
 func (s *periodSums) add(slot int, e *calls.Entry) error {
 	if e.State == calls.Refused {
 		s.reasons[e.Reason] += e.Calls
+	}
+	if e.Effect != catalog.Read.String() {
+		s.changing += e.Calls
 	}
 	of := s.slots[slot].out
 	if takesBack()[e.Operation] {
@@ -68,8 +74,8 @@ var takesBack = sync.OnceValue(func() map[string]bool {
 	return back
 })
 
-// states are the four states that drawings show, from the base up, each with the counts that it adds up.
-var states = []struct {
+// callStates are the four states that drawings show, from the base up, each with the counts that it adds up.
+var callStates = []struct {
 	fill chart.Fill
 	id   string
 	of   func(n *calls.Counts) uint64
@@ -81,14 +87,14 @@ var states = []struct {
 }
 
 func (v *periodView) stateSeries() (series []chart.Series) {
-	for _, s := range states {
+	for _, s := range callStates {
 		series = append(series, chart.Series{Fill: s.fill, Word: v.words.Text(s.id)})
 	}
 	return series
 }
 
 func stateValues(of ...*calls.Counts) (values []chart.Value) {
-	for _, s := range states {
+	for _, s := range callStates {
 		n := uint64(0)
 		for _, c := range of {
 			n += s.of(c)
@@ -117,31 +123,12 @@ func (v *periodView) callsDrawing(s *periodSums) *chart.Drawing {
 	for i, slot := range v.slots {
 		bar := chart.Column{Label: slot.label, Name: slot.name, Href: v.callsLink(slot.Since, slot.Until)}
 		bar.Values = stateValues(s.slots[i].out.Total(), s.slots[i].back.Total())
-		bar.Absent, bar.As = v.absent(s, i)
+		if s.slots[i].calls() == 0 {
+			bar.Absent, bar.As = v.absent(i)
+		}
 		c.Bars = append(c.Bars, bar)
 	}
 	return c.Draw()
-}
-
-// absent says why there is nothing on record of a slot; empty if there is, or if there was nothing to record.
-func (v *periodView) absent(s *periodSums, slot int) (why string, as chart.Fill) {
-	of := v.slots[slot]
-	switch {
-	case s.slots[slot].out.Total().Calls+s.slots[slot].back.Total().Calls > 0:
-		return "", ""
-	case of.Since.After(v.now):
-		return v.words.Text("period.future"), chart.Nothing
-	}
-	why, as = v.words.Text("period.day_nothing"), chart.Nothing
-	for i := range v.covered {
-		switch c := &v.covered[i]; {
-		case c.has(of):
-			return "", ""
-		case c.Pruned && of.Since.Before(c.Begin):
-			why, as = v.words.Text("period.day_pruned"), chart.Absent
-		}
-	}
-	return why, as
 }
 
 func wordsOf(series []chart.Series) (list []string) {
@@ -229,8 +216,8 @@ func (v *periodView) sentences(s *periodSums) [][]words.Part {
 	}
 	parts := [][]words.Part{v.words.Said("period.sentence", "Calls", text("period.n_calls", n.Calls), "Callers", text("period.n_callers", proven(s.callers)), "Money", money,
 		"Unknown", text("period.n_unknown", n.Unknown+n.Open))}
-	for _, c := range v.covered {
-		parts = append(parts, c.sentence(v))
+	for i := range v.covered {
+		parts = append(parts, v.covered[i].sentence(v))
 	}
 	return parts
 }

@@ -90,7 +90,7 @@ func (v *periodView) tlsDrawing(ctx context.Context) (*chart.Drawing, []suiteRow
 			return nil
 		})
 		if outOfTime(err) {
-			return nil, nil, &partly{to, v.longer()}, nil
+			return nil, nil, &partly{To: to, More: v.longer()}, nil
 		}
 		if err != nil {
 			return nil, nil, nil, err

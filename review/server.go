@@ -67,6 +67,8 @@ type Server struct {
 	templates map[words.Language]templates
 	routes    []route
 	turns     *turns
+	downloads *turns
+	patience  time.Duration // see [patience]; tests have other ones
 }
 
 // New returns a server.
@@ -74,7 +76,7 @@ func New(c Config) *Server {
 	if c.Jobs == nil {
 		c.Jobs = jobs.New(c.Clock, false)
 	}
-	s := &Server{config: c, templates: parseTemplates(), turns: newTurns(c.AtOnce)}
+	s := &Server{config: c, templates: parseTemplates(), turns: newTurns(c.AtOnce), downloads: newTurns(min(c.AtOnce, 1)), patience: patience}
 	s.routes = s.table()
 	return s
 }
@@ -170,6 +172,7 @@ func (s *Server) page(one route) http.Handler {
 			w.Header().Set("Retry-After", "5")
 		}
 		if p.answer != nil {
+			release() // downloads have turns of their own
 			p.answer(w)
 			return
 		}

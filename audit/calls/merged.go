@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // MaxLogs bounds the logs that are paged together, since a page of each is held; MaxLogName bounds their names, in bytes, and so the text
@@ -43,21 +44,46 @@ func Several(logs []Named) (Pager, error) {
 func (m merged) Page(ctx context.Context, f *Filter, after Cursor, n int) ([]Placed, Cursor, error) {
 	pages := make([][]Placed, len(m))
 	var faults []error
+	var cut *Cursor // where the search of a log ended when its time was up, of several logs the first
 	for i, log := range m {
-		page, _, err := log.Page(ctx, f, after, n)
-		if err == nil && slices.ContainsFunc(page, func(p Placed) bool { return p.Log != log.Log }) {
-			page, err = nil, errors.New("its calls have another log's name")
+		page, next, err := log.share(ctx, len(m)-i, f, after, n)
+		if errors.Is(err, context.DeadlineExceeded) && (cut == nil || !next.Reached(*cut)) {
+			cut = &next
 		}
 		if err != nil {
 			faults = append(faults, fmt.Errorf("log %q: %w", log.Log, err))
 		}
 		pages[i] = page
 	}
-	if ctx.Err() != nil {
+	if errors.Is(ctx.Err(), context.Canceled) {
 		return nil, after, ctx.Err()
 	}
 	page := merge(pages, n)
-	return page, after.Next(page), errors.Join(faults...)
+	if cut == nil {
+		return page, after.Next(page), errors.Join(faults...)
+	}
+	behind := slices.IndexFunc(page, func(p Placed) bool { return cut.Before(&p) })
+	if behind < 0 && len(page) == n {
+		return page, after.Next(page), nil
+	}
+	if behind >= 0 {
+		page = page[:behind]
+	}
+	return page, *cut, errors.Join(faults...)
+}
+
+// share returns a page of one log, for which it has a part of the time that is left for several.
+func (log *Named) share(ctx context.Context, logs int, f *Filter, after Cursor, n int) ([]Placed, Cursor, error) {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/time.Duration(logs))
+		defer cancel()
+	}
+	page, next, err := log.Page(ctx, f, after, n)
+	if err == nil && slices.ContainsFunc(page, func(p Placed) bool { return p.Log != log.Log }) {
+		return nil, after, errors.New("its calls have another log's name")
+	}
+	return page, next, err
 }
 
 // merge returns the first n calls of pages, which are in the order of pages each.

@@ -16,6 +16,10 @@ import (
 type Pager interface {
 	// Page returns up to n calls that the filter chooses and that stand behind a cursor, and the cursor behind the last of them. Fewer than n
 	// means that there are no more. Filter.Last is ignored. When a log has a fault, the calls before it are returned with the error.
+	//
+	// When the deadline of the context passes, Page returns the calls found until then, the cursor behind the last call that it examined, and an
+	// error that wraps [context.DeadlineExceeded]: the page behind that cursor goes on with the search, also where nothing was found. A Pager that
+	// has to read the whole log for a page returns none and the cursor as it was.
 	Page(ctx context.Context, f *Filter, after Cursor, n int) ([]Placed, Cursor, error)
 }
 
@@ -53,6 +57,9 @@ type Cursor struct {
 func (c *Cursor) Before(p *Placed) bool {
 	return c.Seq == 0 || comparePlaces(*c, p.place()) < 0
 }
+
+// Reached reports whether the cursor stands at another one or behind it.
+func (c *Cursor) Reached(other Cursor) bool { return c.Seq != 0 && comparePlaces(*c, other) >= 0 }
 
 // Next returns the cursor behind a page that begins at c.
 func (c Cursor) Next(page []Placed) Cursor {

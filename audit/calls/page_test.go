@@ -7,8 +7,10 @@ import (
 	"math"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"tollgate/audit/calls"
@@ -26,6 +28,58 @@ func TestPages(t *testing.T) {
 			return calls.Files{FS: os.DirFS(dir)}.Pager(log), nil
 		})
 	})
+}
+
+func TestDeadlines(t *testing.T) {
+	callstest.Deadlines(t, func(_ testing.TB, dir, log string) (calls.Pager, func()) { return calls.Scan{Dir: dir}.Pager(log), nil })
+}
+
+// TestDeadlineOfSeveral: each of several logs has its share of the time, what stands behind the place where the search of one ended is left for the
+// next page, and that begins there.
+func TestDeadlineOfSeveral(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := func(log string, orders ...uint64) calls.Named {
+			return calls.Named{Log: log, Pager: slowPager{log, orders}}
+		}
+		p, err := calls.Several([]calls.Named{slow("a", 9, 7, 5), slow("b", 8, 2)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for cursor, pages := (calls.Cursor{}), 0; pages < 4; pages++ {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			page, next, err := p.Page(ctx, &calls.Filter{}, cursor, 10)
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("page %d: %v", pages, err)
+			}
+			for _, c := range page {
+				got = append(got, fmt.Sprint(c.Log, c.Order()))
+			}
+			cancel()
+			cursor = next
+		}
+		if want := []string{"a9", "b8", "a7", "a5"}; !slices.Equal(got, want) {
+			t.Errorf("%v, want %v", got, want)
+		}
+	})
+}
+
+// slowPager finds one call until the deadline.
+type slowPager struct {
+	log    string
+	orders []uint64
+}
+
+func (p slowPager) Page(ctx context.Context, _ *calls.Filter, after calls.Cursor, _ int) ([]calls.Placed, calls.Cursor, error) {
+	<-ctx.Done()
+	for _, order := range p.orders {
+		c := calls.Placed{Call: &calls.Call{Refusal: &logfile.Record{Seq: order}}, Log: p.log, Merged: time.Unix(int64(order), 0)}
+		if after.Before(&c) {
+			page := []calls.Placed{c}
+			return page, after.Next(page), ctx.Err()
+		}
+	}
+	return nil, calls.Cursor{Merged: time.Unix(1, 0), Log: p.log, Order: 1, Seq: 1}, ctx.Err()
 }
 
 // TestPageOfADamagedLog: the calls before the fault come with it, on every page that reads so far.

@@ -55,7 +55,8 @@ type Report struct {
 	money  map[string]*Money // by currency
 
 	refunds func() (Refunds, error)
-	bytes   int // of the groups' names
+	bytes   int    // of the groups' names
+	key     []byte // of the group that was asked for last
 
 	maxGroups, maxBytes int
 }
@@ -114,13 +115,17 @@ func (r *Report) addTotal(e *Entry) error {
 var errTooManyGroups = fmt.Errorf("the report has more than %d groups, or their names are too long: choose fewer calls, or group by less", MaxGroups)
 
 func (r *Report) group(e *Entry) (*Group, error) {
-	names := make([]string, len(r.by))
+	r.key = r.key[:0]
+	for _, d := range r.by {
+		r.key = appendText(r.key, e.name(d))
+	}
+	r.key = appendText(r.key, e.Currency)
+	if g := r.groups[string(r.key)]; g != nil {
+		return g, nil
+	}
+	key, names := string(r.key), make([]string, len(r.by))
 	for i, d := range r.by {
 		names[i] = e.name(d)
-	}
-	key := keyOf(append(names, e.Currency))
-	if g := r.groups[key]; g != nil {
-		return g, nil
 	}
 	if r.bytes += 2 * len(key); len(r.groups) == r.maxGroups || r.bytes > r.maxBytes {
 		return nil, errTooManyGroups
@@ -130,14 +135,9 @@ func (r *Report) group(e *Entry) (*Group, error) {
 	return g, nil
 }
 
-// keyOf returns one text for several. Different lists have different texts.
-func keyOf(texts []string) string {
-	var key []byte
-	for _, text := range texts {
-		key = binary.AppendUvarint(key, uint64(len(text)))
-		key = append(key, text...)
-	}
-	return string(key)
+// appendText appends a text with its length: different lists of texts make different keys.
+func appendText(key []byte, text string) []byte {
+	return append(binary.AppendUvarint(key, uint64(len(text))), text...)
 }
 
 func (k *Key) name(d Dimension) string {

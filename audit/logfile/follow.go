@@ -27,7 +27,6 @@ func (p Position) String() string {
 type Follower struct {
 	Brief bool // Read reads records by [Line.Brief]
 
-	dir  string
 	fsys fs.FS
 	from uint64   // records before it are skipped
 	last Position // of the record before it, if that is known
@@ -37,14 +36,21 @@ type Follower struct {
 }
 
 // NewFollower returns a Follower that begins with record from. It opens nothing yet.
-func NewFollower(dir string, from uint64) *Follower {
-	return &Follower{dir: dir, fsys: os.DirFS(dir), from: max(from, 1)}
+func NewFollower(dir string, from uint64) *Follower { return follow(os.DirFS(dir), from) }
+
+func follow(fsys fs.FS, from uint64) *Follower {
+	return &Follower{fsys: fsys, from: max(from, 1)}
 }
 
 // NewFollowerBehind returns a Follower that begins behind the record seq, whose line stands at a position. It does not read what
 // is before that.
 func NewFollowerBehind(dir string, seq uint64, at Position) *Follower {
-	f := NewFollower(dir, seq+1)
+	return FollowBehind(os.DirFS(dir), seq, at)
+}
+
+// FollowBehind returns a Follower as [NewFollowerBehind] does, of the log in fsys, which may be an archive and begin with any record.
+func FollowBehind(fsys fs.FS, seq uint64, at Position) *Follower {
+	f := follow(fsys, seq+1)
 	f.last = at
 	return f
 }
@@ -128,13 +134,13 @@ func (f *Follower) stepBack() error {
 
 // later returns the segment behind the open one, or 0; if none is open, the one to begin with.
 func (f *Follower) later() (uint64, error) {
-	segments, err := listSegments(f.dir, f.fsys)
+	segments, err := listSegments(f.fsys)
 	if err != nil {
 		return 0, err
 	}
 	if f.r == nil {
 		if len(segments) == 0 {
-			return 0, noLog(f.dir)
+			return 0, noLog(f.fsys)
 		}
 		begin := segments[0].First
 		for _, s := range segments {
@@ -162,7 +168,7 @@ func (f *Follower) check() error {
 	if err != nil {
 		return err
 	}
-	if !os.SameFile(there, open) {
+	if os.SameFile(there, there) && !os.SameFile(there, open) { // files of archives are never the same, and never replaced
 		return fmt.Errorf("audit segment %s: another file has taken its place", f.r.Name)
 	}
 	if open.Size() < f.r.end {

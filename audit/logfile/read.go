@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"reflect"
 	"time"
 )
 
@@ -26,27 +27,38 @@ func Read(dir string, fn func(r *Record, line []byte) error) error {
 }
 
 // First returns the number of the first record that the log in dir still has.
-func First(dir string) (uint64, error) {
-	segments, err := listSegments(dir, os.DirFS(dir))
+func First(dir string) (uint64, error) { return FirstIn(os.DirFS(dir)) }
+
+// FirstIn returns the number of the first record that the log in fsys has.
+func FirstIn(fsys fs.FS) (uint64, error) {
+	segments, err := listSegments(fsys)
 	if err != nil {
 		return 0, err
 	}
 	if len(segments) == 0 {
-		return 0, noLog(dir)
+		return 0, noLog(fsys)
 	}
 	return segments[0].First, nil
 }
 
-func listSegments(dir string, fsys fs.FS) ([]File, error) {
+func listSegments(fsys fs.FS) ([]File, error) {
 	files, err := List(fsys)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, err)
+		return nil, fmt.Errorf("%s: %w", nameOf(fsys), err)
 	}
 	return Segments(files), nil
 }
 
-func noLog(dir string) error {
-	return fmt.Errorf("%s holds no audit log: there is no file such as %s in it", dir, SegmentName(1))
+func noLog(fsys fs.FS) error {
+	return fmt.Errorf("%s holds no audit log: there is no file such as %s in it", nameOf(fsys), SegmentName(1))
+}
+
+// nameOf returns the directory of an [os.DirFS], and a word for other file systems.
+func nameOf(fsys fs.FS) string {
+	if dir := reflect.ValueOf(fsys); dir.Kind() == reflect.String {
+		return dir.String()
+	}
+	return "the archive"
 }
 
 // Filter chooses records. Empty members choose all.

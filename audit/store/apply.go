@@ -26,7 +26,7 @@ func (d *database) Apply(ctx context.Context, b *Batch) error {
 		if err != nil {
 			return err
 		}
-		if err := d.writeRows(ctx, t, "INSERT OR ROLLBACK"); err != nil {
+		if err := d.writeNew(ctx, b, t); err != nil {
 			return err
 		}
 		return d.writeRest(ctx, b, t.lost)
@@ -35,20 +35,17 @@ func (d *database) Apply(ctx context.Context, b *Batch) error {
 
 // rows are what calls add to the tables.
 type rows struct {
-	calls, lost []any
-	ids         []idRow
-	spans       map[int64]span
-	sums        sums
+	calls []row
+	lost  []any
+	ids   []idRow
+	sums  sums
 }
 
 // idRow is a row of the table ids, whose span follows from ord.
 type idRow struct{ key, ord int64 }
 
-// span has the least and the greatest time of its calls.
-type span struct{ low, high int64 }
-
 func (d *database) rowsOf(ctx context.Context, b *Batch) (*rows, error) {
-	t := &rows{calls: make([]any, 0, len(b.Calls)*callColumns), ids: make([]idRow, 0, 4*len(b.Calls)), spans: map[int64]span{}, sums: sums{}}
+	t := &rows{calls: make([]row, 0, len(b.Calls)), ids: make([]idRow, 0, 4*len(b.Calls)), sums: sums{}}
 	last, err := d.mergedAt(ctx, int64(b.After))
 	if err != nil {
 		return nil, err
@@ -57,7 +54,6 @@ func (d *database) rowsOf(ctx context.Context, b *Batch) (*rows, error) {
 	for i := range b.Calls {
 		e := &b.Calls[i]
 		if e.Lost != 0 {
-			t.widen(int64(e.Lost), micros(e.Time()))
 			t.lost = append(t.lost, int64(e.Lost), int64(e.Intent.Segment), e.Intent.Offset)
 			continue
 		}
@@ -76,8 +72,7 @@ func (d *database) rowsOf(ctx context.Context, b *Batch) (*rows, error) {
 }
 
 func (t *rows) add(r *row, c *calls.Call) {
-	t.widen(r.ord, r.time)
-	t.calls = append(t.calls, r.values()...)
+	t.calls = append(t.calls, *r)
 	for key := range idKeys(c) {
 		t.ids = append(t.ids, idRow{key, r.ord})
 	}
@@ -86,17 +81,13 @@ func (t *rows) add(r *row, c *calls.Call) {
 	}
 }
 
-// widen has the span of a call reach to its time.
-func (t *rows) widen(ord, time int64) {
-	s, ok := t.spans[ord>>spanShift]
-	if !ok {
-		s = span{time, time}
-	}
-	t.spans[ord>>spanShift] = span{min(s.low, time), max(s.high, time)}
-}
-
+// writeRows writes calls and their ids.
 func (d *database) writeRows(ctx context.Context, t *rows, insert string) error {
-	if err := d.insert(ctx, insert+" INTO calls VALUES", callColumns, t.calls); err != nil {
+	values := make([]any, 0, callColumns*len(t.calls))
+	for i := range t.calls {
+		values = append(values, t.calls[i].values()...)
+	}
+	if err := d.insert(ctx, insert+" INTO calls VALUES", callColumns, values); err != nil {
 		return err
 	}
 	// Rows that come to stand next to each other are written together.
@@ -107,16 +98,28 @@ func (d *database) writeRows(ctx context.Context, t *rows, insert string) error 
 	for _, id := range slices.Compact(t.ids) {
 		ids = append(ids, id.ord>>spanShift, id.key, id.ord)
 	}
-	if err := d.insert(ctx, "INSERT OR IGNORE INTO ids VALUES", 3, ids); err != nil {
+	return d.insert(ctx, "INSERT OR IGNORE INTO ids VALUES", 3, ids)
+}
+
+// writeNew writes what a batch has of calls, by span, and compacts what earlier batches have written of the spans that are complete now.
+func (d *database) writeNew(ctx context.Context, b *Batch, t *rows) error {
+	if err := d.writeRows(ctx, t, "INSERT OR ROLLBACK"); err != nil {
 		return err
 	}
-	for n, s := range t.spans {
-		const text = "INSERT INTO spans VALUES (?, ?, ?) ON CONFLICT (span) DO UPDATE SET low = min(low, excluded.low), high = max(high, excluded.high)"
-		if err := d.exec(ctx, text, n, s.low, s.high); err != nil {
-			return err
-		}
+	blocks, last := blocksOf(t.calls), map[int64]int64{}
+	for _, b := range blocks {
+		last[b.last>>spanShift] = b.last
 	}
-	return d.writeSums(ctx, t.sums)
+	if err := d.writeBlocks(ctx, blocks); err != nil {
+		return err
+	}
+	if err := d.writeSums(ctx, t.sums, last); err != nil {
+		return err
+	}
+	if begun := int64(b.After >> spanShift); begun < int64(b.Last.Seq>>spanShift) {
+		return d.compact(ctx, begun)
+	}
+	return nil
 }
 
 // manyRows is how many rows one command inserts at most: a command costs more than a row, and between two of them others get the

@@ -168,7 +168,7 @@ func benchIndex(b *testing.B, dir string) *Index {
 }
 
 // examples returns a call in the middle of the log.
-func examples(b *testing.B, x *Index) *calls.Call {
+func examples(b testing.TB, x *Index) *calls.Call {
 	seq, err := x.Seq(b.Context())
 	if err != nil {
 		b.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -38,6 +39,8 @@ type database struct {
 
 	lines logfile.LineReader
 	zone  *time.Location               // whose days are summed up
+	build string                       // of which kinds are known
+	known knownKinds                   // of readers
 	ids   *simplelru.LRU[kind, int64]  // of kinds
 	kinds *simplelru.LRU[int64, *kind] // by id
 
@@ -57,11 +60,11 @@ var (
 	reading  = pragmas{"query_only(1)", "cache_size(-16000)", "busy_timeout(5000)"}
 )
 
-// cachedKinds bounds the kinds in memory: usually there are some hundreds, but error codes are texts of the provider.
-const cachedKinds = 4096
+// cachedKinds bounds the kinds in the memory of a writer.
+const cachedKinds = 1 << 14
 
-// connect opens a database file that exists, of the log in dir.
-func connect(ctx context.Context, dir, file, mode string, set pragmas) (*database, error) {
+// connect opens a database file that exists, of a log.
+func connect(ctx context.Context, log fs.FS, file, mode string, set pragmas) (*database, error) {
 	path, err := filepath.Abs(file)
 	if err != nil {
 		return nil, err
@@ -78,7 +81,7 @@ func connect(ctx context.Context, dir, file, mode string, set pragmas) (*databas
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	d := &database{Conn: conn, db: db, prepared: map[string]*sql.Stmt{}, lines: logfile.LineReader{Files: os.DirFS(dir)}, pace: func(context.Context) {}}
+	d := &database{Conn: conn, db: db, prepared: map[string]*sql.Stmt{}, lines: logfile.LineReader{Files: log}, pace: func(context.Context) {}}
 	d.ids, _ = simplelru.NewLRU[kind, int64](cachedKinds, nil) // fails for sizes below 1 only
 	d.kinds, _ = simplelru.NewLRU[int64, *kind](cachedKinds, nil)
 	return d, nil

@@ -146,7 +146,7 @@ func timeBounds(since, until time.Time) (low, high int64) {
 
 // eventsBehind yields those that the index does not have yet.
 func (r *reader) eventsBehind(ctx context.Context, f *EventFilter, yield func(*logfile.Record) error) error {
-	log := logfile.NewFollowerBehind(r.dir, r.upTo.Seq, r.upTo.At)
+	log := logfile.FollowBehind(r.index.log, r.upTo.Seq, r.upTo.At)
 	defer log.Close() // opened for reading: nothing can be lost
 	return log.Read(func(record *logfile.Record, _ []byte, _ logfile.Position) error {
 		if ctx.Err() != nil {

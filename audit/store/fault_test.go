@@ -67,7 +67,7 @@ func copied(t *testing.T, x *Index) *Index {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := New(x.dir, filepath.Join(t.TempDir(), "index"))
+	c := NewIn(x.log, filepath.Join(t.TempDir(), "index"))
 	if err := os.WriteFile(c.file, whole, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func copied(t *testing.T, x *Index) *Index {
 // alter changes an index from outside.
 func alter(t *testing.T, x *Index, texts ...string) {
 	t.Helper()
-	d, err := connect(t.Context(), x.dir, x.file, "rw", following)
+	d, err := connect(t.Context(), x.log, x.file, "rw", following)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,8 +197,9 @@ func TestWrongRows(t *testing.T) {
 		"of another time":        "UPDATE calls SET time = time + 1",
 		"of another end":         "UPDATE calls SET merged = 0",
 		"of other amounts":       "UPDATE calls SET high = 5, low = 5",
-		"twice": "INSERT INTO calls SELECT ord - 1, kind, time, merged, intent_segment, intent_offset, segment, offset, low, high, summed FROM calls AS c" +
-			" WHERE NOT EXISTS (SELECT 1 FROM calls WHERE ord = c.ord - 1) ORDER BY ord DESC LIMIT 1",
+		"removed":                "DELETE FROM calls WHERE ord = (SELECT max(ord) FROM calls)",
+		"a block cut":            "UPDATE blocks SET calls = substr(calls, 1, length(calls) - 1)",
+		"a block of others":      "UPDATE blocks SET calls = CAST(substr(calls, 1, 4) || substr(calls, 13, 8) || substr(calls, 13) AS BLOB)",
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := copied(t, built)
@@ -529,13 +530,13 @@ func expectNothingPruned(t *testing.T, x *Index, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := connect(t.Context(), x.dir, x.file, "ro", reading)
+	d, err := connect(t.Context(), x.log, x.file, "ro", reading)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, text := range []string{
 		"SELECT count(*) FROM calls WHERE ord < ?1 OR intent_segment > 0 AND intent_segment < ?1", fmt.Sprintf("SELECT count(*) FROM ids WHERE span < ?1 >> %d", spanShift),
-		fmt.Sprintf("SELECT count(*) FROM days WHERE span < ?1 >> %d", spanShift),
+		fmt.Sprintf("SELECT count(*) FROM days WHERE last < ?1 >> %d << %[1]d", spanShift), fmt.Sprintf("SELECT count(*) FROM blocks WHERE last < ?1 >> %d << %[1]d", spanShift),
 		"SELECT count(*) FROM kinds WHERE NOT EXISTS (SELECT 1 FROM calls WHERE kind = kinds.id) AND ?1 > 0",
 		"SELECT count(*) FROM open WHERE segment < ?1", "SELECT count(*) FROM lost WHERE segment < ?1",
 		"SELECT count(*) FROM events WHERE seq < ?1",

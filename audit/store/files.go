@@ -37,7 +37,7 @@ func (x *Index) create(ctx context.Context, first uint64) (string, error) {
 	if err := f.Close(); err != nil { // before SQLite opens it: closing would take its locks away
 		return "", err
 	}
-	d, err := connect(ctx, x.dir, path, "rw", building)
+	d, err := connect(ctx, x.log, path, "rw", building)
 	if err == nil {
 		err = errors.Join(d.fill(ctx, first, x.zoneOfDays(ctx).String()), d.close())
 	}

@@ -14,9 +14,13 @@ import (
 
 // Index is the index of a log. Its methods may be called concurrently; other processes may read while one follows.
 type Index struct {
-	dir, file string
-	zone      *time.Location // of the days of its sums; nil: that of the index that is there
-	batch     int            // records of a transaction of Run
+	log   fs.FS
+	file  string
+	zone  *time.Location // of the days of its sums; nil: that of the index that is there
+	batch int            // records of a transaction of Run
+
+	kinds kindCache
+	ended endCheck
 
 	mu    sync.Mutex
 	state State
@@ -35,8 +39,12 @@ func New(dir, file string) *Index {
 	if file == "" {
 		file = filepath.Join(dir, logfile.IndexName)
 	}
-	return &Index{dir: dir, file: file, batch: batchRecords}
+	return NewIn(os.DirFS(dir), file)
 }
+
+// NewIn returns the index, in a file, of the log in a file system, which may begin with any record. [Index.Rebuild] makes it; its files must
+// be an [io.ReaderAt] each, as those of archives are not.
+func NewIn(log fs.FS, file string) *Index { return &Index{log: log, file: file, batch: batchRecords} }
 
 // InZone sets the zone whose days [Index.Run] and [Index.Rebuild] sum up, before either is called: without it that of the index that is
 // there, for the first one UTC. Run replaces an index of another zone.
@@ -145,7 +153,7 @@ type follower struct {
 }
 
 func (x *Index) follower(ctx context.Context, pace *pacer) (*follower, error) {
-	first, err := logfile.First(x.dir)
+	first, err := logfile.FirstIn(x.log)
 	if err != nil {
 		return nil, err
 	}
@@ -174,11 +182,11 @@ func (x *Index) follower(ctx context.Context, pace *pacer) (*follower, error) {
 
 // open opens a database and brings it to where the log, which begins with record first, can be followed from.
 func (x *Index) open(ctx context.Context, path string, first uint64, set pragmas, batch int) (*database, *runner, error) {
-	db, err := connect(ctx, x.dir, path, "rw", set)
+	db, err := connect(ctx, x.log, path, "rw", set)
 	if err != nil {
 		return nil, nil, err
 	}
-	run, err := newRunner(ctx, x.dir, first, db, batch)
+	run, err := newRunner(ctx, x.log, first, db, batch)
 	if err != nil {
 		return nil, nil, errors.Join(err, db.close())
 	}

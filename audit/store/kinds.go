@@ -1,12 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"tollgate/audit/calls"
 	"tollgate/audit/logfile"
@@ -73,19 +73,73 @@ func kindOf(c *calls.Call, amounts bool) (k kind) {
 	return k
 }
 
-// kindConditions are the conditions that a filter puts on a kind, named k.
-func kindConditions(f *calls.Filter) (all []command) {
-	for _, c := range kindColumns {
+// columnNamed returns the place of a column.
+func columnNamed(name string) int {
+	return slices.IndexFunc(kindColumns[:], func(c kindColumn) bool { return c.name == name })
+}
+
+var keyColumns = [...]int{
+	columnNamed("caller_text"), columnNamed("operation"), columnNamed("credential"), columnNamed("account"), columnNamed("effect"), columnNamed("state"),
+	columnNamed("reason"), columnNamed("currency"),
+}
+
+// key returns what entries of reports have of a kind.
+func (k *kind) key() calls.Key {
+	var t [len(keyColumns)]string
+	for i, column := range keyColumns {
+		t[i], _ = k[column].(string)
+	}
+	return calls.Key{Caller: t[0], Operation: t[1], Credential: t[2], Account: t[3], Effect: t[4], State: t[5], Reason: t[6], Currency: t[7]}
+}
+
+// condition is what a filter asks of one column of a kind: one of some values.
+type condition struct {
+	column int
+	values []any
+}
+
+// kindConditions are the conditions that a filter puts on a kind.
+func kindConditions(f *calls.Filter) (all []condition) {
+	for i, c := range kindColumns {
 		switch value := c.filter(f); {
 		case value == "" || value == int64(0):
 		case c.name == "state" && slices.Contains(calls.SettledStates, f.State):
 			// An unknown outcome may be settled by a record behind the call, which changes no row.
-			all = append(all, command{"k.state IN (?, ?)", []any{value, logfile.Unknown}})
+			all = append(all, condition{i, []any{value, logfile.Unknown}})
 		default:
-			all = append(all, command{"k." + c.name + " = ?", []any{value}})
+			all = append(all, condition{i, []any{value}})
 		}
 	}
 	return all
+}
+
+// meets reports whether a kind meets all conditions.
+func (k *kind) meets(all []condition) bool {
+	for _, c := range all {
+		if !slices.Contains(c.values, k[c.column]) {
+			return false
+		}
+	}
+	return true
+}
+
+// kindSet is a set of ids of kinds, as bits.
+type kindSet []uint64
+
+// maxKind is the greatest id: that of a kind is never used again, and a set must not take all memory because an id was forged.
+const maxKind = 1 << 26
+
+func (s *kindSet) add(id int64) {
+	if more := int(id/64) + 1 - len(*s); more > 0 && id < maxKind {
+		*s = append(*s, make([]uint64, more)...)
+	}
+	if uint64(id) < maxKind {
+		(*s)[id/64] |= 1 << (id % 64)
+	}
+}
+
+func (s kindSet) has(id int64) bool {
+	return uint64(id) < 64*uint64(len(s)) && s[id/64]&(1<<(id%64)) != 0
 }
 
 var (
@@ -115,21 +169,83 @@ func (d *database) idOf(ctx context.Context, k kind) (int64, error) {
 
 // kind returns the kind of an id.
 func (d *database) kind(ctx context.Context, id int64) (*kind, error) {
+	if k := d.known.kind(id); k != nil {
+		return k, nil
+	}
 	if k, ok := d.kinds.Get(id); ok {
 		return k, nil
 	}
-	s, err := d.statement(ctx, "SELECT "+kindNames+" FROM kinds WHERE id = ?")
+	found, err := fetch(ctx, d, (*knownKind).columns, "SELECT id, "+kindNames+" FROM kinds WHERE id = ?", id)
 	if err != nil {
 		return nil, err
 	}
-	k := new(kind)
-	if err := s.QueryRowContext(ctx, id).Scan(k.columns()...); errors.Is(err, sql.ErrNoRows) {
+	if len(found) != 1 {
 		return nil, fmt.Errorf("%w: there is no kind %d", errMisfit, id)
-	} else if err != nil {
-		return nil, err
 	}
-	d.kinds.Add(id, k)
-	return k, nil
+	d.kinds.Add(id, &found[0].kind)
+	return &found[0].kind, nil
+}
+
+// maxKnown bounds the kinds that an [Index] holds in memory. There are some ten thousand of them; the provider's error codes may make more, which
+// are read one by one.
+const maxKnown = 1 << 17
+
+// knownKind is a row of the table kinds.
+type knownKind struct {
+	id int64
+	kind
+}
+
+// knownKinds are the first kinds of a database, in the order of their ids. Elements never change.
+type knownKinds []knownKind
+
+// kind returns the kind of an id; nil if it is not known.
+func (k knownKinds) kind(id int64) *kind {
+	if len(k) > 0 { // mostly none is missing
+		if i := id - k[0].id; i >= 0 && i < int64(len(k)) && k[i].id == id {
+			return &k[i].kind
+		}
+	}
+	i, found := slices.BinarySearchFunc(k, id, func(k knownKind, id int64) int { return cmp.Compare(k.id, id) })
+	if !found {
+		return nil
+	}
+	return &k[i].kind
+}
+
+func (k *knownKind) columns() []any { return append([]any{&k.id}, k.kind.columns()...) }
+
+// kindCache holds the kinds of one database for all queries of a process.
+type kindCache struct {
+	mu     sync.Mutex
+	build  string // of the database
+	known  knownKinds
+	values map[any]any // those of kinds, each once
+}
+
+// load sets the kinds that a database knows, and reads those that came to it since the last call.
+func (c *kindCache) load(ctx context.Context, d *database) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.build != d.build {
+		c.build, c.known, c.values = d.build, nil, map[any]any{}
+	}
+	upTo := int64(0)
+	if n := len(c.known); n > 0 {
+		upTo = c.known[n-1].id
+	}
+	err := each(ctx, d, (*knownKind).columns, func(k *knownKind) error {
+		for i, value := range k.kind {
+			if c.values[value] == nil {
+				c.values[value] = value
+			}
+			k.kind[i] = c.values[value]
+		}
+		c.known = append(c.known, *k)
+		return nil
+	}, "SELECT id, "+kindNames+" FROM kinds WHERE id > ? ORDER BY id LIMIT ?", upTo, maxKnown-len(c.known))
+	d.known = c.known
+	return err
 }
 
 func (k *kind) columns() (list []any) {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"sort"
 	"time"
 
@@ -37,10 +36,14 @@ func (p pager) Page(ctx context.Context, f *calls.Filter, after calls.Cursor, n 
 	defer r.close() // opened for reading: nothing can be lost
 	b := &pageBuilder{reader: r, log: p.log, filter: f, after: after, n: n}
 	fault := b.newest(ctx)
-	if errors.Is(fault, ErrUnusable) || ctx.Err() != nil {
-		return nil, after, cmp.Or(ctx.Err(), fault)
+	if errors.Is(fault, ErrUnusable) || errors.Is(fault, context.Canceled) || errors.Is(fault, context.DeadlineExceeded) {
+		return nil, after, fault
 	}
-	if err := b.older(ctx); err != nil {
+	examined, err := b.older(ctx)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return b.page, examined, err
+	case err != nil:
 		return nil, after, err
 	}
 	return b.page, after.Next(b.page), fault
@@ -62,39 +65,34 @@ func (b *pageBuilder) newest(ctx context.Context) error {
 	if err != nil {
 		return b.failed(err)
 	}
-	kept := calls.Last[calls.Placed]{N: b.n, Yield: func(p calls.Placed) error {
-		b.page = append(b.page, p)
+	end := calls.Cursor{Merged: merged, Log: b.log, Order: b.upTo.Seq + 1, Seq: 1}
+	if b.after.Reached(end) {
 		return nil
-	}}
-	err = b.tail(ctx, func(c *calls.Call) error {
-		p := calls.Placed{Call: c, Log: b.log, Merged: calls.Merged(merged, c)}
-		if !p.Merged.IsZero() { // it has ended
-			merged = p.Merged
-		}
-		if !b.after.Before(&p) || !b.filter.Match(c) {
-			return nil
-		}
-		return kept.Add(p)
-	})
-	_ = kept.Flush() // Yield returns no error
-	slices.Reverse(b.page)
+	}
+	s := calls.NewPageScan(b.log, b.filter, b.after, b.n, merged)
+	err = b.tail(ctx, s.Add)
+	if b.page, err = s.Page(err); err == nil {
+		b.after = end // for what is older
+	}
 	return err
 }
 
-var errFull = errors.New("enough calls")
+var errFull = errors.New("enough")
 
-// older adds to the page the calls that the index has.
-func (b *pageBuilder) older(ctx context.Context) error {
-	if len(b.page) == b.n {
-		return nil
+// older adds to the page the calls that the index has. It returns the cursor behind those that it has examined.
+func (b *pageBuilder) older(ctx context.Context) (examined calls.Cursor, err error) {
+	if examined = b.after; len(b.page) == b.n {
+		return examined, nil
 	}
 	q, err := b.query(ctx, b.filter, nil)
 	if err == nil {
 		err = b.bound(ctx, q)
 	}
 	if err != nil {
-		return b.failed(err)
+		return examined, b.failed(err)
 	}
+	begun, seen := q.high, (*calls.Call)(nil)
+	q.seen = func(c *calls.Call) { seen = c }
 	err = q.walk(ctx, backwards, func(c *calls.Call, r *row) error {
 		merged := timeOf(r.merged)
 		if c.Lost != 0 {
@@ -112,9 +110,26 @@ func (b *pageBuilder) older(ctx context.Context) error {
 		return nil
 	})
 	if err == errFull {
+		return examined, nil
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = cmp.Or(b.place(ctx, &examined, q.high, q.high < begun, seen), err)
+	}
+	return examined, err
+}
+
+// place sets the cursor behind the calls that a walk has examined: all behind a record, if it got that far, and the one that it has seen last.
+func (b *pageBuilder) place(ctx context.Context, examined *calls.Cursor, high int64, far bool, seen *calls.Call) (err error) {
+	switch {
+	case seen != nil && seen.Order() <= uint64(high):
+		*examined = calls.Cursor{Log: b.log, Order: seen.Order(), Seq: seen.Seq()}
+	case far:
+		*examined = calls.Cursor{Log: b.log, Order: uint64(high) + 1, Seq: 1}
+	default:
 		return nil
 	}
-	return err
+	examined.Merged, err = b.mergedAt(context.WithoutCancel(ctx), int64(examined.Order))
+	return b.failed(err)
 }
 
 // bound has a query begin at the cursor.

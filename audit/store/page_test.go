@@ -22,6 +22,15 @@ func TestPages(t *testing.T) {
 	})
 }
 
+// TestDeadlines: pages that deadlines cut off have all calls together.
+func TestDeadlines(t *testing.T) {
+	callstest.Deadlines(t, func(t testing.TB, dir, log string) (calls.Pager, func()) {
+		x := New(dir, filepath.Join(t.TempDir(), "index"))
+		step(t, x)
+		return x.Pager(log), func() { step(t, x) }
+	})
+}
+
 // TestPagesOfAPrunedLog: what was pruned is in no running maximum of the times at which calls ended: the clock stood ahead in the first segment.
 func TestPagesOfAPrunedLog(t *testing.T) {
 	dir := t.TempDir()

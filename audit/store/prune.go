@@ -46,7 +46,7 @@ func (d *database) execAll(ctx context.Context, args []any, texts ...string) err
 	return nil
 }
 
-// StepBack implements [Sink]. What stays in spans leads to no call.
+// StepBack implements [Sink].
 func (d *database) StepBack(ctx context.Context, to Mark) error {
 	return d.transaction(ctx, func() error {
 		err := d.execAll(ctx, []any{int64(to.Seq), int64(to.At.Segment), to.At.Offset, int64(to.Seq >> spanShift)},
@@ -58,12 +58,13 @@ func (d *database) StepBack(ctx context.Context, to Mark) error {
 			"DELETE FROM ids WHERE span >= ?4 AND ord > ?1",
 			"DELETE FROM events WHERE seq > ?1",
 			"DELETE FROM marks WHERE seq > ?1",
-			"DELETE FROM days WHERE span > ?4",
+			fmt.Sprintf("DELETE FROM blocks WHERE last >> %d > ?4", spanShift),
+			fmt.Sprintf("DELETE FROM days WHERE last >> %d > ?4", spanShift),
 		)
 		if err != nil {
 			return err
 		}
-		return d.sumAgain(ctx, int64(to.Seq>>spanShift))
+		return d.spanAgain(ctx, int64(to.Seq>>spanShift))
 	})
 }
 
@@ -75,7 +76,8 @@ func (d *database) Prune(ctx context.Context, first uint64) error {
 	for _, some := range []struct{ table, key, gone string }{
 		{"calls", "ord", "ord < ?"},
 		{"ids", "span, key, ord", fmt.Sprintf("span < ? >> %d", spanShift)},
-		{"days", "span, day, kind", fmt.Sprintf("span < ? >> %d", spanShift)},
+		{"days", "last, day", fmt.Sprintf("last < ? >> %d << %[1]d", spanShift)},
+		{"blocks", "last", fmt.Sprintf("last < ? >> %d << %[1]d", spanShift)},
 	} {
 		for left := int64(1); left > 0; {
 			text := fmt.Sprintf("DELETE FROM %s WHERE (%s) IN (SELECT %[2]s FROM %[1]s WHERE %[3]s LIMIT ?)", some.table, some.key, some.gone)
@@ -100,7 +102,10 @@ func (d *database) pruneRest(ctx context.Context, first uint64) error {
 	if err := d.mergeAgain(ctx, first); err != nil {
 		return err
 	}
-	if err := d.sumAgain(ctx, int64(first>>spanShift)); err != nil {
+	if err := d.spanAgain(ctx, int64(first>>spanShift)); err != nil {
+		return err
+	}
+	if err := d.pruneKinds(ctx); err != nil {
 		return err
 	}
 	return d.execAll(ctx, []any{int64(first)},
@@ -108,8 +113,6 @@ func (d *database) pruneRest(ctx context.Context, first uint64) error {
 		"DELETE FROM lost WHERE segment < ?1",
 		"DELETE FROM events WHERE seq < ?1",
 		"DELETE FROM marks WHERE seq < ?1",
-		fmt.Sprintf("DELETE FROM spans WHERE span < ?1 >> %d", spanShift),
-		"DELETE FROM kinds WHERE ?1 > 0 AND NOT EXISTS (SELECT 1 FROM calls WHERE calls.kind = kinds.id)",
 		"UPDATE begin SET first = ?1",
 	)
 }
@@ -121,7 +124,7 @@ func (d *database) cutCrossing(ctx context.Context, first uint64) error {
 	if err != nil {
 		return err
 	}
-	t := &rows{spans: map[int64]span{}}
+	t := &rows{}
 	for _, before := range cut {
 		outcome, err := readKind(&d.lines, before.ended, logfile.KindOutcome)
 		if err != nil {
@@ -134,7 +137,53 @@ func (d *database) cutCrossing(ctx context.Context, first uint64) error {
 		r.merged = before.merged
 		t.add(&r, &calls.Call{Outcome: outcome})
 	}
-	return d.writeRows(ctx, t, "INSERT OR REPLACE")
+	if err := d.writeRows(ctx, t, "INSERT OR REPLACE"); err != nil {
+		return err
+	}
+	for _, b := range blocksOf(t.calls) {
+		if err := d.blockAgain(ctx, b.last>>spanShift); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// spanAgain makes what is written by span again, from the rows of its calls.
+func (d *database) spanAgain(ctx context.Context, span int64) error {
+	if err := d.blockAgain(ctx, span); err != nil {
+		return err
+	}
+	return d.sumAgain(ctx, span)
+}
+
+// pruneKinds removes the kinds that no call has.
+func (d *database) pruneKinds(ctx context.Context) error {
+	used := kindSet{}
+	err := each(ctx, d, (*block).columns, func(b *block) error {
+		for e, err := range entries(b.last>>spanShift, b.calls) {
+			if err != nil {
+				return err
+			}
+			used.add(e.kind)
+		}
+		return nil
+	}, "SELECT "+blockColumns+" FROM blocks")
+	if err != nil {
+		return err
+	}
+	all, err := fetch(ctx, d, func(id *int64) []any { return []any{id} }, "SELECT id FROM kinds")
+	if err != nil {
+		return err
+	}
+	for _, id := range all {
+		if used.has(id) {
+			continue
+		}
+		if err := d.exec(ctx, "DELETE FROM kinds WHERE id = ?", id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // mergeAgain takes what was pruned out of the running maximum of the times at which calls ended.

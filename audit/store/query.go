@@ -1,10 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 
 	"tollgate/audit/calls"
 	"tollgate/audit/logfile"
@@ -13,144 +15,81 @@ import (
 // query is a filter, made ready for the database.
 type query struct {
 	*reader
-	filter    *calls.Filter
-	from      source
-	parts     []command // of WHERE
-	low, high int64     // the calls to look at, by ord; both included
-	window    int64     // how many records are looked at at once
-}
+	filter *calls.Filter
+	kinds  kindSet // of calls that may match; nil: all
+	keys   []int64 // of ids that a call must have
+	spans  []int64 // keys of which its span must have one call at least: those, and the plan
+	only   func(entry) bool
 
-// source is what calls are read from: tables, in the order in which they are read, and how they are bounded. Texts are made of constants of this
-// package only; what a filter says are arguments. ?1 and ?2 are the first and the last call by ord, ?3 is how many rows are read.
-type source struct {
-	from  command
-	where string
-	own   []command // the parts of WHERE that choose among its rows
+	since, until int64 // microseconds
+	least, most  int64 // of amounts, where amounts is set
+	amounts      bool
+
+	low, high int64 // the calls to look at, by ord; both included
+
+	seen func(*calls.Call) // called with each call whose lines were read; may be nil
 }
 
 const (
-	// bounds has the arguments that each statement begins with: those behind it have no number.
-	bounds    = "WITH bounds AS (SELECT ?1, ?2, ?3) SELECT "
-	ordBounds = "calls.ord BETWEEN ?1 AND ?2"
-
-	countLimit = 10_000 // of several sources the one with the fewest calls is read; they are counted up to it
-
-	firstWindow, growth, shrink = 1024, 4, 2
+	// maxBlocks is how many blocks are read at once: these take some milliseconds, and five megabytes.
+	maxBlocks = 256
+	// fewRows is how many rows are read at once: a page is often among them.
+	fewRows = 64
+	// pageRows is how many events are read at once.
+	pageRows = 1000
 )
 
-var (
-	all      = source{from: command{"calls NOT INDEXED", nil}, where: ordBounds}
-	unsummed = source{from: command{"calls INDEXED BY unsummed", nil}, where: "calls.summed = 0 AND " + ordBounds}
-
-	spanBounds = fmt.Sprintf(ordBounds+" AND p.span BETWEEN ?1 >> %d AND ?2 >> %[1]d", spanShift)
-	ordInSpan  = fmt.Sprintf("spans AS p CROSS JOIN ids AS i ON i.span = p.span AND i.key = ? CROSS JOIN calls NOT INDEXED ON calls.ord BETWEEN i.ord AND i.ord + %d", 1<<spanShift-1)
-	byAmount   = fmt.Sprintf("spans AS p CROSS JOIN calls INDEXED BY by_amount ON calls.ord >> %d = +p.span", spanShift)
-	hasID      = fmt.Sprintf("EXISTS (SELECT 1 FROM ids WHERE span = calls.ord >> %d AND key = ? AND ord = calls.ord)", spanShift)
-)
-
-// query makes a filter ready. Calls are read from a source that is given, or from the one with the fewest calls.
-func (r *reader) query(ctx context.Context, f *calls.Filter, from *source) (*query, error) {
-	q := &query{reader: r, filter: f, from: all, low: 1, high: int64(r.upTo.Seq), window: firstWindow}
-	if err := q.times(ctx); err != nil {
-		return nil, err
+// query makes a filter ready. Only chooses among the calls that it chooses; nil: all of them.
+func (r *reader) query(ctx context.Context, f *calls.Filter, only func(entry) bool) (*query, error) {
+	q := &query{reader: r, filter: f, only: only, low: 1, high: int64(r.upTo.Seq)}
+	q.since, q.until = timeBounds(f.Since, f.Until)
+	for _, id := range ids {
+		if value := id.filter(f); value != "" {
+			q.keys = append(q.keys, hash48(id.kind, value))
+		}
 	}
-	choice := slices.Concat(q.ids(), q.kinds(), q.amounts())
-	if from != nil {
-		choice = []source{*from}
+	if q.spans = q.keys; f.Plan != "" {
+		q.spans = append(slices.Clip(q.spans), planKey(f.Plan))
 	}
-	return q, q.choose(ctx, choice)
+	if q.amounts = f.MinAmount != nil || f.MaxAmount != nil; q.amounts {
+		q.least, q.most = math.MinInt64, math.MaxInt64
+		if f.MinAmount != nil {
+			q.least = amountKey(*f.MinAmount)
+		}
+		if f.MaxAmount != nil {
+			q.most = amountKey(*f.MaxAmount)
+		}
+	}
+	return q, q.chooseKinds(ctx)
 }
 
-// times bounds the calls by the filter's times.
-func (q *query) times(ctx context.Context) error {
-	if q.filter.Since.IsZero() && q.filter.Until.IsZero() {
-		return nil
-	}
-	since, until := timeBounds(q.filter.Since, q.filter.Until)
-	q.parts = append(q.parts, command{"calls.time BETWEEN ? AND ?", []any{since, until}})
-	found, err := fetch(ctx, q.database, func(s *span) []any { return []any{&s.low, &s.high} },
-		"SELECT coalesce(min(span), 0), coalesce(max(span), -1) FROM spans WHERE high >= ? AND low <= ?", since, until)
-	if err != nil {
-		return err
-	}
-	q.low, q.high = max(q.low, found[0].low<<spanShift), min(q.high, (found[0].high+1)<<spanShift-1)
-	return nil
-}
-
-func (q *query) kinds() []source {
+// chooseKinds sets the kinds of calls that may match.
+func (q *query) chooseKinds(ctx context.Context) error {
 	conditions := kindConditions(q.filter)
 	if len(conditions) == 0 {
 		return nil
 	}
-	in := command{"calls.kind IN (SELECT k.id FROM kinds AS k WHERE true", nil}
-	for _, c := range conditions {
-		in = command{in.text + " AND " + c.text, append(in.args, c.args...)}
-	}
-	in.text += ")"
-	q.parts = append(q.parts, in)
-	return []source{{command{"calls INDEXED BY by_kind", nil}, ordBounds, []command{in}}}
-}
-
-// ids has the sources by ids; of plans, the rows say only which spans have calls.
-func (q *query) ids() (list []source) {
-	for _, id := range ids {
-		if value := id.filter(q.filter); value != "" {
-			key := []any{hash48(id.kind, value)}
-			q.parts = append(q.parts, command{hasID, key})
-			list = append(list, source{from: command{"spans AS p CROSS JOIN ids AS i ON i.span = p.span AND i.key = ? CROSS JOIN calls ON calls.ord = i.ord", key}, where: spanBounds})
+	q.kinds = kindSet{}
+	for i := range q.known {
+		if k := &q.known[i]; k.meets(conditions) {
+			q.kinds.add(k.id)
 		}
 	}
-	if q.filter.Plan != "" {
-		list = append(list, source{from: command{ordInSpan, []any{planKey(q.filter.Plan)}}, where: spanBounds})
-	}
-	return list
-}
-
-func (q *query) amounts() []source {
-	if q.filter.MinAmount == nil && q.filter.MaxAmount == nil {
+	if len(q.known) < maxKnown {
 		return nil
 	}
-	low, high := int64(math.MinInt64), int64(math.MaxInt64)
-	if q.filter.MinAmount != nil {
-		low = amountKey(*q.filter.MinAmount)
-	}
-	if q.filter.MaxAmount != nil {
-		high = amountKey(*q.filter.MaxAmount)
-	}
-	in := command{"calls.high >= ? AND calls.low <= ?", []any{low, high}}
-	q.parts = append(q.parts, in)
-	return []source{{command{byAmount, nil}, spanBounds, []command{in}}}
-}
-
-// choose takes the source with the fewest calls, of broad ones the first.
-func (q *query) choose(ctx context.Context, choice []source) error {
-	if len(choice) > 0 {
-		q.from = choice[0]
-	}
-	if len(choice) < 2 {
+	return each(ctx, q.database, (*knownKind).columns, func(k *knownKind) error {
+		if k.meets(conditions) {
+			q.kinds.add(k.id)
+		}
 		return nil
-	}
-	fewest := int64(countLimit)
-	for _, s := range choice {
-		text, args := s.rows("1", s.own, q.low, q.high, countLimit)
-		n, err := q.number(ctx, "SELECT count(*) FROM ("+text+" LIMIT ?3)", args...)
-		if err != nil {
-			return err
-		}
-		if n < fewest {
-			fewest, q.from = n, s
-		}
-	}
-	return nil
+	}, "SELECT id, "+kindNames+" FROM kinds WHERE id > ?", q.known[len(q.known)-1].id)
 }
 
-// rows returns the text that selects columns of a source's rows, and its arguments.
-func (s *source) rows(columns string, parts []command, low, high, limit int64) (text string, args []any) {
-	text, args = bounds+columns+" FROM "+s.from.text+" WHERE "+s.where, append([]any{low, high, limit}, s.from.args...)
-	for _, c := range parts {
-		text, args = text+" AND "+c.text, append(args, c.args...)
-	}
-	return text, args
+// may reports whether a call may match, by what its block says.
+func (q *query) may(e entry) bool {
+	return (q.kinds == nil || q.kinds.has(e.kind)) && e.ord >= q.low && e.ord <= q.high && (q.only == nil || q.only(e)) &&
+		(!q.amounts || e.amounts && e.high >= q.least && e.low <= q.most)
 }
 
 type direction string
@@ -160,46 +99,183 @@ const (
 	backwards direction = "DESC"
 )
 
-// pageRows is how many rows are read at once.
-const pageRows = 1000
-
-// walk calls yield for the calls that ended and match. It reads windows of the log, which grow while little is found: no piece takes long,
-// and none reads much more than it returns.
+// walk calls yield for the calls that ended and match. It reads the blocks of the log in pieces: none takes long, and none reads much more than
+// it returns.
 func (q *query) walk(ctx context.Context, to direction, yield func(*calls.Call, *row) error) error {
-	for limit := int64(16); q.low <= q.high; limit = min(2*limit, pageRows) {
-		low, high := max(q.low, q.high-q.window+1), q.high
-		if to == forwards {
-			low, high = q.low, min(q.high, q.low+q.window-1)
-		}
-		text, args := q.from.rows(rowColumns, q.parts, low, high, limit)
-		page, err := fetch(ctx, q.database, (*row).columns, text+" ORDER BY calls.ord "+string(to)+" LIMIT ?3", args...)
+	if len(q.kinds) == 0 && q.kinds != nil && len(q.lost) == 0 {
+		q.low = q.high + 1
+	}
+	for n := 1; q.low <= q.high; n = min(2*n, maxBlocks) {
+		blocks, err := q.blocks(ctx, to, n)
 		if err != nil {
 			return q.failed(err)
 		}
-		if full := int64(len(page)) == limit; !full {
-			q.window *= growth
-		} else if q.window = max(q.window/shrink, firstWindow); to == forwards {
-			high = page[limit-1].ord
-		} else {
-			low = page[limit-1].ord
-		}
-		if to == forwards {
-			q.low = high + 1
-		} else {
-			q.high = low - 1
-		}
-		if err := q.readAll(ctx, q.addLost(page, to, low, high), yield); err != nil {
+		if err := q.readBlocks(ctx, to, blocks, len(blocks) < n, yield); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (q *query) readAll(ctx context.Context, page []row, yield func(*calls.Call, *row) error) error {
-	for i := range page {
-		c, err := q.read(ctx, &page[i])
-		if err == nil && c.Lost != 0 {
-			err = q.checkUnended(ctx, []*logfile.Record{c.Intent}, page[i].intent, c.Lost-1)
+// blocks returns the next blocks in a direction that may have calls that match, n of them or a few more; fewer: they are the last.
+func (q *query) blocks(ctx context.Context, to direction, n int) (blocks []block, err error) {
+	text := "SELECT " + blockColumns + " FROM blocks WHERE last BETWEEN ? AND ? AND high >= ? AND low <= ?"
+	args := []any{q.low, lastOf(q.high >> spanShift), q.since, q.until}
+	for _, key := range q.spans {
+		text, args = text+fmt.Sprintf(" AND EXISTS (SELECT 1 FROM ids WHERE span = last >> %d AND key = ?)", spanShift), append(args, key)
+	}
+	err = each(ctx, q.database, (*block).columns, func(b *block) error {
+		// All blocks of a span are read at once: they may be compacted before the next piece is read.
+		if len(blocks) >= n && b.span() != blocks[len(blocks)-1].span() {
+			return errFull
+		}
+		blocks = append(blocks, *b)
+		return nil
+	}, text+" ORDER BY last "+string(to), args...)
+	if err == errFull {
+		err = nil
+	}
+	return blocks, err
+}
+
+// readBlocks reads the calls of blocks; end is whether there are no more behind them.
+func (q *query) readBlocks(ctx context.Context, to direction, blocks []block, end bool, yield func(*calls.Call, *row) error) (err error) {
+	var found []row
+	for i := range blocks {
+		if found, err = q.choose(ctx, found, &blocks[i], to); err != nil {
+			return q.failed(err)
+		}
+		last := i+1 == len(blocks)
+		if !last && (len(found) < fewRows || blocks[i+1].span() == blocks[i].span()) {
+			continue
+		}
+		if err := q.readTo(ctx, to, found, blocks[i].span(), last && end, yield); err != nil {
+			return err
+		}
+		found = found[:0]
+	}
+	if len(blocks) == 0 {
+		return q.readTo(ctx, to, nil, 0, true, yield)
+	}
+	return nil
+}
+
+// readTo reads calls that were found, and the lost ones between them, up to the end of a span in a direction, or of all.
+func (q *query) readTo(ctx context.Context, to direction, found []row, span int64, all bool, yield func(*calls.Call, *row) error) error {
+	low, high := q.low, q.high
+	switch {
+	case all:
+	case to == forwards:
+		high = min(high, lastOf(span))
+	default:
+		low = max(low, firstOf(span))
+	}
+	for some := range slices.Chunk(q.addLost(found, to, low, high), fewRows) {
+		if err := q.readSome(ctx, some, yield); err != nil {
+			return err
+		}
+	}
+	if to == forwards {
+		q.low = high + 1
+	} else {
+		q.high = low - 1
+	}
+	return nil
+}
+
+// choose adds the calls of a block that may match. Only their places, and what the block says of them, are known.
+func (q *query) choose(ctx context.Context, found []row, b *block, to direction) ([]row, error) {
+	having, err := q.having(ctx, b.span())
+	if err != nil {
+		return nil, err
+	}
+	begin := len(found)
+	for e, err := range entries(b.span(), b.calls) {
+		if err != nil {
+			return nil, err
+		}
+		if q.may(e) && (having == nil || having[e.ord] == len(q.keys)) {
+			found = append(found, row{ord: e.ord, kind: e.kind, summed: int64(one(e.summed))})
+		}
+	}
+	if to == backwards {
+		slices.Reverse(found[begin:])
+	}
+	return found, nil
+}
+
+// having returns how many of the ids that the filter asks for the calls of a span have; nil if it asks for none.
+func (q *query) having(ctx context.Context, span int64) (map[int64]int, error) {
+	if len(q.keys) == 0 {
+		return nil, nil
+	}
+	having := map[int64]int{}
+	for _, key := range q.keys {
+		err := each(ctx, q.database, func(ord *int64) []any { return []any{ord} }, func(ord *int64) error { having[*ord]++; return nil },
+			"SELECT ord FROM ids WHERE span = ? AND key = ?", span, key)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return having, nil
+}
+
+// addLost puts the lost calls from low to high between the others.
+func (q *query) addLost(found []row, to direction, low, high int64) []row {
+	if len(q.lost) == 0 {
+		return found
+	}
+	for _, r := range q.lost {
+		if r.ord >= low && r.ord <= high {
+			found = append(found, r)
+		}
+	}
+	slices.SortFunc(found, row.compare)
+	if to == backwards {
+		slices.Reverse(found)
+	}
+	return found
+}
+
+// complete reads the rows of calls that were found, which must say what their blocks say.
+func (q *query) complete(ctx context.Context, found []row) error {
+	ords := make([]byte, 1, 12*len(found))
+	for _, r := range found {
+		ords = append(strconv.AppendInt(ords, r.ord, 10), ',')
+	}
+	ords[0], ords[len(ords)-1] = '[', ']'
+	rows := map[int64]row{}
+	err := each(ctx, q.database, (*row).columns, func(r *row) error { rows[r.ord] = *r; return nil },
+		"SELECT "+rowColumns+" FROM json_each(?) AS o CROSS JOIN calls ON calls.ord = o.value", string(ords))
+	if err != nil {
+		return err
+	}
+	for i, r := range found {
+		if r.intent.Segment > 0 { // lost
+			continue
+		}
+		whole, ok := rows[r.ord]
+		if found[i] = whole; !ok || whole.kind != r.kind || whole.summed != r.summed {
+			return fmt.Errorf("%w: its block and its row differ in the call that ended with record %d", errMisfit, r.ord)
+		}
+	}
+	return nil
+}
+
+// readSome reads the rows of calls that were found, and their lines, and calls yield for those that match.
+func (q *query) readSome(ctx context.Context, found []row, yield func(*calls.Call, *row) error) error {
+	if err := q.complete(ctx, found); err != nil {
+		return q.failed(err)
+	}
+	for i := range found {
+		r := &found[i]
+		lost := r.ended.Segment == 0
+		if !lost && (r.time < q.since || r.time > q.until) {
+			continue
+		}
+		c, err := q.read(ctx, r)
+		if err == nil && lost {
+			err = q.checkUnended(ctx, []*logfile.Record{c.Intent}, r.intent, c.Lost-1)
 		}
 		if err == nil {
 			err = q.settle(ctx, c)
@@ -207,29 +283,15 @@ func (q *query) readAll(ctx context.Context, page []row, yield func(*calls.Call,
 		if err != nil {
 			return q.failed(err)
 		}
+		if q.seen != nil {
+			q.seen(c)
+		}
 		if !q.filter.Match(c) {
 			continue
 		}
-		if err := yield(c, &page[i]); err != nil {
+		if err := cmp.Or(yield(c, r), ctx.Err()); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// addLost puts the lost calls from low to high between the others.
-func (q *query) addLost(page []row, to direction, low, high int64) []row {
-	if len(q.lost) == 0 {
-		return page
-	}
-	for _, r := range q.lost {
-		if r.ord >= low && r.ord <= high {
-			page = append(page, r)
-		}
-	}
-	slices.SortFunc(page, row.compare)
-	if to == backwards {
-		slices.Reverse(page)
-	}
-	return page
 }

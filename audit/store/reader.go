@@ -23,11 +23,10 @@ func (x *Index) Seq(ctx context.Context) (uint64, error) {
 // reader answers one query.
 type reader struct {
 	*database
-	file string
-	dir  string
-	upTo Mark // how far the index goes
-	open []logfile.Position
-	lost []row
+	index *Index
+	upTo  Mark // how far the index goes
+	open  []logfile.Position
+	lost  []row
 
 	behind func() calls.Settlements // in records that the index does not have yet
 }
@@ -62,11 +61,11 @@ func (x *Index) snapshot(ctx context.Context) (*reader, error) {
 }
 
 func (x *Index) openReader(ctx context.Context, path string) (*reader, error) {
-	d, err := connect(ctx, x.dir, path, "ro", reading)
+	d, err := connect(ctx, x.log, path, "ro", reading)
 	if err != nil {
 		return nil, unusable(x.file, err)
 	}
-	r := &reader{database: d, file: x.file, dir: x.dir}
+	r := &reader{database: d, index: x}
 	r.behind = sync.OnceValue(r.settledBehind)
 	if err = d.exec(ctx, "BEGIN"); err == nil {
 		err = r.begin(ctx)
@@ -77,7 +76,7 @@ func (x *Index) openReader(ctx context.Context, path string) (*reader, error) {
 	return r, nil
 }
 
-func (r *reader) failed(err error) error { return unusable(r.file, err) }
+func (r *reader) failed(err error) error { return unusable(r.index.file, err) }
 
 // begin reads how far the index goes, and checks that it fits the log.
 func (r *reader) begin(ctx context.Context) error {
@@ -86,12 +85,15 @@ func (r *reader) begin(ctx context.Context) error {
 		return err
 	}
 	r.open = s.Open
+	if err := r.index.kinds.load(ctx, r.database); err != nil {
+		return err
+	}
 	r.lost, err = fetch(ctx, r.database, func(l *row) []any { return []any{&l.ord, &l.intent.Segment, &l.intent.Offset} },
 		"SELECT ord, segment, offset FROM lost ORDER BY ord, segment, offset")
 	if err != nil {
 		return err
 	}
-	first, err := logfile.First(r.dir)
+	first, err := logfile.FirstIn(r.index.log)
 	if err != nil {
 		return err
 	}
@@ -125,7 +127,7 @@ func (r *reader) tail(ctx context.Context, yield func(*calls.Call) error) error 
 			return err
 		}
 	}
-	log := logfile.NewFollowerBehind(r.dir, r.upTo.Seq, r.upTo.At)
+	log := logfile.FollowBehind(r.index.log, r.upTo.Seq, r.upTo.At)
 	defer log.Close() // opened for reading: nothing can be lost
 	err = log.Read(func(record *logfile.Record, _ []byte, _ logfile.Position) error {
 		return cmp.Or(ctx.Err(), j.Add(record))
@@ -148,7 +150,7 @@ func (r *reader) openIntents(ctx context.Context) (open []*logfile.Record, err e
 	if len(open) == 0 {
 		return nil, nil
 	}
-	return open, r.checkUnended(ctx, open, r.open[0], r.upTo.Seq)
+	return open, r.index.ended.check(ctx, r, open)
 }
 
 // errEnd ends the reading of a log.
@@ -161,7 +163,12 @@ func (r *reader) checkUnended(ctx context.Context, intents []*logfile.Record, at
 	for _, intent := range intents {
 		began[intent.Call] = intent.Seq
 	}
-	log := logfile.NewFollowerBehind(r.dir, intents[0].Seq, at)
+	return r.checkBehind(ctx, began, Mark{Seq: intents[0].Seq, At: at}, last)
+}
+
+// checkBehind is checkUnended for records behind a mark; began has the seq of each intent by its call.
+func (r *reader) checkBehind(ctx context.Context, began map[string]uint64, from Mark, last uint64) error {
+	log := logfile.FollowBehind(r.index.log, from.Seq, from.At)
 	defer log.Close() // opened for reading: nothing can be lost
 	log.Brief = true
 	err := log.Read(func(record *logfile.Record, _ []byte, _ logfile.Position) error {
@@ -178,6 +185,38 @@ func (r *reader) checkUnended(ctx context.Context, intents []*logfile.Record, at
 		return nil
 	}
 	return err
+}
+
+// endCheck remembers up to where the log was read for the ends of calls that are said to be open, so that the next query goes on from there.
+type endCheck struct {
+	mu   sync.Mutex
+	upTo Mark
+	open map[string]uint64 // the seq of each intent, by its call
+}
+
+// check is [reader.checkUnended] for the calls that are open in the index.
+func (c *endCheck) check(ctx context.Context, r *reader, intents []*logfile.Record) error {
+	began := map[string]uint64{}
+	for _, intent := range intents {
+		began[intent.Call] = intent.Seq
+	}
+	c.mu.Lock()
+	from := c.upTo
+	known := from.Seq > 0 && from.Seq <= r.upTo.Seq
+	for _, intent := range intents {
+		known = known && (intent.Seq > from.Seq || c.open[intent.Call] == intent.Seq)
+	}
+	c.mu.Unlock()
+	if !known || from.Seq < intents[0].Seq || !from.holds(&r.lines) {
+		from = Mark{Seq: intents[0].Seq, At: r.open[0]}
+	}
+	if err := r.checkBehind(ctx, began, from, r.upTo.Seq); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.upTo, c.open = r.upTo, began
+	return nil
 }
 
 // read makes a call of its lines, which must be those that the row says, and the row must be that of the call.
@@ -258,7 +297,7 @@ func (r *reader) settle(ctx context.Context, c *calls.Call) error {
 
 // settledBehind reads what settles outcomes in records that the index does not have yet. A fault there is no error: tail meets it.
 func (r *reader) settledBehind() calls.Settlements {
-	settled, log := calls.Settlements{}, logfile.NewFollowerBehind(r.dir, r.upTo.Seq, r.upTo.At)
+	settled, log := calls.Settlements{}, logfile.FollowBehind(r.index.log, r.upTo.Seq, r.upTo.At)
 	defer log.Close() // opened for reading: nothing can be lost
 	_ = settled.AddFrom(log)
 	return settled

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"os"
 
 	"tollgate/audit/logfile"
 )
@@ -19,7 +18,7 @@ const progressRecords = 1000
 // notices. Now and then it calls progress, which may be nil, with how many bytes of the log were read, and of how many. It returns the number
 // of the last record.
 func (x *Index) Rebuild(ctx context.Context, progress func(done, total int64)) (uint64, error) {
-	first, err := logfile.First(x.dir)
+	first, err := logfile.FirstIn(x.log)
 	if err != nil {
 		return 0, err
 	}
@@ -104,7 +103,7 @@ type sizes struct {
 
 func (x *Index) sizes() (sizes, error) {
 	s := sizes{before: map[uint64]int64{}}
-	files, err := logfile.List(os.DirFS(x.dir))
+	files, err := logfile.List(x.log)
 	for _, f := range logfile.Segments(files) {
 		s.before[f.First] = s.total
 		s.total += f.Size()

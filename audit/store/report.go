@@ -1,9 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"database/sql"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -59,14 +62,14 @@ func (x *Index) sumUp(ctx context.Context, f *calls.Filter, zone *time.Location,
 	if zone == nil || zone.String() == r.zone.String() {
 		days = wholeDays(f, r.zone)
 	}
-	if err := r.readSums(ctx, f, days, customers, addSum); err != nil {
+	if err := r.readSums(ctx, f, days, zone != nil, customers, addSum); err != nil {
 		return r.failed(err)
 	}
 	if err := r.exec(ctx, "COMMIT"); err != nil {
 		return r.failed(err)
 	}
 	for _, part := range days.parts(f, r.zone) {
-		if err := r.addCalls(ctx, part.filter, part.from, addCall); err != nil {
+		if err := r.addCalls(ctx, part, addCall); err != nil {
 			return err
 		}
 	}
@@ -75,8 +78,8 @@ func (x *Index) sumUp(ctx context.Context, f *calls.Filter, zone *time.Location,
 
 // InSums reports whether sums of kinds can answer a filter.
 func InSums(f *calls.Filter) bool {
-	rest := *f
-	return f.MinAmount == nil && f.MaxAmount == nil && f.Plan == "" && f.Last == 0 && len((&query{filter: &rest}).ids()) == 0
+	return f.MinAmount == nil && f.MaxAmount == nil && f.Plan == "" && f.Last == 0 &&
+		!slices.ContainsFunc(ids[:], func(i id) bool { return i.filter(f) != "" })
 }
 
 // dayRange are the days from low to before high.
@@ -95,78 +98,156 @@ func wholeDays(f *calls.Filter, zone *time.Location) dayRange {
 	return days
 }
 
-// part is a part of the calls that a filter chooses, and what they are read from: nil: by the filter.
+// part is a part of the calls that a filter chooses: all of them, or those that sums do not have.
 type part struct {
-	filter *calls.Filter
-	from   *source
+	filter   *calls.Filter
+	unsummed bool
 }
 
 // parts are the calls that a filter chooses and sums do not have.
 func (d dayRange) parts(f *calls.Filter, zone *time.Location) []part {
 	if d.low >= d.high {
-		return []part{{f, nil}}
+		return []part{{f, false}}
 	}
 	before, within, behind := *f, *f, *f
-	list := []part{{&within, &unsummed}}
+	list := []part{{&within, true}}
 	if d.low != math.MinInt64 {
 		within.Since = startOf(d.low, zone)
 		if before.Until = within.Since; !within.Since.Equal(f.Since) {
-			list = append(list, part{&before, nil})
+			list = append(list, part{&before, false})
 		}
 	}
 	if d.high != math.MaxInt64 {
 		within.Until = startOf(d.high, zone)
 		if behind.Since = within.Until; !within.Until.Equal(f.Until) {
-			list = append(list, part{&behind, nil})
+			list = append(list, part{&behind, false})
 		}
 	}
 	return list
 }
 
-// addCalls adds the calls that ended and match.
-func (r *reader) addCalls(ctx context.Context, f *calls.Filter, from *source, add func(*calls.Call) error) error {
-	q, err := r.query(ctx, f, from)
+// addCalls calls add for the calls of a part that ended.
+func (r *reader) addCalls(ctx context.Context, p part, add func(*calls.Call) error) error {
+	var only func(entry) bool
+	if p.unsummed {
+		only = func(e entry) bool { return !e.summed }
+	}
+	q, err := r.query(ctx, p.filter, only)
 	if err != nil {
 		return r.failed(err)
 	}
 	return q.walk(ctx, forwards, func(c *calls.Call, row *row) error {
-		if from != nil && !row.crosses() && (c.Intent != nil || c.Refusal != nil) && (sums{}).addCall(row, c, r.zone) {
+		if p.unsummed && !row.crosses() && (c.Intent != nil || c.Refusal != nil) && (sums{}).addCall(row, c, r.zone) {
 			return r.failed(fmt.Errorf("%w: the call that ended with record %d is said to be in no sum", errMisfit, row.ord))
 		}
 		return add(c)
 	})
 }
 
-// readSums calls add for the sums of days.
-func (r *reader) readSums(ctx context.Context, f *calls.Filter, days dayRange, customers bool, add func(day int64, e *calls.Entry) error) error {
+// readSums calls add for the sums of days, added up; byDay is whether days are kept apart.
+func (r *reader) readSums(ctx context.Context, f *calls.Filter, days dayRange, byDay, customers bool, add func(day int64, e *calls.Entry) error) error {
 	if days.low >= days.high {
 		return nil
 	}
-	since, until := timeBounds(f.Since, f.Until)
-	text := "SELECT d.day, k.caller_text, k.operation, k.credential, k.account, k.effect, k.state, k.reason, k.currency, d.totals, iif(?, d.customers, '[]')" +
-		" FROM spans AS p CROSS JOIN days AS d ON d.span = p.span CROSS JOIN kinds AS k ON k.id = d.kind" +
-		" WHERE p.high >= ? AND p.low <= ? AND d.day BETWEEN ? AND ?"
-	args := []any{customers, since, until, days.low, days.high - 1}
-	for _, c := range kindConditions(f) {
-		text, args = text+" AND "+c.text, append(args, c.args...)
+	q, err := r.query(ctx, f, nil)
+	if err != nil {
+		return err
 	}
-	type sums struct {
-		calls.Key
+	type lists struct {
 		day               int64
-		totals, customers string
+		totals, customers sql.RawBytes
 	}
-	columns := func(s *sums) []any {
-		return []any{&s.day, &s.Caller, &s.Operation, &s.Credential, &s.Account, &s.Effect, &s.State, &s.Reason, &s.Currency, &s.totals, &s.customers}
-	}
-	return each(ctx, r.database, columns, func(s *sums) error {
-		addOne := func(e *calls.Entry) error {
-			s.Key.Scope, s.Key.Customer, s.Key.PriceFrom = e.Scope, e.Customer, e.PriceFrom
-			e.Key = s.Key
-			return add(s.day, e)
+	t := totals{days: map[int64]*dayTotals{}}
+	err = each(ctx, r.database, func(l *lists) []any { return []any{&l.day, &l.totals, &l.customers} }, func(l *lists) error {
+		if !byDay {
+			l.day = 0
 		}
-		if err := readSums(s.totals, addOne); err != nil {
+		places := t.day(l.day)
+		err := eachSum(l.totals, func(s *savedSum) error {
+			if q.kinds != nil && !q.kinds.has(s.kind) {
+				return nil
+			}
+			return t.add(places, l.day, s)
+		})
+		if err != nil {
 			return err
 		}
-		return readSums(s.customers, addOne)
-	}, text, args...)
+		return eachSum(l.customers, func(s *savedSum) error { // nearly as many as calls: there is little to add up
+			if q.kinds != nil && !q.kinds.has(s.kind) {
+				return nil
+			}
+			n, err := s.sum()
+			if err != nil {
+				return err
+			}
+			return r.addEntry(ctx, &sumKey{dayKey{0, l.day}, s.kind, scopes[s.scope], string(s.customer), string(s.priceFrom)}, &n, add)
+		})
+	}, "SELECT day, totals, iif(?, customers, x'') FROM days WHERE day BETWEEN ? AND ?", customers, days.low, days.high-1)
+	if err != nil {
+		return err
+	}
+	for i := range t.list {
+		if err := r.addEntry(ctx, &t.list[i].sumKey, &t.list[i].sum, add); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addEntry calls add for a sum, as an entry of reports.
+func (r *reader) addEntry(ctx context.Context, k *sumKey, n *sum, add func(day int64, e *calls.Entry) error) error {
+	kind, err := r.kind(ctx, k.kind)
+	if err != nil {
+		return err
+	}
+	e := calls.Entry{Key: kind.key(), Money: n.money, Calls: n.calls, NoAmount: n.noAmount, Unsummed: n.unsummed}
+	e.Scope, e.Customer, e.PriceFrom = k.scope, k.customer, k.priceFrom
+	return add(k.day, &e)
+}
+
+// totals adds up sums that are not by customer, by day, kind, scope and where the price comes from.
+type totals struct {
+	list []total
+	from []string // where prices come from
+	days map[int64]*dayTotals
+}
+
+// dayTotals are the places of a day's sums in the list, less one, by where the price comes from and scope, and then by kind.
+type dayTotals [maxFroms * len(scopes)][]int32
+
+// maxFroms is more than package calls has.
+const maxFroms = 16
+
+type total struct {
+	sumKey
+	sum
+}
+
+func (t *totals) day(day int64) *dayTotals {
+	if t.days[day] == nil {
+		t.days[day] = new(dayTotals)
+	}
+	return t.days[day]
+}
+
+func (t *totals) add(places *dayTotals, day int64, s *savedSum) error {
+	n, err := s.sum()
+	from := slices.Index(t.from, string(s.priceFrom))
+	if from < 0 {
+		from, t.from = len(t.from), append(t.from, string(s.priceFrom))
+	}
+	if err != nil || len(s.customer) > 0 || s.kind >= maxKind || from >= maxFroms {
+		return cmp.Or(err, errSums)
+	}
+	byKind := &places[from*len(scopes)+int(s.scope)]
+	if more := int(s.kind) + 1 - len(*byKind); more > 0 {
+		*byKind = append(*byKind, make([]int32, more)...)
+	}
+	if at := (*byKind)[s.kind]; at > 0 {
+		t.list[at-1].addSum(n, len(s.priceFrom) > 0)
+		return nil
+	}
+	t.list = append(t.list, total{sumKey{dayKey{0, day}, s.kind, scopes[s.scope], "", t.from[from]}, n})
+	(*byKind)[s.kind] = int32(len(t.list))
+	return nil
 }

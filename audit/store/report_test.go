@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -175,7 +176,7 @@ func TestReports(t *testing.T) {
 // expectSummed looks that most calls are in sums, as the test of reports would hold nothing otherwise.
 func expectSummed(t *testing.T, x *Index) {
 	t.Helper()
-	d, err := connect(t.Context(), x.dir, x.file, "ro", reading)
+	d, err := connect(t.Context(), x.log, x.file, "ro", reading)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +185,10 @@ func expectSummed(t *testing.T, x *Index) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, err := d.number(t.Context(), "SELECT sum(n.value ->> 'n') FROM days, json_each(totals) AS n")
+	in := int64(0)
+	err = each(t.Context(), d, func(list *[]byte) []any { return []any{list} }, func(list *[]byte) error {
+		return eachSum(*list, func(s *savedSum) error { in += int64(s.calls); return nil })
+	}, "SELECT totals FROM days")
 	if err != nil || in != summed || in == 0 {
 		t.Errorf("%d calls are in the sums of days, %d are said to be, %v", in, summed, err)
 	}
@@ -219,18 +223,50 @@ func TestForgedSums(t *testing.T) {
 	l.records(60)
 	built := New(dir, filepath.Join(t.TempDir(), "built"))
 	rebuild(t, built)
+	x := copied(t, built)
+	alter(t, x, "UPDATE calls SET summed = 0")
+	forgeBlocks(t, x, func(e *entry) { e.summed = false })
+	if err := x.Report(t.Context(), &calls.Filter{}, false, calls.NewReport(nil, nil)); !errors.Is(err, errMisfit) {
+		t.Errorf("calls that are in no sum: %v", err)
+	}
 	for change, noticed := range map[string]bool{
-		"UPDATE calls SET summed = 0":                             true,
-		"UPDATE days SET totals = 'much'":                         true,
-		`UPDATE days SET totals = '[{"n":1,"p":"x","m":"much"}]'`: true,
-		"DELETE FROM days":                                        false, // hidden
-		`UPDATE days SET totals = '[{"n":1}]'`:                    false, // sums are not proven
+		"UPDATE days SET totals = x'ff'":             true,
+		"UPDATE days SET totals = x'20010101780161'": true,  // money "a"
+		"DELETE FROM days":                           false, // hidden
+		"UPDATE days SET totals = x'000101'":         false, // sums are not proven
 	} {
 		x := copied(t, built)
 		alter(t, x, change)
 		err := x.Report(t.Context(), &calls.Filter{}, false, calls.NewReport(nil, nil))
 		if (err != nil) != noticed {
 			t.Errorf("%s: %v", change, err)
+		}
+	}
+}
+
+// forgeBlocks changes the entries of all blocks.
+func forgeBlocks(t *testing.T, x *Index, change func(*entry)) {
+	t.Helper()
+	d, err := connect(t.Context(), x.log, x.file, "rw", following)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+	blocks, err := fetch(t.Context(), d, (*block).columns, "SELECT "+blockColumns+" FROM blocks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range blocks {
+		var list []entry
+		for e, err := range entries(b.last>>spanShift, b.calls) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			change(&e)
+			list = append(list, e)
+		}
+		if err := d.exec(t.Context(), "UPDATE blocks SET calls = ? WHERE last = ?", appendBlock(nil, list), b.last); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"io/fs"
 	"maps"
-	"os"
 	"slices"
 
 	"tollgate/audit/calls"
@@ -16,7 +16,7 @@ import (
 // runner keeps a sink up with a log.
 type runner struct {
 	sink     Sink
-	dir      string
+	files    fs.FS
 	batch    int                                          // records of a batch
 	lines    bool                                         // batches have the lines
 	apply    func(context.Context, *Batch) error          // Apply of the sink
@@ -33,10 +33,10 @@ type runner struct {
 	last   []byte // the line of the last record in it
 }
 
-// newRunner brings a sink to where the log in dir, whose first record is given, can be followed from: it removes from it what the log does not
+// newRunner brings a sink to where the log in files, whose first record is given, can be followed from: it removes from it what the log does not
 // have.
-func newRunner(ctx context.Context, dir string, first uint64, sink Sink, batch int) (*runner, error) {
-	r := &runner{sink: sink, dir: dir, batch: batch, apply: sink.Apply, pace: func(context.Context) {}, reader: logfile.LineReader{Files: os.DirFS(dir)}}
+func newRunner(ctx context.Context, files fs.FS, first uint64, sink Sink, batch int) (*runner, error) {
+	r := &runner{sink: sink, files: files, batch: batch, apply: sink.Apply, pace: func(context.Context) {}, reader: logfile.LineReader{Files: files}}
 	if err := r.resume(ctx, first); err != nil {
 		_ = r.reader.Close() // opened for reading: nothing can be lost
 		return nil, err
@@ -66,7 +66,7 @@ func (r *runner) resume(ctx context.Context, first uint64) error {
 			return err
 		}
 	}
-	r.log = logfile.NewFollowerBehind(r.dir, from.Seq, from.At)
+	r.log = logfile.FollowBehind(r.files, from.Seq, from.At)
 	r.log.Brief = true
 	if first == s.First {
 		return r.load(ctx, from.Seq)
@@ -124,7 +124,7 @@ func (r *runner) load(ctx context.Context, after uint64) error {
 
 // step takes up what is new in the log.
 func (r *runner) step(ctx context.Context) error {
-	first, err := logfile.First(r.dir)
+	first, err := logfile.FirstIn(r.files)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -12,7 +13,7 @@ import (
 
 const (
 	applicationID = 0x54474958 // "TGIX", in the database's header: it is an index of ours
-	version       = 9          // of the tables: 9 has records of the log itself among events, and calls by the short form of their ids
+	version       = 9          // of the tables: 9 has blocks of calls, sums of a day in one row, records of the log itself among events, and calls by the short form of their ids
 	spanShift     = 12         // records of a row of spans, as a power of two
 )
 
@@ -20,26 +21,23 @@ const (
 func tables() []string {
 	columns := strings.Join(kindTexts(func(c kindColumn) string { return c.name + " " + c.sqlType + " NOT NULL" }), ", ")
 	return []string{
-		"CREATE TABLE kinds (id INTEGER PRIMARY KEY, " + columns + ", UNIQUE (" + kindNames + ")) STRICT",
+		// Ids are never used again: what was read of a kind once stays true.
+		"CREATE TABLE kinds (id INTEGER PRIMARY KEY AUTOINCREMENT, " + columns + ", UNIQUE (" + kindNames + ")) STRICT",
 		"CREATE TABLE calls (ord INTEGER PRIMARY KEY, kind INTEGER NOT NULL, time INTEGER NOT NULL, merged INTEGER NOT NULL," +
 			" intent_segment INTEGER NOT NULL, intent_offset INTEGER NOT NULL, segment INTEGER NOT NULL, offset INTEGER NOT NULL," +
 			" low INTEGER, high INTEGER, summed INTEGER NOT NULL) STRICT",
-		"CREATE INDEX by_kind ON calls (kind)",
-		// By span, so that what is written lately stands close together: amounts and hashes alone would dirty a page each.
-		fmt.Sprintf("CREATE INDEX by_amount ON calls (ord >> %d, high, low) WHERE high IS NOT NULL", spanShift),
+		"CREATE TABLE blocks (last INTEGER PRIMARY KEY, low INTEGER NOT NULL, high INTEGER NOT NULL, calls BLOB NOT NULL) STRICT",
 		"CREATE INDEX unsummed ON calls (ord) WHERE summed = 0",
 		"CREATE TABLE ids (span INTEGER NOT NULL, key INTEGER NOT NULL, ord INTEGER NOT NULL, PRIMARY KEY (span, key, ord)) STRICT, WITHOUT ROWID",
-		"CREATE TABLE spans (span INTEGER PRIMARY KEY, low INTEGER NOT NULL, high INTEGER NOT NULL) STRICT",
 		"CREATE TABLE open (segment INTEGER NOT NULL, offset INTEGER NOT NULL, PRIMARY KEY (segment, offset)) STRICT, WITHOUT ROWID",
 		"CREATE TABLE lost (ord INTEGER NOT NULL, segment INTEGER NOT NULL, offset INTEGER NOT NULL, PRIMARY KEY (ord, segment, offset)) STRICT, WITHOUT ROWID",
-		// Lists of sums as JSON texts: rows by customer are nearly as many as calls, and would be written one by one.
-		"CREATE TABLE days (span INTEGER NOT NULL, day INTEGER NOT NULL, kind INTEGER NOT NULL, totals TEXT NOT NULL, customers TEXT NOT NULL," +
-			" PRIMARY KEY (span, day, kind)) STRICT, WITHOUT ROWID",
+		"CREATE TABLE days (last INTEGER NOT NULL, day INTEGER NOT NULL, totals BLOB NOT NULL, customers BLOB NOT NULL," +
+			" PRIMARY KEY (last, day)) STRICT, WITHOUT ROWID",
 		"CREATE TABLE events (seq INTEGER PRIMARY KEY, event TEXT NOT NULL, subject INTEGER NOT NULL, time INTEGER NOT NULL, segment INTEGER NOT NULL, offset INTEGER NOT NULL) STRICT",
 		"CREATE INDEX by_event ON events (event)",
 		"CREATE INDEX by_subject ON events (subject)",
 		"CREATE TABLE marks (seq INTEGER PRIMARY KEY, segment INTEGER NOT NULL, offset INTEGER NOT NULL, hash BLOB NOT NULL) STRICT",
-		"CREATE TABLE begin (id INTEGER PRIMARY KEY CHECK (id = 1), first INTEGER NOT NULL, zone TEXT NOT NULL) STRICT",
+		"CREATE TABLE begin (id INTEGER PRIMARY KEY CHECK (id = 1), first INTEGER NOT NULL, zone TEXT NOT NULL, build TEXT NOT NULL) STRICT",
 		fmt.Sprintf("PRAGMA application_id = %d", applicationID),
 		fmt.Sprintf("PRAGMA user_version = %d", version),
 	}
@@ -52,7 +50,7 @@ func (d *database) fill(ctx context.Context, first uint64, zone string) error {
 			return err
 		}
 	}
-	if err := d.exec(ctx, "INSERT INTO begin VALUES (1, ?, ?)", int64(first), zone); err != nil {
+	if err := d.exec(ctx, "INSERT INTO begin VALUES (1, ?, ?, ?)", int64(first), zone, rand.Text()); err != nil {
 		return err
 	}
 	return d.settle(ctx)
@@ -77,15 +75,17 @@ func (d *database) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	names, err := fetch(ctx, d, func(name *string) []any { return []any{name} }, "SELECT zone FROM begin")
+	type begin struct{ zone, build string }
+	rows, err := fetch(ctx, d, func(b *begin) []any { return []any{&b.zone, &b.build} }, "SELECT zone, build FROM begin")
 	if err != nil {
 		return err
 	}
-	if len(names) != 1 {
+	if len(rows) != 1 {
 		return errors.New("it does not say how it begins")
 	}
-	if d.zone, err = time.LoadLocation(names[0]); err != nil {
-		return fmt.Errorf("its days are of the zone %.70q, which is not known here", names[0])
+	d.build = rows[0].build
+	if d.zone, err = time.LoadLocation(rows[0].zone); err != nil {
+		return fmt.Errorf("its days are of the zone %.70q, which is not known here", rows[0].zone)
 	}
 	return nil
 }
@@ -104,7 +104,7 @@ func (d *database) made(ctx context.Context) (int64, error) {
 
 // about returns the version of a file and, if it is that of this program, its zone.
 func (x *Index) about(ctx context.Context, path string) (made int64, zone *time.Location, err error) {
-	d, err := connect(ctx, x.dir, path, "ro", reading)
+	d, err := connect(ctx, x.log, path, "ro", reading)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"slices"
 	"testing"
 
@@ -67,7 +68,7 @@ func TestSinkOfAnotherKind(t *testing.T) {
 	l.records(100)
 	s := &memorySink{first: 1}
 	take := func(change func(*runner)) error {
-		r, err := newRunner(t.Context(), dir, 1, s, 7)
+		r, err := newRunner(t.Context(), os.DirFS(dir), 1, s, 7)
 		if err != nil {
 			t.Fatal(err)
 		}

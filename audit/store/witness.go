@@ -13,7 +13,7 @@ func (x *Index) Mark(ctx context.Context) (seq uint64, line [32]byte, err error)
 	if path == "" || err != nil {
 		return 0, line, err
 	}
-	d, err := connect(ctx, x.dir, path, "ro", reading)
+	d, err := connect(ctx, x.log, path, "ro", reading)
 	if err != nil {
 		return 0, line, unusable(x.file, err)
 	}

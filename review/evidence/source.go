@@ -1,5 +1,7 @@
 package evidence
 
+import "tollgate/audit/calls"
+
 // Source is what rows and figures were read from.
 type Source struct {
 	Log  string `json:"log"`
@@ -26,3 +28,11 @@ func (l *Log) Kind() string {
 
 // Described returns the source that the log is.
 func (l *Log) Described() Source { return Source{l.Name, l.Kind()} }
+
+// Seeing returns the source of the log's calls; one that reads all records calls seen with the seq of each.
+func (l *Log) Seeing(seen func(seq uint64)) calls.Source {
+	if l.Index != nil {
+		return l.Index
+	}
+	return calls.Files{FS: l.FS}.Seeing(seen)
+}

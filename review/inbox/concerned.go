@@ -47,17 +47,17 @@ func (f *finder) concerned(ctx context.Context, d *Detail) error {
 	if filter == nil || d.Kind == Burst && d.Recorded == 0 {
 		return nil
 	}
-	pager, cursor := f.Pager(), calls.Cursor{}
-	page, _, err := pager.Page(ctx, filter, cursor, maxConcerned+1)
-	page = slices.DeleteFunc(page, func(p calls.Placed) bool {
-		return d.Source != "" && whoOf(p.Caller(), first(p.Call).Source).source != d.Source
+	_, err := f.pages(ctx, filter, func(p calls.Placed) bool {
+		if d.Source != "" && whoOf(p.Caller(), first(p.Call).Source).String() != d.ID.Who {
+			return true
+		}
+		if d.More = len(d.Calls) == maxConcerned; !d.More {
+			d.Calls = append(d.Calls, p)
+		}
+		return !d.More
 	})
-	if len(page) > maxConcerned {
-		page, d.More = page[:maxConcerned], true
-	}
-	d.Calls = append(d.Calls, page...)
-	if len(page) > 0 && d.Kind == Repeat {
-		err = cmp.Or(err, f.holder(ctx, d, page[0].Refusal))
+	if len(d.Calls) > 0 && d.Kind == Repeat {
+		err = cmp.Or(err, f.holder(ctx, d, d.Calls[0].Refusal))
 	}
 	return err
 }

@@ -17,7 +17,7 @@ func (f *finder) deprecated(ctx context.Context) {
 			until = f.scope.Until
 		}
 		if err := f.deprecatedIn(ctx, since, until); err != nil {
-			f.miss(PartDeprecated, since, err)
+			f.miss(PartDeprecated, time.Time{}, err)
 			return
 		}
 		since = until
@@ -40,11 +40,12 @@ func (f *finder) deprecatedIn(ctx context.Context, since, until time.Time) error
 	for _, g := range report.Groups() {
 		counts[[2]string{g.Names[0], g.Names[1]}] += g.Calls
 	}
-	month := since.In(f.scope.Zone).Format(monthLayout)
+	year, month, _ := since.In(f.scope.Zone).Date()
+	begin := moment.StartOfDay(year, month, 1, f.scope.Zone)
 	for of, n := range counts {
 		f.yield(&Exception{
-			ID:   ID{Kind: Deprecated, Name: short(of[1]), Caller: short(of[0]), Month: month},
-			Time: since, Count: n, Subject: Subject{Kind: Deprecated, Weight: Hygiene, Caller: of[0], Operation: of[1]},
+			ID:   ID{Kind: Deprecated, Name: short(of[1]), Caller: short(of[0]), Month: begin.Format(monthLayout)},
+			Time: begin, Count: n, Subject: Subject{Kind: Deprecated, Weight: Hygiene, Caller: of[0], Operation: of[1]},
 		})
 	}
 	return nil

@@ -1,7 +1,9 @@
 package inbox
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"tollgate/audit/logfile"
@@ -14,11 +16,9 @@ import (
 func (f *finder) files(ctx context.Context) {
 	f.verified()
 	segments, err := f.Segments(ctx)
+	f.gaps(segments)
 	if err == nil {
-		err = f.gaps(ctx, segments)
-	}
-	if err == nil {
-		err = f.tail(ctx)
+		err = cmp.Or(f.unpruned(ctx, segments), f.tail(ctx))
 	}
 	if err != nil {
 		f.miss(PartFiles, time.Time{}, err)
@@ -40,14 +40,8 @@ func (f *finder) fault(seq uint64, found time.Time, text string) {
 	f.add(&Exception{ID: ID{Kind: Fault, Log: short(f.Name), Seq: max(seq, 1)}, Time: found, Subject: Subject{Name: text}})
 }
 
-// gaps finds files with a line that is no record, records that are in no file, and hashes that no record says pruning left: an archive has such
-// hashes of what is not in it.
-func (f *finder) gaps(ctx context.Context, segments []evidence.Segment) error {
-	var pruned uint64
-	err := f.read(ctx, store.EventFilter{Kind: logfile.KindPrune}, func(r *logfile.Record) { pruned = max(pruned, r.Last) })
-	if err != nil {
-		return err
-	}
+// gaps finds files that begin or end with a line that is no record, and records that are in no file.
+func (f *finder) gaps(segments []evidence.Segment) {
 	for i := range segments {
 		s := &segments[i]
 		if s.Damaged {
@@ -56,7 +50,23 @@ func (f *finder) gaps(ctx context.Context, segments []evidence.Segment) error {
 		if s.Missing > 0 {
 			f.gap(s.First-s.Missing, s.Missing)
 		}
-		if from := max(s.First, pruned+1); s.Pruned && f.Dir != "" && from <= s.Last {
+	}
+}
+
+// unpruned finds hashes that stand for records of which no record says that they were pruned. An archive has hashes of what is not in it.
+func (f *finder) unpruned(ctx context.Context, segments []evidence.Segment) error {
+	hashes := slices.ContainsFunc(segments, func(s evidence.Segment) bool { return s.Pruned })
+	if f.Dir == "" || !hashes {
+		return nil
+	}
+	var pruned uint64
+	err := f.read(ctx, store.EventFilter{Kind: logfile.KindPrune}, func(r *logfile.Record) { pruned = max(pruned, r.Last) })
+	if err != nil {
+		return err
+	}
+	for i := range segments {
+		s := &segments[i]
+		if from := max(s.First, pruned+1); s.Pruned && from <= s.Last {
 			f.gap(from, s.Last+1-from)
 		}
 	}

@@ -65,9 +65,9 @@ func Find(ctx context.Context, logs evidence.Logs, s *Scope) *Found {
 		one.files(ctx)
 		one.events(ctx)
 		one.unknown(ctx)
-		one.refusals(ctx)
 		one.deprecated(ctx)
 		one.peers(ctx)
+		one.refusals(ctx) // last: there may be many
 		folded.log(one)
 	}
 	all.expiring(s.Expiring)
@@ -123,18 +123,18 @@ func (f *finder) read(ctx context.Context, filter store.EventFilter, yield func(
 	})
 }
 
-// pageSize is how many calls are in memory at a time.
-const pageSize = 500
+// pageSize is how many calls are in memory at a time. Each page opens the index, which takes as long as some hundred calls.
+const pageSize = 2000
 
 // pages calls yield for calls that a filter chooses, the newest end first. It returns the time of the last one, behind which all that ended
 // were read.
-func (f *finder) pages(ctx context.Context, filter *calls.Filter, yield func(*calls.Call) (more bool)) (reached time.Time, err error) {
+func (f *finder) pages(ctx context.Context, filter *calls.Filter, yield func(calls.Placed) (more bool)) (reached time.Time, err error) {
 	pager, cursor := f.Pager(), calls.Cursor{}
 	for {
 		page, next, err := pager.Page(ctx, filter, cursor, pageSize)
 		for _, c := range page {
 			reached = c.Time()
-			if !yield(c.Call) {
+			if !yield(c) {
 				return reached, nil
 			}
 		}

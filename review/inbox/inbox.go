@@ -120,7 +120,7 @@ type Exception struct {
 type Expiry struct {
 	What     Holder
 	Name     string // the certificate's name, or the key's id and caller
-	Caller   string // whose it is; empty: nobody's in particular
+	Caller   string // that shows it, or the upstream; empty: neither
 	ID       string // the certificate's SHA-256 in hexadecimal digits, or the key's id
 	NotAfter time.Time
 	Seen     time.Time // when the newest record showed it; zero: the running gateway knows it

@@ -100,12 +100,12 @@ func (f *finder) lookAtCall(ctx context.Context, id ID, d *Detail) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.pages(ctx, &calls.Filter{Call: r.Call}, func(c *calls.Call) bool {
-		e := f.exceptionOf(id, c)
+	_, err = f.pages(ctx, &calls.Filter{Call: r.Call}, func(c calls.Placed) bool {
+		e := f.exceptionOf(id, c.Call)
 		if e == nil || e.ID != id {
 			return true
 		}
-		if e.Over = settledBy(id.Kind, c); e.Over != nil {
+		if e.Over = settledBy(id.Kind, c.Call); e.Over != nil {
 			e.Held, e.Unpriced = nil, false
 		}
 		f.add(e)
@@ -166,6 +166,9 @@ func (f *finder) lookAtRecord(ctx context.Context, id ID, d *Detail) error {
 	}
 	if code := endOf[id.Kind]; code != "" {
 		e.Over, err = f.endedBy(ctx, r, code)
+	}
+	if id.Kind == Stalled && e.Over != nil {
+		e.Weight = Hygiene
 	}
 	f.add(e)
 	return err

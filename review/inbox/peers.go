@@ -19,7 +19,7 @@ const newestCalls = 2000
 // peers finds certificates near their end that callers and upstreams showed in the period.
 func (f *finder) peers(ctx context.Context) {
 	seen, n := peers{}, 0
-	reached, err := f.pages(ctx, &calls.Filter{Since: f.scope.Since, Until: f.scope.Until}, func(c *calls.Call) bool {
+	reached, err := f.pages(ctx, &calls.Filter{Since: f.scope.Since, Until: f.scope.Until}, func(c calls.Placed) bool {
 		for _, r := range []*logfile.Record{c.Intent, c.Outcome, c.Refusal} {
 			if r != nil {
 				seen.add(CallerCertificate, r.TLSIn, r)

@@ -23,8 +23,8 @@ func (f *finder) refusals(ctx context.Context) {
 	counts := newBursts(f.scope.Zone)
 	f.connections(ctx, counts)
 	filter := &calls.Filter{Decision: logfile.Refused, Since: f.scope.Since, Until: f.scope.Until}
-	reached, err := f.pages(ctx, filter, func(c *calls.Call) bool {
-		if e := f.refused(c); e != nil {
+	reached, err := f.pages(ctx, filter, func(c calls.Placed) bool {
+		if e := f.refused(c.Call); e != nil {
 			f.add(e)
 		}
 		counts.settled(c.Time())

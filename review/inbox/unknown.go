@@ -11,16 +11,16 @@ import (
 // unknown finds calls of which it is not known whether they were done: those with an unknown outcome that nothing settled, and those without
 // an outcome that cannot be under way any more.
 func (f *finder) unknown(ctx context.Context) {
-	reached, err := f.pages(ctx, &calls.Filter{State: logfile.Unknown}, func(c *calls.Call) bool {
-		f.add(f.doubtful(Unknown, c, c.Outcome))
+	reached, err := f.pages(ctx, &calls.Filter{State: logfile.Unknown}, func(c calls.Placed) bool {
+		f.add(f.doubtful(Unknown, c.Call, c.Outcome))
 		return true
 	})
 	if err != nil {
 		f.miss(PartUnknown, reached, err)
 	}
-	reached, err = f.pages(ctx, &calls.Filter{State: calls.Open}, func(c *calls.Call) bool {
+	reached, err = f.pages(ctx, &calls.Filter{State: calls.Open}, func(c calls.Placed) bool {
 		if c.Lost != 0 || c.Seq() < f.lastStart || f.scope.Now.Sub(c.Time()) > OpenAfter {
-			f.add(f.doubtful(Open, c, c.Intent))
+			f.add(f.doubtful(Open, c.Call, c.Intent))
 		}
 		return true
 	})

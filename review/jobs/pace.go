@@ -40,6 +40,16 @@ func (p *Pace) Do(ctx context.Context, work func()) {
 	p.rest(ctx, time.Since(began))
 }
 
+// Worked rests for work that was done outside of Do, by pieces as there. A nil Pace does not rest.
+func (p *Pace) Worked(ctx context.Context, worked time.Duration) {
+	if p == nil {
+		return
+	}
+	<-p.turn
+	defer func() { p.turn <- struct{}{} }()
+	p.rest(ctx, worked)
+}
+
 // rest adds work that was done, and rests for it if it is a stretch.
 func (p *Pace) rest(ctx context.Context, worked time.Duration) {
 	p.owed += min(worked, mostWork)

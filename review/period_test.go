@@ -1,0 +1,351 @@
+package review
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tollgate/audit/calls"
+	"tollgate/audit/logfile"
+	"tollgate/audit/store"
+	"tollgate/internal/decimal"
+	"tollgate/internal/words"
+	"tollgate/review/evidence"
+	"tollgate/review/reviewtest"
+	"tollgate/review/session"
+)
+
+// viewer is a door that lets one person in.
+type viewer struct{}
+
+func (viewer) Who(*http.Request) *session.Person { return &session.Person{Name: "viewer"} }
+
+// fixture is the large log of reviewtest, made once.
+var fixture = sync.OnceValue(func() string {
+	dir, err := os.MkdirTemp("", "tollgate-period-")
+	if err != nil {
+		panic(err)
+	}
+	reviewtest.Log(dir + "/log")
+	return dir + "/log"
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	_ = os.RemoveAll(strings.TrimSuffix(fixture(), "/log"))
+	os.Exit(code)
+}
+
+// indexed is the fixture with an index.
+var indexed = sync.OnceValue(func() *evidence.Log { return indexedLog(fixture()) })
+
+// scannedLog returns the log in a directory without an index.
+func scannedLog(dir string) *evidence.Log {
+	return &evidence.Log{Name: "gateway-sh", FS: os.DirFS(dir), Dir: dir}
+}
+
+// indexedLog returns it with one.
+func indexedLog(dir string) *evidence.Log {
+	l := scannedLog(dir)
+	l.Index = store.New(dir, dir+"-index").InZone(reviewtest.Zone)
+	if _, err := l.Index.Rebuild(context.Background(), func(int64, int64) {}); err != nil {
+		panic(err)
+	}
+	return l
+}
+
+func pagesOf(logs ...*evidence.Log) *Server {
+	return New(Config{Logs: logs, Zone: reviewtest.Zone, Clock: func() time.Time { return reviewtest.Now }, Hosts: []string{"example.com"}, Door: viewer{}})
+}
+
+// patiently is an address of a page that looks for long: tests do not depend on time.
+func patiently(address string) string {
+	if strings.Contains(address, "?") {
+		return address + "&wait=1"
+	}
+	return address + "?wait=1"
+}
+
+// got returns a page.
+func got(t testing.TB, ctx context.Context, s *Server, address string, status int) string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, httptest.NewRequestWithContext(ctx, "GET", address, nil))
+	if w.Code != status {
+		t.Fatalf("%s: %d, want %d: %s", address, w.Code, status, w.Body)
+	}
+	return w.Body.String()
+}
+
+// TestPeriodAsReported holds that a page has the figures of a report of all calls of the period, with an index and without.
+func TestPeriodAsReported(t *testing.T) {
+	dir := fixture()
+	l := scannedLog(dir)
+	scanned := got(t, t.Context(), pagesOf(l), patiently("/period/2026-10"), 200)
+	fromIndex := got(t, t.Context(), pagesOf(indexed()), patiently("/period/2026-10"), 200)
+	if scanned != fromIndex {
+		t.Error("a page from the index is not that from the log")
+	}
+	period, err := ParsePeriod("2026-10", reviewtest.Zone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := calls.NewReport([]calls.Dimension{calls.ByCaller}, nil)
+	if err := l.Source().Calls(t.Context(), &calls.Filter{Since: period.Since, Until: period.Until}, report.Add); err != nil {
+		t.Fatal(err)
+	}
+	wants := []string{grouped(report.Total().Calls) + " calls"}
+	for _, m := range report.Money() {
+		wants = append(wants, m.Currency+" "+grouped(m.Moved.Add(m.MovedPartly).Add(m.MovedPerhaps)))
+	}
+	for _, g := range report.Groups() {
+		if g.Moved.Sign() != 0 {
+			wants = append(wants, g.Currency+" "+grouped(g.Moved))
+		}
+	}
+	for _, want := range wants {
+		if !strings.Contains(fromIndex, want) {
+			t.Errorf("the page has no %q", want)
+		}
+	}
+	if len(wants) < 5 {
+		t.Error(wants)
+	}
+}
+
+// cells returns the texts of a table's column behind the first row, of a drawing.
+func cells(t *testing.T, body, id string, column int) (list []string) {
+	t.Helper()
+	_, figure, found := strings.Cut(body, `<figure class="drawing" id="`+id+`">`)
+	figure, _, _ = strings.Cut(figure, "</figure>")
+	_, table, _ := strings.Cut(figure, "<tbody>")
+	for _, row := range regexp.MustCompile(`(?s)<tr>.*?</tr>`).FindAllString(table, -1) {
+		texts := regexp.MustCompile(`(?s)<t[hd][^>]*>(.*?)</t[hd]>`).FindAllStringSubmatch(row, -1)
+		list = append(list, regexp.MustCompile(`<[^>]*>`).ReplaceAllString(texts[column][1], ""))
+	}
+	if !found || len(list) == 0 {
+		t.Fatalf("no table of %s", id)
+	}
+	return list
+}
+
+func sumOf(t *testing.T, cells []string) (sum decimal.Decimal) {
+	t.Helper()
+	for _, text := range cells {
+		if text == "" {
+			continue
+		}
+		d, err := decimal.Parse(strings.ReplaceAll(text, ",", ""))
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		sum = sum.Add(d)
+	}
+	return sum
+}
+
+// TestPeriodDays holds that days add up to the whole, what was taken back apart.
+func TestPeriodDays(t *testing.T) {
+	l := indexed()
+	body := got(t, t.Context(), pagesOf(l), patiently("/period/2026-11"), 200)
+	period, _ := ParsePeriod("2026-11", reviewtest.Zone)
+	report := calls.NewReport(nil, nil)
+	if err := l.Source().Calls(t.Context(), &calls.Filter{Since: period.Since, Until: period.Until}, report.Add); err != nil {
+		t.Fatal(err)
+	}
+	n := report.Total()
+	for i, want := range []uint64{n.Unknown + n.Open, n.Refused, n.Failed + n.Partial + n.NotSent, n.Succeeded} {
+		column := cells(t, body, "calls", i+1)
+		if i == 0 {
+			column = column[:20] // the others have not begun
+		}
+		if got := sumOf(t, column); got.String() != fmt.Sprint(want) {
+			t.Errorf("column %d adds up to %s, want %d", i, got, want)
+		}
+	}
+	for _, m := range report.Money() {
+		sum := decimal.Decimal{}
+		for i := 1; i <= strings.Count(body[strings.Index(body, `id="money-`+m.Currency):strings.Index(body, `id="money-`+m.Currency)+6000], `width="12" height="12"`); i++ {
+			column := cells(t, body, "money-"+m.Currency, i)
+			sum = sum.Add(sumOf(t, column[:20]))
+		}
+		if want := upperBound(m); sum.Cmp(want) != 0 {
+			t.Errorf("%s: days add up to %s, want %s", m.Currency, sum, want)
+		}
+	}
+}
+
+// TestPeriodPages holds that pages of all kinds of periods can be made, in each language, and lead to these pages alone.
+func TestPeriodPages(t *testing.T) {
+	s := pagesOf(indexed())
+	href := regexp.MustCompile(`href="([^"]*)"`)
+	for _, period := range []string{"2026", "2026-11", "2026-10-27", "2025-01-01..2026-11-30", "1999", "9999", "0001-01-01"} {
+		for _, lang := range words.Languages() {
+			if lang != words.English && period != "2026-11" && period != "2026" {
+				continue
+			}
+			body := got(t, t.Context(), s, patiently("/period/"+period+"?lang="+string(lang)), 200)
+			if regexp.MustCompile(`period\.[a-z]`).MatchString(body) || strings.Contains(body, "<no value>") {
+				t.Errorf("%s in %s: a text is missing: %s", period, lang, regexp.MustCompile(`period\.[a-z].*`).FindString(body))
+			}
+			for _, found := range href.FindAllStringSubmatch(body, -1) {
+				if !regexp.MustCompile(`^(/(period/|calls\?|tls|log|inbox|access|about|health|style|icon|$)|/calls$|#)`).MatchString(found[1]) {
+					t.Errorf("%s: a link to %s", period, found[1])
+				}
+			}
+			ids := map[string]bool{}
+			for _, found := range regexp.MustCompile(` id="([^"]*)"`).FindAllStringSubmatch(body, -1) {
+				if ids[found[1]] {
+					t.Errorf("%s: the id %s is there twice", period, found[1])
+				}
+				ids[found[1]] = true
+			}
+		}
+	}
+	for _, period := range []string{"2026-13", "october", "2026-10-09..2026-10-01", "0001-01-01..9999-12-31", "%3Cscript%3E", "2026-10-31..", strings.Repeat("2", 5000)} {
+		got(t, t.Context(), s, "/period/"+period, 400)
+	}
+}
+
+func TestPeriodChosen(t *testing.T) {
+	s := pagesOf(indexed())
+	for ask, want := range map[string]string{
+		"/period": "/period/2026-11", "/period?period=2026-10": "/period/2026-10", "/period?from=2026-10-01&to=2026-10-09": "/period/2026-10-01..2026-10-09",
+		"/period?from=2026-10-01": "/period/2026-10-01..2026-10-01", "/period?period=2026&zone=Europe/Berlin": "/period/2026?zone=Europe%2FBerlin",
+		"/period?period=//evil.example/": "/period/%2F%2Fevil.example%2F", "/period?period=../../x": "/period/..%2F..%2Fx",
+	} {
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, httptest.NewRequest("GET", ask, nil))
+		if got := w.Header().Get("Location"); w.Code != http.StatusSeeOther || got != want {
+			t.Errorf("%s: %d, %s, want %s", ask, w.Code, got, want)
+		}
+	}
+}
+
+// TestPeriodHostile holds that texts of peers stay texts.
+func TestPeriodHostile(t *testing.T) {
+	dir := t.TempDir() + "/log"
+	reviewtest.Hostile(dir)
+	for _, lang := range words.Languages() {
+		body := got(t, t.Context(), pagesOf(indexedLog(dir)), patiently("/period/2026-11?lang="+string(lang)), 200)
+		tags := regexp.MustCompile(`<(/?[A-Za-z][A-Za-z0-9]*)`).FindAllStringSubmatch(body, -1)
+		for _, tag := range tags {
+			if slices.Contains([]string{"script", "img", "foreignObject", "iframe", "style"}, tag[1]) {
+				t.Errorf("an element %s", tag[1])
+			}
+		}
+		for _, attr := range []string{" onerror=", " onmouseover=", " style="} {
+			for _, tag := range regexp.MustCompile(`<[A-Za-z][^<>]*>`).FindAllString(body, -1) {
+				if outside := regexp.MustCompile(`"[^"]*"`).ReplaceAllString(tag, ""); strings.Contains(outside, attr) {
+					t.Errorf("an attribute in %s", tag)
+				}
+			}
+		}
+		if strings.ContainsAny(body, "\x00\x1b\u202e\u2066\u200b") {
+			t.Error("the page has characters that a browser obeys")
+		}
+		if !strings.Contains(body, "&lt;script&gt;") || !strings.Contains(body, "⟨U&#43;202E⟩") {
+			t.Error("the page does not show the texts")
+		}
+	}
+}
+
+// TestPeriodSlow holds that a page without time for the sums says so, shows what it has and offers to go on.
+func TestPeriodSlow(t *testing.T) {
+	s := pagesOf(indexed())
+	ctx, cancel := context.WithDeadline(t.Context(), time.Unix(0, 0))
+	defer cancel()
+	body := got(t, ctx, s, "/period/2026-10?zone=Asia%2FShanghai", 200)
+	if !strings.Contains(body, `<a href="/period/2026-10?wait=1&amp;zone=Asia%2FShanghai">`) || strings.Contains(body, `id="calls"`) {
+		t.Error(body)
+	}
+	if body := got(t, ctx, s, "/period/2026-10?wait=1", 200); strings.Contains(body, `<a href="/period/2026-10?wait=1`) {
+		t.Error("the page offers what it has just done")
+	}
+}
+
+// TestPeriodMany holds that many calls are read only on request.
+func TestPeriodMany(t *testing.T) {
+	v := &periodView{request: &request{Request: httptest.NewRequest("GET", "/period/2026-10", nil)}, period: Period{Text: "2026-10"}}
+	if v.tooMany(readAtOnce) != nil || v.tooMany(readAtOnce+1).More != "/period/2026-10?wait=1" {
+		t.Error(v.tooMany(readAtOnce), v.tooMany(readAtOnce+1))
+	}
+	v.Request = httptest.NewRequest("GET", "/period/2026-10?wait=1", nil)
+	if v.tooMany(readAtOnce+1) != nil {
+		t.Error("a page that was asked to read does not")
+	}
+}
+
+// TestPeriodCaps holds what caps show against the records.
+func TestPeriodCaps(t *testing.T) {
+	l := indexed()
+	period, _ := ParsePeriod("2026-11", reviewtest.Zone)
+	type key struct{ cap, counted, period, currency string }
+	used, held := map[key]decimal.Decimal{}, map[key]decimal.Decimal{}
+	err := l.Source().Calls(t.Context(), &calls.Filter{Since: period.Since, Until: period.Until}, func(c *calls.Call) error {
+		if c.Intent == nil || c.Intent.Spending == nil {
+			return nil
+		}
+		for _, charge := range c.Intent.Caps {
+			k, d := key{charge.Cap, charge.Counted, charge.Period, charge.Currency}, decimal.Decimal{}
+			d, err := decimal.Parse(charge.Amount)
+			switch c.State() {
+			case logfile.Succeeded, logfile.Partial:
+				used[k] = used[k].Add(d)
+			case logfile.Unknown, calls.Open:
+				held[k] = held[k].Add(d)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := got(t, t.Context(), pagesOf(l), patiently("/period/2026-11"), 200)
+	names, uses, holds, limits := cells(t, body, "caps", 0), cells(t, body, "caps", 1), cells(t, body, "caps", 2), cells(t, body, "caps", 3)
+	for i, name := range names {
+		k := key{cap: strings.Split(name, " · ")[0], counted: cells(t, body, "caps", 4)[i], period: cells(t, body, "caps", 5)[i], currency: uses[i][:3]}
+		if uses[i] != k.currency+" "+grouped(used[k]) && used[k].Sign() != 0 || holds[i] != k.currency+" "+grouped(held[k]) && held[k].Sign() != 0 {
+			t.Errorf("%v: used %s, held %s, want %s, %s", k, uses[i], holds[i], used[k], held[k])
+		}
+	}
+	shop := slices.IndexFunc(names, func(name string) bool { return strings.HasPrefix(name, "shop-day") })
+	if shop < 0 || limits[shop] != "CNY 20,000.00" && limits[shop] != "USD 3,000.00" || len(names) < 4 {
+		t.Errorf("%v, %v", names, limits)
+	}
+}
+
+// TestPeriodTexts holds that messages whose ids are made of parts are there.
+func TestPeriodTexts(t *testing.T) {
+	ids := []string{"tls_other", "tls_plain"}
+	for _, from := range []string{calls.FromRequest, calls.FromAnswer, calls.FromOrder, calls.FromRenewal, calls.FromRefund} {
+		ids = append(ids, "from_"+from)
+	}
+	for _, of := range []string{"caller", "account", "customer"} {
+		ids = append(ids, "column_"+of, "none_"+of)
+	}
+	for _, id := range []string{"log", "calls", "money", "callers", "accounts", "customers", "refusals", "caps", "tls"} {
+		ids = append(ids, id, id+"_desc")
+	}
+	for month := range 12 {
+		ids = append(ids, fmt.Sprintf("month_%d", month+1))
+	}
+	for _, id := range ids {
+		for _, lang := range words.Languages() {
+			if !words.In(lang).Has("period." + id) {
+				t.Errorf("period.%s is missing in %s", id, lang)
+			}
+		}
+	}
+}
