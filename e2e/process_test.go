@@ -95,8 +95,8 @@ func (p *process) line(line []byte) {
 	switch entry.Msg {
 	case "listening":
 		p.addresses[entry.Listener] = entry.Address
-	case "admin listening":
-		p.addresses["admin"] = entry.Address
+	case "admin listening", "review listening":
+		p.addresses[strings.TrimSuffix(entry.Msg, " listening")] = entry.Address
 	case "answering ACME challenges":
 		p.addresses["challenges"] = entry.Address
 	case "tollgate is up":

@@ -54,8 +54,9 @@ type Door interface {
 
 // Views takes up which pages were looked at.
 type Views interface {
-	// Seen notes that a person looked at a page. It does not wait.
-	Seen(person, page, query string)
+	// Seen records that a person is about to be shown a page, by its path, with a query in one spelling. It does not wait. After an error
+	// the page must not be shown.
+	Seen(person, page, query string) error
 	// Ready returns why views cannot be recorded now; nil if they can.
 	Ready() error
 }
@@ -199,10 +200,9 @@ func (s *Server) turn(ask *request) (release func(), err error) {
 // shown makes a page, unless its view cannot be recorded.
 func (s *Server) shown(ask *request) (*page, error) {
 	if views := s.config.Views; views != nil && ask.route.records {
-		if err := views.Ready(); err != nil {
-			return nil, &failure{http.StatusServiceUnavailable, "failed.no_views", nil}
+		if err := views.Seen(ask.person.Name, ask.URL.Path, ask.URL.Query().Encode()); err != nil {
+			return nil, errNoViews
 		}
-		views.Seen(ask.person.Name, ask.route.name, ask.URL.RequestURI())
 	}
 	return ask.route.serve(s, ask)
 }
@@ -216,7 +216,10 @@ type failure struct {
 
 func (f *failure) Error() string { return f.words }
 
-var errNotFound = &failure{http.StatusNotFound, "failed.not_found", nil}
+var (
+	errNotFound = &failure{http.StatusNotFound, "failed.not_found", nil}
+	errNoViews  = &failure{http.StatusServiceUnavailable, "failed.no_views", nil}
+)
 
 // failed returns the page of an error. What the error says of the log is for the reader, who must know that something is missing.
 func (r *request) failed(err error) *page {

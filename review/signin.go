@@ -145,12 +145,12 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, g *Gate) {
 }
 
 func (s *Server) refuseSignIn(w http.ResponseWriter, r *http.Request, g *Gate, next string, why *session.Error) {
-	status, p := http.StatusForbidden, &signInPage{By: g.By, Next: next, Refused: why.Reason, Shown: why.Reason == session.UnknownCertificate}
-	if why.Reason == session.TooManyAttempts {
-		status, p.Seconds = http.StatusTooManyRequests, int(why.Wait/time.Second)+1
+	p := &signInPage{By: g.By, Next: next, Refused: why.Reason, Shown: why.Reason == session.UnknownCertificate}
+	if why.Wait > 0 {
+		p.Seconds = int(why.Wait/time.Second) + 1
 		w.Header().Set("Retry-After", strconv.Itoa(p.Seconds))
 	}
-	s.renderSignIn(w, r, p, status)
+	s.renderSignIn(w, r, p, why.Status())
 }
 
 // endSession ends the session of a request, if it has one.

@@ -89,7 +89,7 @@ func because(err error) string {
 // the others out of service.
 func (k *tlsReloader) without() (reasons []string) {
 	for _, p := range k.all() {
-		if len(p.acme) > 0 && !p.late && len(p.current()) == 0 && p.listener != config.MetricsListener { // calls do not need that one
+		if len(p.acme) > 0 && !p.late && len(p.current()) == 0 && p.listener != config.MetricsListener && p.listener != config.ReviewListener { // calls do not need these
 			reasons = append(reasons, fmt.Sprintf("%s has no certificate yet", p.place))
 		}
 	}

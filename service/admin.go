@@ -16,7 +16,8 @@ import (
 	"tollgate/internal/setting"
 )
 
-// operators are the listeners for those who operate the gateway. They are there before the log is, and until the end.
+// operators are the listeners for those who operate the gateway, and for those who review what it does. Those of admin are there before the log
+// is, and all of them until the end.
 type operators struct {
 	server *admin.Server
 	doors  map[string]door // by name: what is open
@@ -68,8 +69,12 @@ func (s *Service) listenAdminSocket(ctx context.Context, a *config.Admin) error 
 
 // serveOperators serves at a door.
 func (s *Service) serveOperators(name string, at admin.Door, inner net.Listener, c accept.Config) {
-	c.MaxConns, c.Refused = adminConns, func(r accept.Refusal) { s.operatorRefused(name, r) }
-	served := accept.ServerConfig{Handler: s.admin.server.Handler(at), Listener: c, Timeout: admin.RequestTime}
+	s.serveDoor(name, inner, accept.ServerConfig{Handler: s.admin.server.Handler(at), Listener: c, Timeout: admin.RequestTime})
+}
+
+// serveDoor serves at a door, within the bounds that all doors have.
+func (s *Service) serveDoor(name string, inner net.Listener, served accept.ServerConfig) {
+	served.Listener.MaxConns, served.Listener.Refused = adminConns, func(r accept.Refusal) { s.operatorRefused(name, r) }
 	opened := door{s.serve(inner, served, s.config.Load().Bounds), inner.Addr().String()}
 	s.mutex.Lock()
 	s.admin.doors[name] = opened

@@ -33,6 +33,18 @@ type operated struct {
 
 func startOperated(t *testing.T) *operated {
 	t.Helper()
+	o := startOf(t, operatedText)
+	t.Cleanup(func() {
+		if err := o.Drain(); err != nil {
+			t.Error(err)
+		}
+	})
+	return o
+}
+
+// startOf starts a gateway of a configuration. The caller must drain it.
+func startOf(t *testing.T, text string) *operated {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "tg") // a short path: it has a socket
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +54,7 @@ func startOperated(t *testing.T) *operated {
 	load(t, o.ca, dir, "http://127.0.0.1:9", "huawei-high") // for its files
 	o.write(t, "token", "first-token-of-the-scraper")
 	o.write(t, "denied", "")
-	o.write(t, "gw.yaml", operatedText)
+	o.write(t, "gw.yaml", text)
 	t.Setenv("RUNTIME_DIRECTORY", dir)
 	env := func(name string) (string, bool) {
 		if name == "RUNTIME_DIRECTORY" {
@@ -60,11 +72,6 @@ func startOperated(t *testing.T) *operated {
 	if o.Service, err = service.Start(t.Context(), c, service.Process{Version: "v1", Logger: zap.NewNop(), LookupEnv: env, Load: read}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := o.Drain(); err != nil {
-			t.Error(err)
-		}
-	})
 	return o
 }
 

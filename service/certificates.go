@@ -443,19 +443,23 @@ func (k *tlsReloader) metricsSources() admin.CertificateSources {
 	}
 }
 
-// certificates are those that handshakes depend on: all of each chain, and of each bundle the one that expires first.
+// needed are the certificates that handshakes depend on: all of each chain, and of each bundle the one that expires first.
+func (p *tlsParts) needed() (all []*x509.Certificate) {
+	for _, shown := range p.current() {
+		all = append(all, certs.Chain(shown)...)
+	}
+	for _, bundle := range p.bundles {
+		if soonest := certs.Soonest(bundle().Certificates); soonest != nil {
+			all = append(all, soonest)
+		}
+	}
+	return all
+}
+
+// certificates are those that handshakes depend on, with where they are used.
 func (k *tlsReloader) certificates() (all []admin.Certificate) {
 	for _, p := range k.all() {
-		var needed []*x509.Certificate
-		for _, shown := range p.current() {
-			needed = append(needed, certs.Chain(shown)...)
-		}
-		for _, bundle := range p.bundles {
-			if soonest := certs.Soonest(bundle().Certificates); soonest != nil {
-				needed = append(needed, soonest)
-			}
-		}
-		for _, c := range needed {
+		for _, c := range p.needed() {
 			all = append(all, admin.Certificate{Listener: p.listener, Upstream: p.upstream, Name: certs.NameOf(c), NotAfter: c.NotAfter})
 		}
 	}

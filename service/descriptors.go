@@ -43,8 +43,10 @@ func shareDescriptors(c *config.Config, limit int) descriptors {
 	if c.Admin != nil && c.Admin.Address != (setting.Address{}) { // besides the socket
 		own += adminConns + 1
 	}
-	if c.Metrics != nil {
-		own += adminConns + 1
+	for _, there := range []bool{c.Metrics != nil, c.Review != nil} {
+		if there {
+			own += adminConns + 1
+		}
 	}
 	if c.HTTPChallenge != nil {
 		own += maxChallengeConns + 1

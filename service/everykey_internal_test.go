@@ -38,6 +38,7 @@ callers:
 include: [callers.d]
 limits: {published: false, unauthenticated: {rate: 10/s, burst: 10, sources: 1000}, rules: [{name: day, per: [caller], rate: 100/h, burst: 50}]}
 caps: [{name: spent, match: {callers: [app]}, each: day, amount: {CNY: "100"}, mode: soft}]
+identities: {li: {proofs: [{token: {sha256: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae}}, {certificate: {uri: "spiffe://test/li"}}], roles: [viewer]}}
 audit: {dir: audit}
 log: {level: info}
 `
@@ -115,6 +116,10 @@ var changes = map[string][2]string{
 	"actDeclaration.name": {"effect: read, class: partner}]", "effect: spend, class: partner, act: {name: peep, keys: [id], window: 1h}}]"}, "actDeclaration.keys": {"effect: read, class: partner}]", "effect: spend, class: partner, act: {name: look, keys: [number], window: 1h}}]"},
 	"actDeclaration.window": {"effect: read, class: partner}]", "effect: spend, class: partner, act: {name: look, keys: [id], window: 2h}}]"},
 	"grant.may_repeat":      {"[Look], credential: mine", "[Look], credential: mine, may_repeat: true"},
+
+	"identities": {"identities: {li", "identities: {wang: {proofs: [{certificate: {dns: wang.test}}], roles: [reviewer]}, li"}, "identity.roles": {"[viewer]", "[viewer, reviewer]"},
+	"identity.proofs": {", {certificate: {uri: \"spiffe://test/li\"}}", ""}, "proof.certificate": {"spiffe://test/li", "spiffe://test/wei"}, "proof.token": {"{token: {sha256: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae}}, ", ""},
+	"token.sha256": {"sha256: 2c", "sha256: 2d"},
 
 	"limits.max_wait": {"{published", "{max_wait: 7s, published"}, "limits.published": {"published: false", "published: true"}, "limits.rules": {", rules: [{name: day, per: [caller], rate: 100/h, burst: 50}]", ""},
 	"limits.unauthenticated": {"unauthenticated: {rate: 10/s, burst: 10, sources: 1000}, ", ""}, "unauthenticated.rate": {"10/s", "11/s"}, "unauthenticated.burst": {"burst: 10,", "burst: 11,"},

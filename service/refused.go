@@ -50,7 +50,7 @@ func (s *Service) connectionRefused(listener string, r accept.Refusal) {
 // operatorRefused counts connections that came to no request of an admin listener. Of those that are there before the log, what their
 // bounds refuse is not put on record.
 func (s *Service) operatorRefused(listener string, r accept.Refusal) {
-	if listener == config.MetricsListener || r.Reason == accept.ReasonSilent || r.Reason == accept.ReasonMalformed {
+	if listener == config.MetricsListener || listener == config.ReviewListener || r.Reason == accept.ReasonSilent || r.Reason == accept.ReasonMalformed {
 		s.connectionRefused(listener, r)
 	}
 }

@@ -199,6 +199,7 @@ func (s *Service) record(running, c *config.Config, plan *gateway.Plan, by Trigg
 func (s *Service) reloaded(c *config.Config, by Trigger, r Reloaded) {
 	s.private.follow(c.PrivateFiles)
 	s.setLevel(c.Log)
+	s.followPeople(c)
 	if s.fleet != nil {
 		s.fleet.follow(c)
 	}

@@ -33,6 +33,8 @@ import (
 	"tollgate/internal/setting"
 	"tollgate/ratelimit"
 	"tollgate/replay"
+	"tollgate/review/session"
+	"tollgate/review/views"
 	"tollgate/tlspolicy"
 )
 
@@ -60,8 +62,10 @@ type Service struct {
 	registry     *prometheus.Registry
 	private      *privateFiles
 	admin        operators
-	challenges   accept.Server // of authorities; nil without one
-	challengesAt string        // its address
+	people       *session.Manager // who look at review pages; nil without pages
+	views        *views.Views     // what they look at
+	challenges   accept.Server    // of authorities; nil without one
+	challengesAt string           // its address
 	closers      []func()
 	failed       chan error // a server that ended by itself
 	starting     starting
@@ -74,7 +78,7 @@ type Service struct {
 func (s *Service) AuditLog() *audit.Log { return s.log }
 
 // Address returns the address on which a listener listens, by the listener's name; "admin" is the admin address, "admin socket" the path of
-// the socket, and "metrics" the metrics listener.
+// the socket, "metrics" the metrics listener, and "review" that of review pages.
 func (s *Service) Address(listener string) string {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -156,6 +160,9 @@ func (s *Service) start(ctx context.Context) error {
 	}
 	if err := s.listenMetrics(ctx); err != nil {
 		return err
+	}
+	if err := s.listenReview(ctx); err != nil {
+		return fmt.Errorf("review: %w", err)
 	}
 	s.certificates.start()
 	s.startSigning()

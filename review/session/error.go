@@ -1,6 +1,7 @@
 package session
 
 import (
+	"net/http"
 	"time"
 
 	"tollgate/internal/source"
@@ -25,6 +26,14 @@ type Error struct {
 }
 
 func (e *Error) Error() string { return string(e.Reason) }
+
+// Status returns the status of the answer.
+func (e *Error) Status() int {
+	if e.Reason == TooManyAttempts {
+		return http.StatusTooManyRequests
+	}
+	return http.StatusForbidden
+}
 
 // failed counts a failed attempt, and returns the error of it.
 func (m *Manager) failed(why Reason, from source.Source, now time.Time) *Error {
