@@ -55,6 +55,7 @@ func functions(w *words.Words) template.FuncMap {
 		"bytes":   byteSize,
 		"at":      func(t time.Time) string { return t.Format("2006-01-02 15:04:05") },
 		"day":     func(t time.Time) string { return t.Format(time.DateOnly) },
+		"month":   func(t time.Time) string { return t.Format("2006-01") },
 		"machine": func(t time.Time) string { return t.Format(time.RFC3339Nano) },
 		"dict":    dict, // several values for a template of parts.html
 		"style":   func() string { return style.Version },

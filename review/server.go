@@ -19,8 +19,10 @@ import (
 	"slices"
 	"time"
 
+	"tollgate/gateway"
 	"tollgate/internal/words"
 	"tollgate/review/evidence"
+	"tollgate/review/inbox"
 	"tollgate/review/jobs"
 	"tollgate/review/session"
 )
@@ -33,6 +35,11 @@ type Config struct {
 	Hosts []string         // that requests may name, without port
 	Door  Door
 	Views Views // nil: nothing is written
+
+	// Expiring returns the certificates and keys that the running gateway knows of; nil: records alone say what ends.
+	Expiring func() []inbox.Expiry
+	// Plan returns the plan by which this process calls. Nil: it does not call.
+	Plan func() *gateway.Plan
 	// Jobs runs what pages do that takes long. Nil: a runner of the server's own, which never ends.
 	Jobs *jobs.Runner
 	// AtOnce is how many pages with records are made at a time, so that readers cannot take the calls' processors; 0: any number.
@@ -84,6 +91,8 @@ type route struct {
 // table is what is served.
 func (s *Server) table() []route {
 	return []route{
+		{"GET /{$}", "inbox", true, (*Server).inbox},
+		{"GET /exceptions/{id...}", "exception", true, (*Server).exception},
 		{"GET /period", "period", false, (*Server).periodChosen},
 		{"GET /period/{period}", "period", true, (*Server).period},
 		{"GET /calls", "calls", true, (*Server).calls},
@@ -94,6 +103,11 @@ func (s *Server) table() []route {
 		{"GET /log", "log", true, (*Server).log},
 		{"POST /log/verify", "log", true, (*Server).startVerify},
 		{"POST /log/cancel", "log", true, (*Server).cancelVerify},
+		{"GET /access", "access", true, (*Server).access},
+		{"GET /access/plan.json", "access", true, (*Server).planJSON},
+		{"GET /tls", "tls", true, (*Server).tls},
+		{"POST /tls/make", "tls", true, (*Server).startTLS},
+		{"POST /tls/cancel", "tls", true, (*Server).cancelTLS},
 		{"GET /health", "health", false, (*Server).health},
 	}
 }

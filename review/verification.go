@@ -145,7 +145,7 @@ func (s *Server) logNamed(r *request) (*evidence.Log, error) {
 // verifyLog verifies a log with the keys of the reviewer, if there are any, and otherwise its own.
 func verifyLog(ctx context.Context, l *evidence.Log, p *jobs.Progress, clock func() time.Time) (*verify.Report, error) {
 	o := verify.Options{
-		Keys: l.Keys, Blobs: l.Blobs, Bundle: l.Dir == "", Progress: p.Report,
+		Keys: l.Keys, Blobs: l.Blobs, Ends: l.Ends, Bundle: l.Dir == "", Progress: p.Report,
 		Do: func(work func()) { p.Do(ctx, work) },
 	}
 	if l.Dir != "" {

@@ -13,7 +13,8 @@ import (
 
 // EventFilter chooses events, or records of the log itself. Members that are empty choose all.
 type EventFilter struct {
-	Kind    logfile.Kind // empty: events; else start, stop, key, prune or refusals, which have neither code nor subject
+	// Kind is empty for events. Others are start, stop, key, prune, refusals, and refusal: those that are of no call, such as handshakes.
+	Kind    logfile.Kind
 	Event   logfile.EventCode
 	Subject string
 	Since   time.Time // events of this time or later
@@ -22,17 +23,17 @@ type EventFilter struct {
 
 // Match reports whether the filter chooses a record.
 func (f *EventFilter) Match(r *logfile.Record) bool {
-	return r.Kind == cmp.Or(f.Kind, logfile.KindEvent) && (f.Event == "" || f.Event == r.Event) && (f.Subject == "" || f.Subject == r.Subject) &&
+	return isEvent(r) && r.Kind == cmp.Or(f.Kind, logfile.KindEvent) && (f.Event == "" || f.Event == r.Event) && (f.Subject == "" || f.Subject == r.Subject) &&
 		(f.Since.IsZero() || !r.Time.Before(f.Since)) && (f.Until.IsZero() || r.Time.Before(f.Until))
 }
 
-// isEvent reports whether records of a kind are among events.
-func isEvent(kind logfile.Kind) bool {
-	switch kind {
+// isEvent reports whether a record is among events.
+func isEvent(r *logfile.Record) bool {
+	switch r.Kind {
 	case logfile.KindEvent, logfile.KindStart, logfile.KindStop, logfile.KindKey, logfile.KindPrune, logfile.KindRefusals:
 		return true
 	}
-	return false
+	return r.Kind == logfile.KindRefusal && r.Call == ""
 }
 
 // kindMark begins what the column event has for records of other kinds than events. A code that begins with it has it twice.
@@ -89,7 +90,7 @@ func (r *reader) events(ctx context.Context, f *EventFilter, to direction, yield
 		}
 		for _, e := range some {
 			record, err := readRecord(&r.lines, e.at)
-			if err == nil && (!isEvent(record.Kind) || int64(record.Seq) != e.seq || micros(record.Time) != e.time) {
+			if err == nil && (!isEvent(record) || int64(record.Seq) != e.seq || micros(record.Time) != e.time) {
 				err = errMisfit
 			}
 			if err != nil {

@@ -312,7 +312,7 @@ func TestEvents(t *testing.T) {
 		if l.rng.IntN(2) == 0 {
 			f.Event = []logfile.EventCode{logfile.EventResolved, logfile.EventFrozen, "=start"}[l.rng.IntN(3)]
 		} else if l.rng.IntN(2) == 0 {
-			f.Kind = []logfile.Kind{logfile.KindStart, logfile.KindKey, logfile.KindRefusals}[l.rng.IntN(3)]
+			f.Kind = []logfile.Kind{logfile.KindStart, logfile.KindKey, logfile.KindRefusals, logfile.KindRefusal}[l.rng.IntN(4)]
 		}
 		if l.rng.IntN(3) == 0 && len(l.unknown) > 0 {
 			f.Subject = l.unknown[l.rng.IntN(len(l.unknown))]

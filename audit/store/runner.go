@@ -158,7 +158,7 @@ func (r *runner) add(record *logfile.Record, line []byte, at logfile.Position) e
 	switch {
 	case record.Kind == logfile.KindIntent && record.Call != "":
 		r.open[record.Seq] = at
-	case isEvent(record.Kind):
+	case isEvent(record):
 		r.next.Events = append(r.next.Events, Event{record, at})
 	}
 	r.next.Last.Seq, r.next.Last.At, r.last = record.Seq, at, append(r.last[:0], line...)

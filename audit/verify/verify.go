@@ -31,6 +31,8 @@ type Options struct {
 	// Bundle is set if the files are an exported part of a log: they may begin with any checkpoint, and segments of which
 	// only the hashes are there need no prune record.
 	Bundle bool
+	// Ends is the note of the checkpoint with which a bundle says that its log ends. Empty: it says none.
+	Ends string
 	// Blobs has the folder of the texts that records name, where that is not among the files of the log.
 	Blobs fs.FS
 	// AllowUnsigned allows records behind the last checkpoint, and an incomplete line at the end.
@@ -158,6 +160,7 @@ func Verify(ctx context.Context, fsys fs.FS, o Options) (*Report, error) {
 	if err := v.finish(); err != nil {
 		return nil, err
 	}
+	v.checkEnd()
 	slices.SortStableFunc(v.report.Faults, func(a, b Fault) int { return cmp.Compare(a.Seq, b.Seq) })
 	return &v.report, nil
 }
@@ -203,6 +206,17 @@ func (v *verifier) read(ctx context.Context, fsys fs.FS) error {
 		freeBuffer(it.buf)
 	}
 	return context.Cause(ctx)
+}
+
+// endFile is the file of a bundle that has [Options.Ends].
+const endFile = "checkpoint.txt"
+
+// checkEnd compares the last checkpoint with the one that the bundle says is the last.
+func (v *verifier) checkEnd() {
+	if end := v.options.Ends; end != "" && end != v.report.LastCheckpoint {
+		at := place{file: &logFile{File: logfile.File{Name: endFile}}}
+		v.fault(FaultCheckpoint, v.report.Last, at, "it is not the checkpoint with which the bundle's log ends: one of them, and perhaps key.txt, was replaced")
+	}
 }
 
 // place is where a line begins.

@@ -20,6 +20,7 @@ type Log struct {
 	Dir   string                 // its directory; empty for that of an archive
 	Index *store.Index           // nil: the log itself is read
 	Blobs fs.FS                  // has the folder of the texts that records name; nil: FS has
+	Ends  string                 // note of the checkpoint with which an archive says that its log ends; empty: it says none
 	Keys  []checkpoint.PublicKey // that the reviewer has from elsewhere; none: the log is verified by its own
 
 	segments segmentCache

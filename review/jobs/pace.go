@@ -70,12 +70,22 @@ type Progress struct {
 	pace   *Pace
 }
 
-// Report says how much is done, of how much in all; 0: that is not known.
+// Report says how much is done, of how much in all; 0: that is not known. A nil Progress says nothing.
 func (p *Progress) Report(done, total int64) {
+	if p == nil {
+		return
+	}
 	p.runner.mutex.Lock()
 	defer p.runner.mutex.Unlock()
 	p.job.Done, p.job.Total = done, total
 }
 
-// Do works as [Pace.Do] does. All that a job does much of is done in here, by pieces that take about a millisecond or less.
-func (p *Progress) Do(ctx context.Context, work func()) { p.pace.Do(ctx, work) }
+// Do works as [Pace.Do] does. All that a job does much of is done in here, by pieces that take about a millisecond or less. A nil Progress
+// does not rest.
+func (p *Progress) Do(ctx context.Context, work func()) {
+	if p == nil {
+		work()
+		return
+	}
+	p.pace.Do(ctx, work)
+}

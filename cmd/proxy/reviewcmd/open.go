@@ -62,7 +62,7 @@ func (d *desk) openBundle(ctx context.Context, name, bundle string) error {
 	if err != nil {
 		return err
 	}
-	l := &evidence.Log{Name: name, FS: export.Unpack(fsys, unpacked), Blobs: meta.Blobs}
+	l := &evidence.Log{Name: name, FS: export.Unpack(fsys, unpacked), Blobs: meta.Blobs, Ends: meta.Checkpoint}
 	l.Index = store.NewIn(l.FS, d.indexFile(name)).InZone(d.zone)
 	return d.index(ctx, l)
 }
