@@ -31,6 +31,7 @@ type logView struct {
 	Name, Kind string
 	Where      string // its directory
 	Fault      string // why it could not be read
+	Cut        bool   // not all was looked at: what is not there says nothing
 	Begin, End time.Time
 	evidence.Coverage
 	Verification verification
@@ -98,6 +99,7 @@ func (s *Server) log(r *request) (*page, error) {
 	v := &logPage{Several: len(s.config.Logs) > 1}
 	for _, l := range s.config.Logs {
 		one, err := s.logView(ctx, r, l)
+		one.Cut = err != nil
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
 			v.GoOn = r.URL.RequestURI()

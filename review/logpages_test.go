@@ -32,6 +32,7 @@ func (door) Who(*http.Request) *session.Person { return &session.Person{Name: "L
 
 // pages are the pages of a log of reviewtest, with an index.
 type pages struct {
+	server  *review.Server
 	handler http.Handler
 	dir     string
 }
@@ -56,7 +57,8 @@ func pagesOf(t *testing.T, write func(dir string) reviewtest.Made, change func(d
 		c.Jobs = jobs.New(c.Clock, false)
 	}
 	t.Cleanup(c.Jobs.Close)
-	p.handler = review.New(c).Handler()
+	p.server = review.New(c).WithPatience(time.Hour)
+	p.handler = p.server.Handler()
 	return p
 }
 
@@ -235,6 +237,24 @@ func TestAccess(t *testing.T) {
 			t.Errorf("%s: %s", address, r.Status)
 		}
 	}
+}
+
+// TestPatience holds that a page for which there was no time says so, offers to go on, and claims nothing of what it did not look at.
+func TestPatience(t *testing.T) {
+	p := pagesOf(t, reviewtest.Second, nil)
+	p.server.WithPatience(0)
+	for address, claims := range map[string][]string{
+		"/log":    {"There is no checkpoint", "No record names a key", "No plan is at hand", "No record is missing", "No record was removed", "There is no record yet"},
+		"/access": {"The log names no plan", "The log has no record of a plan"},
+	} {
+		page := p.get(t, address, "After two seconds not all could be looked at", `<a href="`+address+`">Go on</a>`)
+		for _, claim := range claims {
+			if strings.Contains(page, claim) {
+				t.Errorf("%s claims: %s", address, claim)
+			}
+		}
+	}
+	p.get(t, "/tls?period=2026-10", `action="/tls/make"`)
 }
 
 const runningConfig = `

@@ -2,13 +2,11 @@ package review
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"tollgate/audit/blobs"
 	"tollgate/audit/calls"
@@ -31,36 +29,13 @@ type capUse struct {
 	calls      uint64
 }
 
-// capsDrawing shows what calls charged to caps, as far as there is time to read them; nil if nothing.
-func (v *periodView) capsDrawing(ctx context.Context) (*chart.Drawing, *partly, error) {
-	uses, to := map[capCount]*capUse{}, time.Time{}
-	for _, l := range v.logs {
-		limits := limits{FS: l.FS}
-		for _, effect := range []string{"spend", "write"} { // reads are charged to no cap
-			f := v.filter
-			f.Effect = effect
-			err := l.Source().Calls(ctx, &f, func(c *calls.Call) error {
-				to = c.Time()
-				return charge(uses, c, &limits)
-			})
-			if outOfTime(err) {
-				return v.capBullets(uses), &partly{To: to, More: v.longer()}, nil
-			}
-			if err != nil {
-				return nil, nil, err
-			}
-		}
-	}
-	return v.capBullets(uses), nil, nil
-}
-
 // maxCapCounts bounds the counts that a page adds up: those by customer may be as many as there are customers.
 const maxCapCounts = 100_000
 
-// charge adds what a call takes of caps, unless it did not happen.
-func charge(uses map[capCount]*capUse, c *calls.Call, limits *limits) error {
+// chargeCaps adds what a call takes of caps, unless it did not happen.
+func chargeCaps(uses map[capCount]*capUse, c *calls.Call, limits *limits) {
 	if c.Intent == nil || c.Intent.Spending == nil || !slices.Contains([]string{logfile.Succeeded, logfile.Partial, logfile.Unknown, calls.Open}, c.State()) {
-		return nil
+		return
 	}
 	for _, charge := range c.Intent.Caps {
 		key := capCount{charge.Cap, charge.Counted, charge.Period, charge.Currency}
@@ -79,7 +54,6 @@ func charge(uses map[capCount]*capUse, c *calls.Call, limits *limits) error {
 		}
 		u.limit = limits.of(c.Plan(), &charge)
 	}
-	return nil
 }
 
 // fullness returns the share of the limit that is taken; -1 where that is not known.
@@ -90,8 +64,8 @@ func (u *capUse) fullness() float64 {
 	return number(u.used.Add(u.held)) / number(*u.limit)
 }
 
-// fullest returns of each cap, whom it counts and the currency the fullest count, the fullest first.
-func fullest(uses map[capCount]*capUse) []*capUse {
+// fullest returns of each cap, whom it counts and the currency the fullest count, the fullest first, and how many more there are.
+func fullest(uses map[capCount]*capUse) (list []*capUse, more int) {
 	best := map[capCount]*capUse{}
 	for key, u := range uses {
 		key.period = ""
@@ -99,14 +73,14 @@ func fullest(uses map[capCount]*capUse) []*capUse {
 			best[key] = u
 		}
 	}
-	var list []*capUse
 	for _, u := range best {
 		list = append(list, u)
 	}
 	slices.SortFunc(list, func(a, b *capUse) int {
 		return cmp.Or(cmp.Compare(b.fullness(), a.fullness()), strings.Compare(a.cap, b.cap), strings.Compare(a.counted, b.counted), strings.Compare(a.currency, b.currency))
 	})
-	return list
+	drawn := min(len(list), mostCaps)
+	return list[:drawn:drawn], len(list) - drawn
 }
 
 // before reports whether u is fuller than another count of the same cap, or later.
@@ -114,18 +88,18 @@ func (u *capUse) before(o *capUse) bool {
 	return cmp.Or(cmp.Compare(u.fullness(), o.fullness()), u.used.Add(u.held).Cmp(o.used.Add(o.held)), strings.Compare(u.period, o.period)) > 0
 }
 
-func (v *periodView) capBullets(uses map[capCount]*capUse) *chart.Drawing {
-	list := fullest(uses)
-	if len(list) == 0 {
+// capsDrawing shows what calls charged to caps; nil if nothing.
+func (v *periodView) capsDrawing() *chart.Drawing {
+	if len(v.read.caps) == 0 {
 		return nil
 	}
 	text := func(id string) string { return v.words.Text("period." + id) }
 	b := &chart.Bullets{Head: v.head("caps", text("column_cap"), text("cap_used"), text("cap_held"), text("cap_limit"), text("column_counted"), text("column_capperiod"), text("column_calls"))}
 	b.Used, b.Held, b.Limit = text("cap_used"), text("cap_held"), text("cap_limit")
-	for _, u := range list[:min(len(list), mostCaps)] {
+	for _, u := range v.read.caps {
 		b.Rows = append(b.Rows, v.capBullet(u))
 	}
-	if more := len(list) - len(b.Rows); more > 0 {
+	if more := v.read.moreCaps; more > 0 {
 		b.Desc += " " + v.words.Text("period.caps_more", "Count", more)
 	}
 	return b.Draw()
@@ -133,7 +107,7 @@ func (v *periodView) capBullets(uses map[capCount]*capUse) *chart.Drawing {
 
 func (v *periodView) capBullet(u *capUse) chart.Bullet {
 	value := func(d decimal.Decimal) chart.Value { return chart.Value{N: number(d), Text: v.capAmount(u, d)} }
-	row := chart.Bullet{Name: u.name(), Foreign: true, Used: value(u.used), Held: value(u.held), Unlimited: u.limit == nil}
+	row := chart.Bullet{Name: u.name(), Row: u.cap, Foreign: true, Used: value(u.used), Held: value(u.held), Unlimited: u.limit == nil}
 	row.Text = v.words.Text("period.cap_text", "Used", v.capAmount(u, u.used))
 	if u.held.Sign() != 0 {
 		row.Text = v.words.Text("period.cap_text_held", "Used", v.capAmount(u, u.used), "Held", v.capAmount(u, u.held))
@@ -147,7 +121,7 @@ func (v *periodView) capBullet(u *capUse) chart.Bullet {
 	return row
 }
 
-// name is the cap and what tells its counts apart.
+// name is the cap and in what its counts differ.
 func (u *capUse) name() string {
 	name := u.cap
 	for _, part := range []string{u.counted, u.period} {
@@ -163,7 +137,8 @@ func (v *periodView) capAmount(u *capUse, d decimal.Decimal) string {
 	if u.currency == "" {
 		return grouped(d)
 	}
-	return u.currency + " " + grouped(d)
+	const cents = 2
+	return u.currency + " " + grouped(d.WithPlaces(max(cents, d.Places())))
 }
 
 // limits are those of caps, from the plans that a log has at hand.

@@ -118,19 +118,27 @@ var happenings = []struct {
 }
 
 // logStrips shows each log by day.
-func (v *periodView) logStrips(ctx context.Context) (list []*chart.Drawing, err error) {
-	for i := range v.covered {
-		ticks, err := v.ticks(ctx, v.covered[i].log)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, v.logStrip(&v.covered[i], i, ticks))
+func (v *periodView) logStrips() (list []*chart.Drawing) {
+	for i := range v.ticks {
+		list = append(list, v.logStrip(&v.covered[i], i, v.ticks[i]))
 	}
-	return list, nil
+	return list
 }
 
-// ticks counts what happened, by slot and kind.
-func (v *periodView) ticks(ctx context.Context, l *evidence.Log) (ticks [][]int, err error) {
+// countTicks counts what happened to each log.
+func (v *periodView) countTicks(ctx context.Context) error {
+	for _, l := range v.logs {
+		ticks, err := v.ticksOf(ctx, l)
+		if err != nil {
+			return err
+		}
+		v.ticks = append(v.ticks, ticks)
+	}
+	return nil
+}
+
+// ticksOf counts what happened to a log, by slot and kind.
+func (v *periodView) ticksOf(ctx context.Context, l *evidence.Log) (ticks [][]int, err error) {
 	ticks = make([][]int, len(v.slots))
 	for i := range ticks {
 		ticks[i] = make([]int, len(happenings))
@@ -151,7 +159,7 @@ func (v *periodView) ticks(ctx context.Context, l *evidence.Log) (ticks [][]int,
 
 func (v *periodView) logStrip(c *logCoverage, i int, ticks [][]int) *chart.Drawing {
 	s := &chart.Strip{Head: v.head("log", v.slotWord(), v.words.Text("period.column_state"))}
-	s.ID, s.Title = "log-"+grouped(i), v.words.Text("period.log", "Log", c.log.Name)
+	s.ID, s.Title = "log-"+grouped(i), v.words.Text("period.log", "Log", c.log.Name, "By", v.by())
 	for _, state := range dayStates {
 		s.States = append(s.States, chart.Series{Fill: state.fill, Word: v.words.Text(state.id)})
 	}

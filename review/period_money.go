@@ -26,19 +26,19 @@ var movedParts = []moved{
 }
 
 // moneyDrawings shows money by day, in a drawing of its own for each currency.
-func (v *periodView) moneyDrawings(s *periodSums) (list []*chart.Drawing) {
-	for _, m := range s.total.Money() {
-		list = append(list, v.moneyDrawing(s, m.Currency))
+func (v *periodView) moneyDrawings() (list []*chart.Drawing) {
+	for _, m := range v.sums.total.Money() {
+		list = append(list, v.moneyDrawing(m.Currency))
 	}
 	return list
 }
 
-func (v *periodView) moneyDrawing(s *periodSums, currency string) *chart.Drawing {
+func (v *periodView) moneyDrawing(currency string) *chart.Drawing {
 	values := make([][]decimal.Decimal, len(v.slots)) // of each slot and part
 	unpriced := make([]uint64, len(v.slots))
 	used := []int{0} // the parts that there are
 	for i := range v.slots {
-		out, back := groupOf(s.slots[i].out, currency), groupOf(s.slots[i].back, currency)
+		out, back := groupOf(v.sums.slots[i].out, currency), groupOf(v.sums.slots[i].back, currency)
 		unpriced[i] = out.NoAmount + back.NoAmount
 		for p, part := range movedParts {
 			of := &out.Money
@@ -53,14 +53,14 @@ func (v *periodView) moneyDrawing(s *periodSums, currency string) *chart.Drawing
 	}
 	slices.Sort(used)
 	c := &chart.Columns{Head: v.head("money", v.slotWord()), Unit: v.unit(currency), Number: axisNumber, Tall: 110}
-	c.ID, c.Title = "money-"+currency, v.words.Text("period.money", "Currency", v.unit(currency))
+	c.ID, c.Title = "money-"+currency, v.words.Text("period.money", "Currency", v.unit(currency), "By", v.by())
 	for _, p := range used {
 		c.Series = append(c.Series, chart.Series{Fill: movedParts[p].fill, Word: v.words.Text(movedParts[p].id)})
 	}
 	c.Columns = append(append(c.Columns, wordsOf(c.Series)...), v.words.Text("period.no_price"))
 	for i := range v.slots {
 		bar := v.moneyBar(i, values[i], used, unpriced[i])
-		if s.slots[i].calls() == 0 {
+		if v.sums.slots[i].calls() == 0 {
 			bar.Absent, bar.As = v.absent(i)
 		}
 		c.Bars = append(c.Bars, bar)

@@ -19,7 +19,10 @@ type periodView struct {
 	slots  []slot
 	filter calls.Filter
 
-	covered []logCoverage // one for each log
+	do       func(work func())       // does a piece of work, and rests behind it where that is asked for
+	progress func(done, total int64) // nil: of no interest
+
+	periodData
 }
 
 // slot is a day of a period, or several that are drawn as one.

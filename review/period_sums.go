@@ -22,7 +22,6 @@ type periodSums struct {
 	total, callers, accounts *calls.Report
 	slots                    []slotSums
 	reasons                  map[string]uint64 // of refused calls
-	changing                 uint64            // calls that write or spend
 }
 
 // slotSums are those of a slot, what moves money to others and what takes it back apart.
@@ -30,8 +29,8 @@ type slotSums struct{ out, back *calls.Report }
 
 func (s *slotSums) calls() uint64 { return s.out.Total().Calls + s.back.Total().Calls }
 
-// sums adds up the days of the period.
-func (v *periodView) sums(ctx context.Context) (*periodSums, error) {
+// addUp adds up the days of the period.
+func (v *periodView) addUp(ctx context.Context) (*periodSums, error) {
 	s := &periodSums{
 		total: calls.NewReport(nil, nil), callers: calls.NewReport([]calls.Dimension{calls.ByCaller}, nil),
 		accounts: calls.NewReport([]calls.Dimension{calls.ByAccount}, nil), slots: make([]slotSums, len(v.slots)), reasons: map[string]uint64{},
@@ -39,23 +38,57 @@ func (v *periodView) sums(ctx context.Context) (*periodSums, error) {
 	for i := range s.slots {
 		s.slots[i] = slotSums{calls.NewReport(nil, nil), calls.NewReport(nil, nil)}
 	}
-	return s, v.logs.Days(ctx, &v.filter, v.zone, func(day time.Time, e *calls.Entry) error { return s.add(v.slotOf(day), e) })
+	sums, err := v.daySums(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.add(sums)
 }
 
-func (s *periodSums) add(slot int, e *calls.Entry) error {
-	if e.State == calls.Refused {
-		s.reasons[e.Reason] += e.Calls
-	}
-	if e.Effect != catalog.Read.String() {
-		s.changing += e.Calls
-	}
-	of := s.slots[slot].out
-	if takesBack()[e.Operation] {
-		of = s.slots[slot].back
-	}
-	for _, report := range []*calls.Report{s.total, s.callers, s.accounts, of} {
-		if err := report.AddEntry(e); err != nil {
-			return err
+// daySum is what sums of days have in common for a page.
+type daySum struct {
+	slot int
+	back bool // of an operation that takes money back
+	key  calls.Key
+}
+
+// daySums adds up the sums of days by what a page shows: there may be a hundred thousand of them, and a hundred of these.
+func (v *periodView) daySums(ctx context.Context) (map[daySum]*calls.Entry, error) {
+	sums, day, slot := map[daySum]*calls.Entry{}, time.Time{}, 0
+	var err error
+	v.do(func() {
+		err = v.logs.Days(ctx, &v.filter, v.zone, func(of time.Time, e *calls.Entry) error {
+			if !of.Equal(day) {
+				day, slot = of, v.slotOf(of)
+			}
+			k := daySum{slot, takesBack()[e.Operation], calls.Key{
+				Scope: e.Scope, Caller: e.Caller, Account: e.Account, State: e.State, Reason: e.Reason, Currency: e.Currency, PriceFrom: e.PriceFrom,
+			}}
+			sum := sums[k]
+			if sum == nil {
+				sum = &calls.Entry{Key: k.key}
+				sums[k] = sum
+			}
+			sum.Add(e)
+			return nil
+		})
+	})
+	return sums, err
+}
+
+func (s *periodSums) add(sums map[daySum]*calls.Entry) error {
+	for k, e := range sums {
+		if e.State == calls.Refused {
+			s.reasons[e.Reason] += e.Calls
+		}
+		of := s.slots[k.slot].out
+		if k.back {
+			of = s.slots[k.slot].back
+		}
+		for _, report := range []*calls.Report{s.total, s.callers, s.accounts, of} {
+			if err := report.AddEntry(e); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -116,14 +149,15 @@ func (v *periodView) head(id string, columns ...string) chart.Head {
 func (v *periodView) word(id string) string { return v.words.Text("period." + id) }
 
 // callsDrawing shows calls by day and state.
-func (v *periodView) callsDrawing(s *periodSums) *chart.Drawing {
+func (v *periodView) callsDrawing() *chart.Drawing {
 	series := v.stateSeries()
 	c := &chart.Columns{Head: v.head("calls", v.slotWord()), Series: series, Whole: true, Unit: v.words.Text("period.unit_calls"), Number: axisNumber}
+	c.Title = v.words.Text("period.calls", "By", v.by())
 	c.Columns = append(c.Columns, wordsOf(series)...)
 	for i, slot := range v.slots {
 		bar := chart.Column{Label: slot.label, Name: slot.name, Href: v.callsLink(slot.Since, slot.Until)}
-		bar.Values = stateValues(s.slots[i].out.Total(), s.slots[i].back.Total())
-		if s.slots[i].calls() == 0 {
+		bar.Values = stateValues(v.sums.slots[i].out.Total(), v.sums.slots[i].back.Total())
+		if v.sums.slots[i].calls() == 0 {
 			bar.Absent, bar.As = v.absent(i)
 		}
 		c.Bars = append(c.Bars, bar)
@@ -138,15 +172,22 @@ func wordsOf(series []chart.Series) (list []string) {
 	return list
 }
 
-// slotWord is what slots are: days, weeks, months or years.
-func (v *periodView) slotWord() string {
-	switch first := v.slots[0]; {
-	case len(first.name) == len(time.DateOnly):
-		return v.words.Text("period.column_day")
-	case strings.Contains(first.name, "–"):
-		return v.words.Text("period.column_week")
+// slotWord names slots at the head of a column: day, week, month or year.
+func (v *periodView) slotWord() string { return v.word("column_" + v.unitOfSlots()) }
+
+// by says what slots are: by day, by week, by month or by year.
+func (v *periodView) by() string { return v.word("by_" + v.unitOfSlots()) }
+
+func (v *periodView) unitOfSlots() string {
+	switch name := v.slots[0].name; len(name) {
+	case len("2006-01-02"):
+		return "day"
+	case len("2006-01"):
+		return "month"
+	case len("2006"):
+		return "year"
 	}
-	return v.words.Text("period.column_period")
+	return "week"
 }
 
 // axisNumber writes a number at an axis.
@@ -175,13 +216,13 @@ func (v *periodView) linkFor(name, value string, more ...string) string {
 }
 
 // refusalsDrawing shows refused calls by reason; nil if there are none.
-func (v *periodView) refusalsDrawing(s *periodSums) *chart.Drawing {
+func (v *periodView) refusalsDrawing() *chart.Drawing {
 	type reason struct {
 		name string
 		n    uint64
 	}
 	var list []reason
-	for name, n := range s.reasons {
+	for name, n := range v.sums.reasons {
 		list = append(list, reason{name, n})
 	}
 	if len(list) == 0 {
@@ -207,19 +248,25 @@ func (v *periodView) refusalsDrawing(s *periodSums) *chart.Drawing {
 const mostReasons = 15
 
 // sentences say the period in words.
-func (v *periodView) sentences(s *periodSums) [][]words.Part {
-	n := s.total.Total()
-	text := func(id string, n uint64) string { return v.words.Text(id, "Count", n, "N", grouped(n)) }
-	money := v.words.Text("period.no_money")
-	if list := v.amounts(s.total.Money(), upperBound); list != "" {
-		money = v.words.Text("period.at_most", "Money", list)
+func (v *periodView) sentences() (parts [][]words.Part) {
+	if v.sums != nil {
+		parts = append(parts, v.sentence())
 	}
-	parts := [][]words.Part{v.words.Said("period.sentence", "Calls", text("period.n_calls", n.Calls), "Callers", text("period.n_callers", proven(s.callers)), "Money", money,
-		"Unknown", text("period.n_unknown", n.Unknown+n.Open))}
 	for i := range v.covered {
 		parts = append(parts, v.covered[i].sentence(v))
 	}
 	return parts
+}
+
+func (v *periodView) sentence() []words.Part {
+	n := v.sums.total.Total()
+	text := func(id string, n uint64) string { return v.words.Text(id, "Count", n, "N", grouped(n)) }
+	money := v.words.Text("period.no_money")
+	if list := v.amounts(v.sums.total.Money(), upperBound); list != "" {
+		money = v.words.Text("period.at_most", "Money", list)
+	}
+	return v.words.Said("period.sentence", "Calls", text("period.n_calls", n.Calls), "Callers", text("period.n_callers", proven(v.sums.callers)), "Money", money,
+		"Unknown", text("period.n_unknown", n.Unknown+n.Open))
 }
 
 // proven returns how many callers there are whose name is proven.

@@ -2,15 +2,18 @@ package review
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"tollgate/audit/calls"
@@ -38,11 +41,15 @@ var fixture = sync.OnceValue(func() string {
 	return dir + "/log"
 })
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	_ = os.RemoveAll(strings.TrimSuffix(fixture(), "/log"))
-	os.Exit(code)
-}
+// small is the log of the second gateway.
+var small = sync.OnceValue(func() string {
+	dir, err := os.MkdirTemp("", "tollgate-period-")
+	if err != nil {
+		panic(err)
+	}
+	reviewtest.Second(dir + "/log")
+	return dir + "/log"
+})
 
 // indexed is the fixture with an index.
 var indexed = sync.OnceValue(func() *evidence.Log { return indexedLog(fixture()) })
@@ -66,14 +73,6 @@ func pagesOf(logs ...*evidence.Log) *Server {
 	return New(Config{Logs: logs, Zone: reviewtest.Zone, Clock: func() time.Time { return reviewtest.Now }, Hosts: []string{"example.com"}, Door: viewer{}})
 }
 
-// patiently is an address of a page that looks for long: tests do not depend on time.
-func patiently(address string) string {
-	if strings.Contains(address, "?") {
-		return address + "&wait=1"
-	}
-	return address + "?wait=1"
-}
-
 // got returns a page.
 func got(t testing.TB, ctx context.Context, s *Server, address string, status int) string {
 	t.Helper()
@@ -85,12 +84,28 @@ func got(t testing.TB, ctx context.Context, s *Server, address string, status in
 	return w.Body.String()
 }
 
+// wholePage returns the page of a period, for which as much time is taken as it needs.
+func wholePage(t testing.TB, s *Server, address string) string {
+	t.Helper()
+	ask := s.request(httptest.NewRequestWithContext(t.Context(), "GET", address, nil))
+	ask.person = viewer{}.Who(nil)
+	ask.SetPathValue("period", strings.TrimPrefix(ask.URL.Path, "/period/"))
+	v, err := s.periodView(ask)
+	if err == nil {
+		err = v.collect(t.Context(), true)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(s.rendered(ask, &page{name: "period", title: v.title(), data: v.page()}))
+}
+
 // TestPeriodAsReported holds that a page has the figures of a report of all calls of the period, with an index and without.
 func TestPeriodAsReported(t *testing.T) {
-	dir := fixture()
+	dir := small()
 	l := scannedLog(dir)
-	scanned := got(t, t.Context(), pagesOf(l), patiently("/period/2026-10"), 200)
-	fromIndex := got(t, t.Context(), pagesOf(indexed()), patiently("/period/2026-10"), 200)
+	scanned := wholePage(t, pagesOf(l), "/period/2026-10")
+	fromIndex := wholePage(t, pagesOf(indexedLog(dir)), "/period/2026-10")
 	if scanned != fromIndex {
 		t.Error("a page from the index is not that from the log")
 	}
@@ -121,15 +136,17 @@ func TestPeriodAsReported(t *testing.T) {
 	}
 }
 
+var rowPattern, cellPattern, tagPattern = regexp.MustCompile(`(?s)<tr>.*?</tr>`), regexp.MustCompile(`(?s)<t[hd][^>]*>(.*?)</t[hd]>`), regexp.MustCompile(`<[^>]*>`)
+
 // cells returns the texts of a table's column behind the first row, of a drawing.
 func cells(t *testing.T, body, id string, column int) (list []string) {
 	t.Helper()
 	_, figure, found := strings.Cut(body, `<figure class="drawing" id="`+id+`">`)
 	figure, _, _ = strings.Cut(figure, "</figure>")
 	_, table, _ := strings.Cut(figure, "<tbody>")
-	for _, row := range regexp.MustCompile(`(?s)<tr>.*?</tr>`).FindAllString(table, -1) {
-		texts := regexp.MustCompile(`(?s)<t[hd][^>]*>(.*?)</t[hd]>`).FindAllStringSubmatch(row, -1)
-		list = append(list, regexp.MustCompile(`<[^>]*>`).ReplaceAllString(texts[column][1], ""))
+	for _, row := range rowPattern.FindAllString(table, -1) {
+		texts := cellPattern.FindAllStringSubmatch(row, -1)
+		list = append(list, tagPattern.ReplaceAllString(texts[column][1], ""))
 	}
 	if !found || len(list) == 0 {
 		t.Fatalf("no table of %s", id)
@@ -155,7 +172,7 @@ func sumOf(t *testing.T, cells []string) (sum decimal.Decimal) {
 // TestPeriodDays holds that days add up to the whole, what was taken back apart.
 func TestPeriodDays(t *testing.T) {
 	l := indexed()
-	body := got(t, t.Context(), pagesOf(l), patiently("/period/2026-11"), 200)
+	body := wholePage(t, pagesOf(l), "/period/2026-11")
 	period, _ := ParsePeriod("2026-11", reviewtest.Zone)
 	report := calls.NewReport(nil, nil)
 	if err := l.Source().Calls(t.Context(), &calls.Filter{Since: period.Since, Until: period.Until}, report.Add); err != nil {
@@ -185,33 +202,39 @@ func TestPeriodDays(t *testing.T) {
 
 // TestPeriodPages holds that pages of all kinds of periods can be made, in each language, and lead to these pages alone.
 func TestPeriodPages(t *testing.T) {
-	s := pagesOf(indexed())
-	href := regexp.MustCompile(`href="([^"]*)"`)
-	for _, period := range []string{"2026", "2026-11", "2026-10-27", "2025-01-01..2026-11-30", "1999", "9999", "0001-01-01"} {
-		for _, lang := range words.Languages() {
-			if lang != words.English && period != "2026-11" && period != "2026" {
-				continue
-			}
-			body := got(t, t.Context(), s, patiently("/period/"+period+"?lang="+string(lang)), 200)
-			if regexp.MustCompile(`period\.[a-z]`).MatchString(body) || strings.Contains(body, "<no value>") {
-				t.Errorf("%s in %s: a text is missing: %s", period, lang, regexp.MustCompile(`period\.[a-z].*`).FindString(body))
-			}
-			for _, found := range href.FindAllStringSubmatch(body, -1) {
-				if !regexp.MustCompile(`^(/(period/|calls\?|tls|log|inbox|access|about|health|style|icon|$)|/calls$|#)`).MatchString(found[1]) {
-					t.Errorf("%s: a link to %s", period, found[1])
-				}
-			}
-			ids := map[string]bool{}
-			for _, found := range regexp.MustCompile(` id="([^"]*)"`).FindAllStringSubmatch(body, -1) {
-				if ids[found[1]] {
-					t.Errorf("%s: the id %s is there twice", period, found[1])
-				}
-				ids[found[1]] = true
-			}
-		}
+	large, small := pagesOf(indexed()), pagesOf(indexedLog(small()), indexedLog(small()))
+	for _, lang := range words.Languages() {
+		checkPage(t, wholePage(t, large, "/period/2026-11?lang="+string(lang)))
+		checkPage(t, wholePage(t, small, "/period/2026?lang="+string(lang)))
+	}
+	for _, period := range []string{"2026-10-27", "2025-01-01..2026-11-30", "1999", "9999", "0001-01-01"} {
+		checkPage(t, wholePage(t, small, "/period/"+period))
 	}
 	for _, period := range []string{"2026-13", "october", "2026-10-09..2026-10-01", "0001-01-01..9999-12-31", "%3Cscript%3E", "2026-10-31..", strings.Repeat("2", 5000)} {
-		got(t, t.Context(), s, "/period/"+period, 400)
+		got(t, t.Context(), small, "/period/"+period, 400)
+	}
+}
+
+var hrefPattern, idPattern, ownPages = regexp.MustCompile(`href="([^"]*)"`), regexp.MustCompile(` id="([^"]*)"`),
+	regexp.MustCompile(`^(/(period/|calls\?|tls|log|access|about|health|style|icon|$)|/calls$|#)`)
+
+// checkPage holds that a page has all its texts, ids that are there once, and links to these pages alone.
+func checkPage(t *testing.T, body string) {
+	t.Helper()
+	if missing := regexp.MustCompile(`period\.[a-z].*|<no value>`).FindString(body); missing != "" {
+		t.Errorf("a text is missing: %s", missing)
+	}
+	for _, found := range hrefPattern.FindAllStringSubmatch(body, -1) {
+		if !ownPages.MatchString(found[1]) {
+			t.Errorf("a link to %s", found[1])
+		}
+	}
+	ids := map[string]bool{}
+	for _, found := range idPattern.FindAllStringSubmatch(body, -1) {
+		if ids[found[1]] {
+			t.Errorf("the id %s is there twice", found[1])
+		}
+		ids[found[1]] = true
 	}
 }
 
@@ -230,23 +253,18 @@ func TestPeriodChosen(t *testing.T) {
 	}
 }
 
+var quoted, forbidden = regexp.MustCompile(`"[^"]*"`), regexp.MustCompile(`^<(script|img|iframe|style|foreignObject|object|embed)\b|\s(on[a-z]+|style)=`)
+
 // TestPeriodHostile holds that texts of peers stay texts.
 func TestPeriodHostile(t *testing.T) {
 	dir := t.TempDir() + "/log"
 	reviewtest.Hostile(dir)
 	for _, lang := range words.Languages() {
-		body := got(t, t.Context(), pagesOf(indexedLog(dir)), patiently("/period/2026-11?lang="+string(lang)), 200)
-		tags := regexp.MustCompile(`<(/?[A-Za-z][A-Za-z0-9]*)`).FindAllStringSubmatch(body, -1)
-		for _, tag := range tags {
-			if slices.Contains([]string{"script", "img", "foreignObject", "iframe", "style"}, tag[1]) {
-				t.Errorf("an element %s", tag[1])
-			}
-		}
-		for _, attr := range []string{" onerror=", " onmouseover=", " style="} {
-			for _, tag := range regexp.MustCompile(`<[A-Za-z][^<>]*>`).FindAllString(body, -1) {
-				if outside := regexp.MustCompile(`"[^"]*"`).ReplaceAllString(tag, ""); strings.Contains(outside, attr) {
-					t.Errorf("an attribute in %s", tag)
-				}
+		body := wholePage(t, pagesOf(indexedLog(dir)), "/period/2026-11?lang="+string(lang))
+		for _, tag := range regexp.MustCompile(`<[A-Za-z][^<>]*>`).FindAllString(body, -1) {
+			outside := quoted.ReplaceAllString(tag, "")
+			if found := forbidden.FindString(outside); found != "" {
+				t.Errorf("%s in %s", found, tag)
 			}
 		}
 		if strings.ContainsAny(body, "\x00\x1b\u202e\u2066\u200b") {
@@ -258,29 +276,52 @@ func TestPeriodHostile(t *testing.T) {
 	}
 }
 
-// TestPeriodSlow holds that a page without time for the sums says so, shows what it has and offers to go on.
+// TestPeriodSlow holds that a page without time for the sums says so, and offers a job; and that it shows what the job found.
 func TestPeriodSlow(t *testing.T) {
-	s := pagesOf(indexed())
-	ctx, cancel := context.WithDeadline(t.Context(), time.Unix(0, 0))
-	defer cancel()
-	body := got(t, ctx, s, "/period/2026-10?zone=Asia%2FShanghai", 200)
-	if !strings.Contains(body, `<a href="/period/2026-10?wait=1&amp;zone=Asia%2FShanghai">`) || strings.Contains(body, `id="calls"`) {
-		t.Error(body)
-	}
-	if body := got(t, ctx, s, "/period/2026-10?wait=1", 200); strings.Contains(body, `<a href="/period/2026-10?wait=1`) {
-		t.Error("the page offers what it has just done")
-	}
+	small := small()
+	synctest.Test(t, func(t *testing.T) {
+		s := pagesOf(scannedLog(small))
+		ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+		defer cancel()
+		const address = "/period/2026-10?zone=Asia%2FShanghai"
+		const read = `<form method="post" action="/period/2026-10/read?zone=Asia%2FShanghai">`
+		if body := got(t, ctx, s, address, 200); !strings.Contains(body, read) || strings.Contains(body, `id="calls"`) {
+			t.Error(body)
+		}
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, httptest.NewRequest("POST", "/period/2026-10/read?zone=Asia%2FShanghai", nil))
+		if w.Code != http.StatusSeeOther || w.Header().Get("Location") != address {
+			t.Errorf("%d, %v", w.Code, w.Header())
+		}
+		synctest.Wait()
+		body := got(t, ctx, s, address, 200)
+		for _, want := range []string{`id="calls"`, `id="tls"`, `to record <bdi>1,310</bdi>`, read} {
+			if !strings.Contains(body, want) {
+				t.Errorf("no %s: %s", want, body)
+			}
+		}
+	})
 }
 
-// TestPeriodMany holds that many calls are read only on request.
+// TestPeriodMany holds that many calls are read by a job alone, and that it reads what the page would.
 func TestPeriodMany(t *testing.T) {
-	v := &periodView{request: &request{Request: httptest.NewRequest("GET", "/period/2026-10", nil)}, period: Period{Text: "2026-10"}}
-	if v.tooMany(readAtOnce) != nil || v.tooMany(readAtOnce+1).More != "/period/2026-10?wait=1" {
-		t.Error(v.tooMany(readAtOnce), v.tooMany(readAtOnce+1))
+	period, _ := ParsePeriod("2026-10", reviewtest.Zone)
+	view := func() *periodView {
+		return newPeriodView(&request{zone: reviewtest.Zone, now: reviewtest.Now}, evidence.Logs{indexed()}, period)
 	}
-	v.Request = httptest.NewRequest("GET", "/period/2026-10?wait=1", nil)
-	if v.tooMany(readAtOnce+1) != nil {
-		t.Error("a page that was asked to read does not")
+	at, job := view(), view()
+	pieces, last := 0, int64(0)
+	job.do = func(work func()) { pieces++; work() }
+	job.progress = func(done, total int64) { last = max(done, total) }
+	if err := errors.Join(at.collect(t.Context(), false), job.collect(t.Context(), true)); err != nil {
+		t.Fatal(err)
+	}
+	n := int64(job.sums.total.Total().Calls)
+	if !reflect.DeepEqual(at.read, job.read) || at.read == nil || last != n || int64(pieces) < n {
+		t.Errorf("%d pieces, %d calls of %d", pieces, last, n)
+	}
+	if n > readAtOnce {
+		t.Error("the fixture has too many calls for this test")
 	}
 }
 
@@ -312,15 +353,15 @@ func TestPeriodCaps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	body := got(t, t.Context(), pagesOf(l), patiently("/period/2026-11"), 200)
+	body := wholePage(t, pagesOf(l), "/period/2026-11")
 	names, uses, holds, limits := cells(t, body, "caps", 0), cells(t, body, "caps", 1), cells(t, body, "caps", 2), cells(t, body, "caps", 3)
 	for i, name := range names {
-		k := key{cap: strings.Split(name, " · ")[0], counted: cells(t, body, "caps", 4)[i], period: cells(t, body, "caps", 5)[i], currency: uses[i][:3]}
-		if uses[i] != k.currency+" "+grouped(used[k]) && used[k].Sign() != 0 || holds[i] != k.currency+" "+grouped(held[k]) && held[k].Sign() != 0 {
+		k := key{cap: name, counted: cells(t, body, "caps", 4)[i], period: cells(t, body, "caps", 5)[i], currency: uses[i][:3]}
+		if uses[i] != k.currency+" "+grouped(used[k].WithPlaces(2)) || holds[i] != k.currency+" "+grouped(held[k].WithPlaces(2)) {
 			t.Errorf("%v: used %s, held %s, want %s, %s", k, uses[i], holds[i], used[k], held[k])
 		}
 	}
-	shop := slices.IndexFunc(names, func(name string) bool { return strings.HasPrefix(name, "shop-day") })
+	shop := slices.IndexFunc(names, func(name string) bool { return name == "shop-day" })
 	if shop < 0 || limits[shop] != "CNY 20,000.00" && limits[shop] != "USD 3,000.00" || len(names) < 4 {
 		t.Errorf("%v, %v", names, limits)
 	}
@@ -337,6 +378,9 @@ func TestPeriodTexts(t *testing.T) {
 	}
 	for _, id := range []string{"log", "calls", "money", "callers", "accounts", "customers", "refusals", "caps", "tls"} {
 		ids = append(ids, id, id+"_desc")
+	}
+	for _, unit := range []string{"day", "week", "month", "year"} {
+		ids = append(ids, "column_"+unit, "by_"+unit)
 	}
 	for month := range 12 {
 		ids = append(ids, fmt.Sprintf("month_%d", month+1))

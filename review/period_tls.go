@@ -2,10 +2,8 @@ package review
 
 import (
 	"cmp"
-	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"tollgate/audit/calls"
 	"tollgate/audit/logfile"
@@ -46,69 +44,73 @@ func outTLS(c *calls.Call) *logfile.TLS {
 	return c.Outcome.TLSOut
 }
 
-// Versions that have a fill of their own; "" stands for no TLS.
-var tlsVersions = []struct {
+// tlsVersion is a version that has a fill of its own; "" stands for no TLS.
+type tlsVersion struct {
 	name string
 	fill chart.Fill
-}{{"TLS 1.3", chart.First}, {"TLS 1.2", chart.Second}, {"other", chart.Third}, {"", chart.Fourth}}
-
-func versionIndex(version string) int {
-	for i, v := range tlsVersions {
-		if v.name == version {
-			return i
-		}
-	}
-	return slices.IndexFunc(tlsVersions[:], func(v struct {
-		name string
-		fill chart.Fill
-	}) bool {
-		return v.name == "other"
-	})
 }
 
-// tlsDrawing shows the versions of both connections of all calls of the period, and their suites. Where there is no time to read all calls
-// it shows none of them: a part proves nothing about the rest.
-func (v *periodView) tlsDrawing(ctx context.Context) (*chart.Drawing, []suiteRow, *partly, error) {
-	type key struct {
-		direction      int
-		version, suite string
+// tlsOther stands for all other versions, and for further suites.
+const tlsOther = "other"
+
+var tlsVersions = []tlsVersion{{"TLS 1.3", chart.First}, {"TLS 1.2", chart.Second}, {tlsOther, chart.Third}, {"", chart.Fourth}}
+
+// maxTLSUses bounds the versions and suites that are counted apart: those of TLS are a few dozen.
+const maxTLSUses = 500
+
+func versionIndex(version string) int {
+	i := slices.IndexFunc(tlsVersions, func(v tlsVersion) bool { return v.name == version })
+	if i < 0 {
+		return slices.IndexFunc(tlsVersions, func(v tlsVersion) bool { return v.name == tlsOther })
 	}
-	n, to := map[key]uint64{}, time.Time{}
-	for _, l := range v.logs {
-		err := l.Source().Calls(ctx, &v.filter, func(c *calls.Call) error {
-			to = c.Time()
-			for i := range directions {
-				tls, connected := directions[i].of(c)
-				if !connected {
-					continue
-				}
-				if tls == nil {
-					tls = &logfile.TLS{}
-				}
-				n[key{i, tls.Version, tls.Suite}]++
-			}
-			return nil
-		})
-		if outOfTime(err) {
-			return nil, nil, &partly{To: to, More: v.longer()}, nil
+	return i
+}
+
+// tlsUse is what connections of calls had.
+type tlsUse struct {
+	direction      int
+	version, suite string
+}
+
+// countTLS counts both connections of a call.
+func countTLS(n map[tlsUse]uint64, c *calls.Call) {
+	for i := range directions {
+		tls, connected := directions[i].of(c)
+		if !connected {
+			continue
 		}
-		if err != nil {
-			return nil, nil, nil, err
+		if tls == nil {
+			tls = &logfile.TLS{}
 		}
+		use := tlsUse{i, tls.Version, tls.Suite}
+		if _, known := n[use]; !known && len(n) >= maxTLSUses {
+			use = tlsUse{i, tlsOther, tlsOther}
+		}
+		n[use]++
 	}
+}
+
+// suites are the suites of both connections, those of most calls first.
+func (v *periodView) suites() (rows []suiteRow) {
+	for use, n := range v.read.tls {
+		rows = append(rows, suiteRow{v.words.Text(directions[use.direction].id), use.version, use.suite, n})
+	}
+	slices.SortFunc(rows, func(a, b suiteRow) int {
+		return cmp.Or(strings.Compare(a.Direction, b.Direction), cmp.Compare(b.Calls, a.Calls), strings.Compare(a.Version, b.Version), strings.Compare(a.Suite, b.Suite))
+	})
+	return rows
+}
+
+// tlsDrawing shows the versions of both connections.
+func (v *periodView) tlsDrawing() *chart.Drawing {
 	values := make([][]uint64, len(directions))
-	var suites []suiteRow
 	for i := range values {
 		values[i] = make([]uint64, len(tlsVersions))
 	}
-	for k, calls := range n {
-		values[k.direction][versionIndex(k.version)] += calls
-		suites = append(suites, suiteRow{v.words.Text(directions[k.direction].id), k.version, k.suite, calls})
+	for use, n := range v.read.tls {
+		values[use.direction][versionIndex(use.version)] += n
 	}
-	slices.SortFunc(suites, func(a, b suiteRow) int {
-		return cmp.Or(strings.Compare(a.Direction, b.Direction), cmp.Compare(b.Calls, a.Calls), strings.Compare(a.Suite, b.Suite))
-	})
-	return v.tlsShares(values), suites, nil, nil
+	return v.tlsShares(values)
 }
 
 func (v *periodView) tlsShares(values [][]uint64) *chart.Drawing {

@@ -2,7 +2,6 @@ package review
 
 import (
 	"cmp"
-	"context"
 	"slices"
 	"strings"
 
@@ -22,20 +21,19 @@ type top struct {
 }
 
 // tops shows who called, who paid, and for whom.
-func (v *periodView) tops(ctx context.Context, s *periodSums) (list []*chart.Drawing, err error) {
-	customers, err := v.logs.Report(ctx, &v.filter, calls.ByCustomer)
-	if err != nil {
-		return nil, err
-	}
+func (v *periodView) tops() (list []*chart.Drawing) {
 	for _, one := range []struct {
 		id, param string
 		report    *calls.Report
-	}{{"callers", "caller", s.callers}, {"accounts", "account", s.accounts}, {"customers", "customer", customers}} {
+	}{{"callers", "caller", v.sums.callers}, {"accounts", "account", v.sums.accounts}, {"customers", "customer", v.customers}} {
+		if one.report == nil {
+			continue
+		}
 		if d := v.topDrawing(one.id, one.param, topsOf(one.report)); d != nil {
 			list = append(list, d)
 		}
 	}
-	return list, nil
+	return list
 }
 
 // topsOf joins the rows of a report by one dimension, which are by currency.

@@ -205,7 +205,7 @@ func (s *Server) fillTLS(ctx context.Context, r *request, c *tlsChoice, v *tlsPa
 		v.Report = r.tlsView(last.Result.(*tlsResult), c)
 	case ok && !last.Cancelled():
 		v.Fault = last.Err.Error()
-	case v.Current == nil && v.Bytes <= atOnceBytes && !s.config.Jobs.Paced():
+	case v.Current == nil && v.Bytes <= atOnceBytes && s.config.Jobs.Pace() == nil:
 		return s.tlsAtOnce(ctx, r, c, v)
 	}
 	return nil

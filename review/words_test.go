@@ -11,7 +11,7 @@ import (
 )
 
 // used finds the messages that templates and handlers name as they are.
-var used = regexp.MustCompile(`(?:\(said |\(t |\{\{t |\bt |Said\(|Text\()"([a-z_]+\.[A-Za-z0-9_.-]*[A-Za-z0-9_-])"`)
+var used = regexp.MustCompile(`(?:\(said |\(t |\{\{t |\bt |Said\(|Text\()"([a-z_]+\.[A-Za-z0-9_.-]*[A-Za-z0-9-])"`)
 
 // TestMessages holds that each message that pages name is there, in each language.
 func TestMessages(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"tollgate/audit/logfile"
+	"tollgate/internal/words"
 )
 
 // History is a call with all that the log has about it.
@@ -54,9 +55,9 @@ func (h *History) join(records []*logfile.Record) (list []*Call) {
 }
 
 // Sentences returns the history in words, by paragraph: the call, then the calls that the gateway made for it, events, and where its records
-// stand. Times are in a zone. Texts that come from peers are quoted, and nothing in them is left that a terminal would obey.
-func (h *History) Sentences(zone *time.Location) [][]string {
-	w := writer{zone: zone}
+// stand. Times are in a zone.
+func (h *History) Sentences(words *words.Words, zone *time.Location) [][]Sentence {
+	w := writer{words: words, zone: zone}
 	for _, c := range h.join(h.records) {
 		w.call(c)
 	}
@@ -71,4 +72,26 @@ func (h *History) Sentences(zone *time.Location) [][]string {
 	w.places(h.records)
 	w.end()
 	return w.paragraphs
+}
+
+// Summary returns who called what, and how it ended.
+func (h *History) Summary(words *words.Words, zone *time.Location) (summary []Sentence) {
+	w := writer{words: words, zone: zone}
+	for _, c := range h.join(h.records) {
+		w.summary(c)
+	}
+	return w.open
+}
+
+// Events returns what the events about the call say, in their order.
+func (h *History) Events(words *words.Words, zone *time.Location) []Sentence {
+	w := writer{words: words, zone: zone}
+	for _, r := range h.events {
+		if Settles(r) {
+			w.settlement(r)
+		} else {
+			w.event(r)
+		}
+	}
+	return w.open
 }

@@ -1,74 +1,39 @@
 package calls
 
 import (
-	"fmt"
-	"strings"
-
 	"tollgate/audit/logfile"
-	"tollgate/internal/text"
 )
 
 // spending writes which business act the call is, what it holds, costs and takes of caps, and what was in its way.
-func (w *writer) spending(c *Call) {
+func (w *writer) spending(c *Call, v values) {
 	s := spendingOf(c.first())
-	if s.Act != "" {
-		w.say("It is the act %s%s.", quoted(s.Act), holds(s.Keys))
+	w.say(v, "act")
+	for _, g := range s.Keys {
+		w.say(values{"Count": len(g.MACs), "Window": w.window(g.Window)}, "holds_for", "holds")
 	}
 	if p := s.Price; p != nil {
-		w.say("Its price was %s %s at the most, known from the %s%s.", quoted(p.Amount), quoted(p.Currency), quoted(p.From), list(", as the gateway's call ", "", " showed", quotedIf(p.Call)))
+		w.say(values{"Price": quotedMoney(p.Amount, p.Currency), "From": w.noun("from", p.From), "Call": p.Call}, "price_call", "price")
 	}
-	for i := range s.Caps {
-		w.say("%s", capText(&s.Caps[i]))
+	for _, charge := range s.Caps {
+		w.say(values{"Amount": quotedMoney(charge.Amount, charge.Currency), "Cap": w.with(charge.Cap, charge.Counted, charge.Period)}, "cap")
+		if charge.Unpriced {
+			w.say(nil, "cap_assumed")
+		}
 	}
-	if s.Repeats != "" {
-		w.say("It repeats the call %s on purpose.", quoted(s.Repeats))
-	}
+	w.say(v, "repeats")
 	for _, r := range c.records() {
 		if r != nil {
 			w.hindrances(spendingOf(r), r)
 		}
 	}
-	if released := len(spendingOf(c.outcome()).Released); released > 0 {
-		w.say("As a part failed, %s held no more.", text.Are(released, "key"))
-	}
+	w.count(len(spendingOf(c.outcome()).Released), "released")
 }
 
-// holds returns what an act holds.
-func holds(groups []logfile.ActKeys) string {
-	var texts []string
-	for _, g := range groups {
-		window := "while it is in flight or unknown"
-		if g.Window > 0 {
-			window = "for " + windowText(g.Window) + " after success"
-		}
-		texts = append(texts, text.Count(len(g.MACs), "key")+" "+window)
+func quotedMoney(amount, currency string) composed {
+	if currency == "" {
+		return composed(quoted(amount))
 	}
-	return list(", which holds ", ", ", "", texts...)
-}
-
-// units are what a window is said in, in seconds.
-var units = [...]struct {
-	seconds int64
-	name    string
-}{{24 * 60 * 60, "day"}, {60 * 60, "hour"}, {60, "minute"}, {1, "second"}}
-
-// windowText returns a number of seconds in the greatest unit of which it is a multiple.
-func windowText(seconds int64) string {
-	for _, unit := range units {
-		if seconds%unit.seconds == 0 {
-			return text.Count(seconds/unit.seconds, unit.name)
-		}
-	}
-	return "" // seconds are multiples of one
-}
-
-func capText(c *logfile.CapCharge) string {
-	assumed := ""
-	if c.Unpriced {
-		assumed = ", an amount that the cap assumes, since the price is not known"
-	}
-	return fmt.Sprintf("It takes %s of the cap %s%s%s.", list("", " ", "", quotedIf(c.Amount), quotedIf(c.Currency)), quoted(c.Cap),
-		list(" (", ", ", ")", quotedIf(c.Counted), quotedIf(c.Period)), assumed)
+	return composed(quoted(amount) + " " + quoted(currency))
 }
 
 // unpriced is the reason of a refusal because of a cap that needs a price, where the price is not known.
@@ -76,21 +41,16 @@ const unpriced = "unpriced"
 
 // hindrances writes what refused the call, or would have: an outcome has what a guard in shadow mode found.
 func (w *writer) hindrances(s *logfile.Spending, r *logfile.Record) {
-	would := ""
-	if r.Kind != logfile.KindRefusal {
-		would = ", which would have refused it"
+	v := values{"Call": s.HeldBy, "Caps": w.quotes(s.CapsFull...)}
+	held, full := "held", "caps_full"
+	switch {
+	case r.Kind != logfile.KindRefusal:
+		held, full = "held_shadow", "caps_full_shadow"
+	case r.Reason == unpriced:
+		full = "caps_unpriced"
 	}
-	if s.HeldBy != "" {
-		w.say("What it is about is held by the call %s%s.", quoted(s.HeldBy), would)
-	}
-	if len(s.CapsFull) == 0 {
-		return
-	}
-	caps := "Caps without room for it"
-	if r.Reason == unpriced {
-		caps = "Caps that could not be kept, since its price was not known"
-	}
-	w.say("%s%s: %s.", caps, would, quoted(strings.Join(s.CapsFull, ", ")))
+	w.say(v, held)
+	w.say(v, full)
 }
 
 // money writes the amounts of the call, and what it moved.
@@ -98,33 +58,34 @@ func (w *writer) money(c *Call) {
 	amounts, unsummed := c.Amounts()
 	var texts []string
 	for _, a := range amounts {
+		id := "sentence.amount_request"
+		if a.Answer {
+			id = "sentence.amount_answer"
+		}
 		if a.From == "" { // the price has a sentence of its own
-			texts = append(texts, fmt.Sprintf("%s %s (%s of the %s)", a.Value, a.Currency, quoted(a.Field), map[bool]string{true: "answer", false: "request"}[a.Answer]))
+			texts = append(texts, w.words.Text(id, "Amount", a.Value.String()+" "+a.Currency, "Field", quoted(a.Field)))
 		}
 	}
-	if len(texts) > 0 {
-		w.say("Amounts: %s.", strings.Join(texts, ", "))
-	}
-	if unsummed > 0 {
-		w.say("%s in no sum: no plain decimals, in an unknown unit, or left out of the records.", text.Are(unsummed, "amount"))
-	}
-	figure, known := c.Money()
-	switch {
-	case !c.mayHaveMoved():
-	case !known:
-		w.say("It %s; how much is not on record.", movedText(c.State(), "money"))
-	default:
-		w.say("It %s, as the %s says.", movedText(c.State(), fmt.Sprintf("%s %s", figure.Value, figure.Currency)), figure.From)
-	}
+	w.say(values{"Amounts": w.list("semicolon", texts...)}, "amounts")
+	w.count(unsummed, "unsummed")
+	w.moved(c)
 }
 
-// movedText returns how a call that ended so moved its money.
-func movedText(state, money string) string {
-	switch state {
-	case logfile.Succeeded:
-		return "moved " + money
-	case logfile.Partial:
-		return "moved " + money + " in part"
+// moved writes what money the call moved.
+func (w *writer) moved(c *Call) {
+	if !c.mayHaveMoved() {
+		return
 	}
-	return "may have moved " + money
+	v := values{}
+	if figure, known := c.Money(); known {
+		v = values{"Amount": composed(figure.Value.String() + " " + figure.Currency), "From": w.noun("from", figure.From)}
+	}
+	switch c.State() {
+	case logfile.Succeeded:
+		w.say(v, "moved", "moved_some")
+	case logfile.Partial:
+		w.say(v, "moved_part", "moved_part_some")
+	default:
+		w.say(v, "may_have_moved", "may_have_moved_some")
+	}
 }

@@ -1,39 +1,55 @@
 package calls
 
 import (
-	"fmt"
+	"slices"
 
 	"tollgate/audit/logfile"
-	"tollgate/internal/text"
 )
 
+// outcome writes how the call went out, what came back, and how it ended.
+func (w *writer) outcome(c *Call, v values) {
+	w.sent(c, v)
+	r := c.Outcome
+	if r == nil || r.Outcome == logfile.NotSent {
+		return
+	}
+	if r.Status != 0 {
+		w.say(v, "answer_id_within", "answer_within", "answer_id", "answer")
+	} else if wasSent(r) {
+		w.failed(v, "no_answer")
+	}
+	w.say(v, "error")
+	w.say(v, "answered")
+	w.ended(c, v)
+	if r.ResultFrom == "body" || r.ResultFrom == "status" {
+		w.say(v, "read_from_"+r.ResultFrom)
+	}
+	w.say(v, "took")
+}
+
 // sent writes when the call went out, and over what connection.
-func (w *writer) sent(c *Call) {
+func (w *writer) sent(c *Call, v values) {
 	r := c.Outcome
 	switch {
 	case c.Refusal != nil:
 		return
 	case r == nil:
-		w.say("No outcome is on record: the call is in flight, or the next start of the gateway closes it as unknown.")
+		w.say(v, "no_outcome")
 		return
 	case r.Outcome == logfile.NotSent:
-		w.say("It was not sent%s%s.", failure(r), list(": ", "", "", reasonText(r)))
+		w.failed(v, "not_sent")
+		return
+	case wasSent(r):
+		w.say(v, "sent_upstream_tls", "sent_tls", "sent_upstream_plain", "sent_plain")
+		w.session(r.TLSOut, "upstream")
+	default:
+		w.say(v, "sent_unrecorded_note", "sent_unrecorded")
+	}
+	if c.Intent == nil {
+		w.say(v, "intent_pruned")
 		return
 	}
-	intent := "Its intent was pruned from the log."
-	if c.Intent != nil {
-		intent = fmt.Sprintf("Its intent was on record at %s, before a byte could go out.", w.after(c.Time(), c.Intent.Time))
-	}
-	if wasSent(r) {
-		how := "without TLS"
-		if r.TLSOut != nil {
-			how = "over " + tlsText(r.TLSOut)
-		}
-		w.say("It was sent%s %s.", list(" to the upstream ", "", "", r.Upstream), how)
-	} else {
-		w.say("Whether it was sent is not on record%s.", list(": ", ", ", "", reasonText(r), quotedIf(r.Note)))
-	}
-	w.say("%s", intent)
+	w.say(values{"Time": w.after(c.Time(), c.Intent.Time)}, "intent")
 }
 
 // wasSent reports whether an outcome says that the call was sent. One that a start of the gateway wrote, since the one before had stopped
@@ -42,84 +58,41 @@ func wasSent(r *logfile.Record) bool {
 	return r != nil && r.Outcome != logfile.NotSent && (r.Outcome != logfile.Unknown || r.Status != 0 || r.Stage != "" || r.TLSOut != nil)
 }
 
-// failure returns where a call failed.
-func failure(r *logfile.Record) string {
-	tls := ""
-	if r.TLSFailure != "" {
-		tls = "TLS: " + logfile.TLSFailureText(r.TLSFailure)
-	}
-	return list(" (", ", ", ")", list("stage ", "", "", r.Stage), quotedIf(tls))
+// failed writes that a call failed, and why its handshake did.
+func (w *writer) failed(v values, message string) {
+	w.say(v, message+"_stage_reason", message+"_stage", message+"_reason", message)
+	w.say(v, "tls_failure")
 }
 
-// reasonText returns the reason of a record of an outcome, where the outcome does not say it, and the detail.
-func reasonText(r *logfile.Record) string {
-	reason := r.Reason
-	if reason == r.Outcome {
-		reason = ""
-	}
-	return list("", ", ", "", quotedIf(reason), quotedIf(r.Detail))
-}
-
-// outcomes say what the outcomes of calls that were sent mean.
-var outcomes = map[string]string{
-	logfile.Succeeded: "succeeded, the provider did what was asked",
-	logfile.Failed:    "failed, the provider did nothing",
-	logfile.Partial:   "partial, the provider did a part of it",
-	logfile.Unknown:   "unknown, the provider may have acted",
-}
-
-// answer writes what came back, and how the call ended.
-func (w *writer) answer(c *Call) {
-	r := c.Outcome
-	if r == nil || r.Outcome == logfile.NotSent {
-		return
-	}
-	switch {
-	case !wasSent(r):
-	case r.Status != 0:
-		w.say("The answer had status %d%s%s.", r.Status, list(" and the request id ", "", "", quotedIf(r.RequestID)), list(", and was complete ", "", " after the call was sent", micros(r.UpstreamMicros)))
-	default:
-		w.say("No answer came that can be used%s%s.", failure(r), list(": ", "", "", reasonText(r)))
-	}
-	if r.ErrorCode != "" || r.ErrorMessage != "" {
-		w.say("Its error is %s.", list("", ": ", "", quotedIf(r.ErrorCode), quotedIf(r.ErrorMessage)))
-	}
-	if fields := fieldsText(r); fields != "" {
-		w.say("It said: %s.", fields)
-	}
-	meaning := outcomes[r.Outcome]
-	if meaning == "" {
-		meaning = quoted(r.Outcome)
-	}
-	w.say("The outcome, recorded at %s, is %s%s.", w.after(c.Time(), r.Time), meaning, list(" (read from the ", "", " of the answer)", r.ResultFrom))
-	if r.TotalMicros > 0 {
-		w.say("The call took %s.", spent(r.TotalMicros))
-	}
-}
-
-func micros(n int64) string {
-	if n == 0 {
+// reasonOf returns the reason of a record, where its outcome does not say it.
+func reasonOf(r *logfile.Record) string {
+	if r.Reason == r.Outcome {
 		return ""
 	}
-	return spent(n)
+	return r.Reason
 }
 
-// settlement writes how an outcome that was unknown was settled.
-func (w *writer) settlement(c *Call) {
-	if c.Settled == nil {
-		return
+// ended writes how the call ended.
+func (w *writer) ended(c *Call, v values) {
+	if outcome := c.Outcome.Outcome; slices.Contains(logfile.Outcomes(), outcome) {
+		w.say(v, outcome)
+	} else {
+		w.say(v, "other_outcome")
 	}
-	said := c.Settled.Data
-	by := quotedIf(said["by"])
-	if by == "gateway" {
-		by = "the gateway itself"
+	if c.Settled != nil {
+		w.settlement(c.Settled)
 	}
-	w.say("It was settled as %s on %s%s%s%s.", quoted(said["outcome"]), w.time(c.Settled.Time), list(" by ", "", "", by),
-		list(", as the gateway's call ", "", " showed", quotedIf(said["from"])), list(": ", "", "", quotedIf(said["reason"])))
 }
 
-// made writes of a call that the gateway made.
-func (w *writer) made(c *Call) {
-	w.say("For it, the gateway called %s on %s (call %s): %s.", c.Operation(), w.time(c.Time()), c.ID(),
-		list("", " ", "", c.State(), text.NotZero(c.Status()), quotedIf(c.ErrorCode()), when(c.Reason() != c.State(), quotedIf(c.Reason()))))
+// settlement writes how an outcome that was unknown was settled by an event.
+func (w *writer) settlement(r *logfile.Record) {
+	said := r.Data
+	v := values{"Outcome": w.noun("state", said["outcome"]), "Time": w.time(r.Time), "By": said["by"], "Call": said["from"], "Reason": said["reason"]}
+	if said["by"] == "gateway" {
+		w.say(v, "settled_by_gateway")
+	} else {
+		w.say(v, "settled_by", "settled")
+	}
+	w.say(v, "settled_from")
+	w.say(v, "settled_reason")
 }

@@ -3,8 +3,10 @@
 
     python3 verify.py DIR|BUNDLE.zip [--key PUB|FILE]... [--since-checkpoint FILE]... [--allow-unsigned]
     python3 verify.py --bundle DIR|BUNDLE.zip ...
+    python3 verify.py PROOF.json [--key PUB|FILE]...
 
-DIR is a log's directory; with --bundle, the folder that a bundle was unpacked into, with the log in its folder log/.
+DIR is a log's directory; with --bundle, the folder that a bundle was unpacked into, with the log in its folder log/. PROOF.json is the proof
+of one call, which needs no log (docs/audit-proof.md).
 Written from docs/audit-format.md ("the format" below) and RFC 8032 alone, with Python's standard library (3.6 or later),
 so that it can be read from top to bottom and believed. Exit status: 0 the log is whole, 1 it has faults, 2 it could not
 be verified, as when the command line is wrong.
@@ -41,6 +43,8 @@ MAX_FAULTS = 100  # that are shown
 MAX_PLANS = 1 << 18  # that are followed
 MAX_TEXT = 64 << 20  # bytes of the text of a plan
 MAX_COPIES = 64 << 20  # bytes of a file of checkpoints, or keys, kept elsewhere
+MAX_PROOF = 4 << 20  # bytes of the proof of a call
+MAX_PROVEN = 16  # records of it
 TAIL_RECORDS, TAIL_SECONDS = 65536, 30  # beyond the settings, of a log that is being written ("Verifying", point 9)
 
 
@@ -947,9 +951,106 @@ def parse_copy(copy):
     return note
 
 
+# ---- The proof of a call (docs/audit-proof.md, "Proof of a call") -----------------------------------------------------
+
+
+def read_proof(path):
+    """The bytes of a proof; None if the file is none, but an archive."""
+    if not os.path.isfile(path):
+        return None
+    with open(path, "rb") as f:
+        return f.read(MAX_PROOF + 1) if f.read(1) == b"{" and f.seek(0) == 0 else None
+
+
+def verify_proof(data, given=()):
+    """What the proof states, in lines."""
+    if len(data) > MAX_PROOF:
+        raise Fault("a proof is not longer than %d bytes" % MAX_PROOF)
+    text = data.decode("utf-8")
+    proof = json.loads(text, object_pairs_hook=unique)
+    if not isinstance(proof, dict) or proof.get("type") != "tollgate call proof 1":
+        raise Fault("it is no proof of a call that this program knows")
+    if json.dumps(proof, ensure_ascii=False, separators=(",", ":"), sort_keys=True) + "\n" != text:
+        raise Fault("it is not spelt as it should be: in the form of RFC 8785, with one line feed at the end")
+    call, records, names = proof.get("call"), proof.get("records"), proof.get("keys")
+    if set(proof) != {"type", "call", "records", "checkpoint", "keys"} or not isinstance(call, str) or not call:
+        raise Fault("a member is missing, or unknown")
+    if not isinstance(names, list) or not isinstance(records, list) or not 0 < len(records) <= MAX_PROVEN:
+        raise Fault("a proof has 1 to %d records, and the keys that signed" % MAX_PROVEN)
+    note = parse_note(proof["checkpoint"])
+    check_signers(note, [parse_key(name) for name in names], given)
+    places = [0]
+    for record in records:
+        places.append(check_record(record, call, note))
+        if places[-1] <= places[-2]:
+            raise Fault("the records are not in the order of the log")
+    yield "call %s: record %s of the log %s" % (ascii(call)[1:-1], " and ".join(map(str, places[1:])), note.name)
+    yield "in the tree of %d records that was signed at %s" % (note.size, note.time)
+    for name in names:
+        yield "by %s" % name
+
+
+def check_signers(note, keys, given):
+    """Each key signed the note, in this order, and no other did; one of them is given, if any is."""
+    if not keys or len(set(keys)) != len(keys) or len(keys) != len(note.signatures):
+        raise Fault("the checkpoint has %s, and the proof %s" % (count(len(note.signatures), "signature"), count(len(keys), "key")))
+    for signature, key in zip(note.signatures, keys):
+        if not signed_by(note, signature, key):
+            raise Fault("the checkpoint is not signed by %s" % key.text)
+    if given and not any(key in given for key in keys):
+        raise Fault("it is signed by %s, which is not the key given" % keys[-1].text)
+
+
+def check_record(record, call, note):
+    """The number of a record that is in the tree."""
+    if not isinstance(record, dict) or set(record) != {"line", "path"} or not isinstance(record["line"], str) or not isinstance(record["path"], list):
+        raise Fault("a record of a proof is a line and a path")
+    line = record["line"].encode("utf-8")
+    if len(line) >= MAX_LINE:
+        raise Fault("a line is longer than %d bytes" % MAX_LINE)
+    parsed = parse_line(line)
+    seq = parsed["seq"]
+    if parsed.get("call") != call:
+        raise Fault("record %d is of another call" % seq)
+    path = [unbase64(node if isinstance(node, str) else "", 32, "a node") for node in record["path"]]
+    if not 0 < seq <= note.size or root_above(leaf_hash(line), seq - 1, note.size, path) != note.root:
+        raise Fault("record %d: the line, its place or its path is not what the checkpoint covers" % seq)
+    return seq
+
+
+def root_above(node, at, size, path):
+    """RFC 9162 section 2.1.3.2; None for a path of another length."""
+    last = size - 1
+    for beside in path:
+        if not last:
+            return None
+        if at & 1 or at == last:
+            node = node_hash(beside, node)
+            while at and not at & 1:
+                at, last = at >> 1, last >> 1
+        else:
+            node = node_hash(node, beside)
+        at, last = at >> 1, last >> 1
+    return node if not last else None
+
+
+def say_proof(data, keys):
+    try:
+        for line in verify_proof(data, keys):
+            say(line)
+    except (ValueError, RecursionError) as e:
+        say("FAULT %s" % e)
+        say("NOT PROVEN")
+        return 1
+    if not keys:
+        say("note: no --key was given: the proof shows only that the holder of the key in it says so")
+    say("proven")
+    return 0
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(description="Verifies an audit log of Tollgate from its files alone.")
-    parser.add_argument("log", metavar="DIR|BUNDLE.zip")
+    parser.add_argument("log", metavar="DIR|BUNDLE.zip|PROOF.json")
     parser.add_argument("--bundle", action="store_true", help="DIR is the folder that a bundle was unpacked into (an archive always is one)")
     parser.add_argument("--key", metavar="PUB|FILE", action="append", default=[],
                         help="public key kept elsewhere, NAME+HASH+KEY, or a file of such lines")
@@ -962,6 +1063,9 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     try:
         keys = [key for text in options.key for key in read_keys(text)]
+        proof = read_proof(options.log)
+        if proof is not None:
+            return say_proof(proof, keys)
         copies = [copy for path in options.since_checkpoint for copy in read_copies(path)]
         files = Files(options.log, options.bundle)
         if not files.segments and not files.bundle and os.path.isdir(os.path.join(options.log, "log")):

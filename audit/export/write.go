@@ -34,6 +34,9 @@ const (
 //go:embed verify.py
 var verifier string
 
+// Verifier returns verify.py, which is in each bundle, and verifies proofs of calls too.
+func Verifier() string { return verifier }
+
 //go:embed readme.txt
 var readmeText string
 

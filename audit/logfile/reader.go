@@ -379,6 +379,12 @@ func (r *Reader) Hashes() iter.Seq2[checkpoint.Hash, error] {
 	}
 }
 
+// Seeks reports whether single lines of the file can be read. Those of an archive are read from its beginning only.
+func (r *Reader) Seeks() bool {
+	_, ok := r.file.(io.ReaderAt)
+	return ok
+}
+
 func (r *Reader) readAt(b []byte, at int64) (int, error) {
 	in, ok := r.file.(io.ReaderAt)
 	if !ok {

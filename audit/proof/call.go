@@ -85,9 +85,16 @@ func (r Record) check(call string, c checkpoint.Checkpoint) (uint64, error) {
 	return decoded.Seq, nil
 }
 
-// ProveCall returns the proof of a call. An error that wraps [ErrNotCovered] is temporary.
-func (l *Log) ProveCall(id string) (*Call, error) {
-	f, err := l.find(id)
+// ProveCall returns the proof of a call, which it looks for around the time in its id. An error that wraps [ErrNotCovered] is temporary.
+func (l *Log) ProveCall(id string) (*Call, error) { return l.prove(id, l.segmentBefore(id)) }
+
+// ProveCallFrom returns the proof of a call whose first record is said to be seq. It reads that segment first.
+func (l *Log) ProveCallFrom(id string, seq uint64) (*Call, error) {
+	return l.prove(id, l.segmentsBack(seq, 1))
+}
+
+func (l *Log) prove(id string, begin uint64) (*Call, error) {
+	f, err := l.find(id, begin)
 	if err != nil {
 		return nil, err
 	}

@@ -28,9 +28,8 @@ type callRecords struct {
 	cover   *Statement       // first checkpoint behind the last one
 }
 
-// find searches the segments around the time in the call's id, and, if the call did not begin there, all.
-func (l *Log) find(id string) (*callRecords, error) {
-	begin := l.segmentBefore(id)
+// find searches the segments from one on, and, if the call did not begin there, all.
+func (l *Log) find(id string, begin uint64) (*callRecords, error) {
 	f, err := l.findFrom(begin, id)
 	if err == nil && !f.intent && begin > l.First() {
 		f, err = l.findFrom(l.First(), id)

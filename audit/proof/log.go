@@ -3,6 +3,7 @@ package proof
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,6 +21,7 @@ import (
 type Log struct {
 	fsys  fs.FS
 	files []logfile.File
+	until context.Context // nil: no end
 }
 
 // OpenLog lists the files of a log. Names that are not of a log are ignored.
@@ -31,8 +33,11 @@ func OpenLog(fsys fs.FS) (*Log, error) {
 	if len(files) == 0 {
 		return nil, fmt.Errorf("there is no audit log here: no file such as %s", logfile.SegmentName(1))
 	}
-	return &Log{fsys, files}, nil
+	return &Log{fsys: fsys, files: files}, nil
 }
+
+// Until returns the same log, of which no more is read once ctx is done: what reads it returns the error of ctx then.
+func (l *Log) Until(ctx context.Context) *Log { return &Log{l.fsys, l.files, ctx} }
 
 // Plans returns the texts of a plan that records of the log name, as [blobs.Find] does: more than one where their names begin alike.
 func (l *Log) Plans(id string) ([]blobs.Text, error) { return blobs.Find(l.fsys, id) }
@@ -90,6 +95,8 @@ func (l *Log) Lines(from uint64) iter.Seq2[Line, error] {
 			line, ok := parseLine(text.Text)
 			if err != nil {
 				err = explain(err)
+			} else if l.until != nil && l.until.Err() != nil {
+				err = l.until.Err()
 			} else if !ok || line.Seq != text.Seq {
 				err = damaged("%v: record %d is expected, and something else stands there", text.At, text.Seq)
 			}

@@ -2,11 +2,13 @@ package proof
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -262,7 +264,29 @@ func TestCalls(t *testing.T) {
 			if !slices.Contains(w.notes, p.Note) || Trusted(keys, w.keys) != nil {
 				t.Error("the checkpoint is not one of the log")
 			}
+			if n%20 != 0 {
+				continue
+			}
+			for _, seq := range []uint64{p.Parsed()[0].Seq, 0, 1, 1 << 40} { // a wrong one costs time alone
+				if from, err := l.ProveCallFrom(id, seq); err != nil || !reflect.DeepEqual(from, p) {
+					t.Errorf("from record %d: another proof, %v", seq, err)
+				}
+			}
 		}
+	}
+}
+
+// TestUntil: nothing more is read once the context is done.
+func TestUntil(t *testing.T) {
+	w := write(t, 5, rand.New(rand.NewPCG(3, 4)))
+	ctx, cancel := context.WithCancel(t.Context())
+	l := open(t, w.dir).Until(ctx)
+	if _, err := l.ProveCall(w.calls[0]); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := l.ProveCall(w.calls[0]); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
 	}
 }
 

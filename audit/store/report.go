@@ -204,7 +204,7 @@ func (q *query) ofKinds(fn func(*savedSum) error) func(*savedSum) error {
 	}
 }
 
-// addEntry calls add for a sum, as an entry of reports, of whose key the kind is still to be set.
+// addEntry calls add for a sum, as an entry of reports; the kind of its key is still to be set.
 func (r *reader) addEntry(ctx context.Context, day int64, k calls.Key, kind int64, n *sum, add func(day int64, e *calls.Entry) error) error {
 	key, err := r.key(ctx, kind)
 	if err != nil {

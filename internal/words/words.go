@@ -8,6 +8,8 @@ import (
 	"embed"
 	"fmt"
 	"path"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -46,6 +48,7 @@ var folders = map[Language]string{English: "en", Chinese: "zh"}
 type Words struct {
 	Language  Language
 	localizer *i18n.Localizer
+	values    map[string][]string // of each message, by its id
 }
 
 var all = load()
@@ -54,7 +57,7 @@ var all = load()
 func load() map[Language]*Words {
 	bundle := i18n.NewBundle(language.English)
 	bundle.RegisterUnmarshalFunc("yaml", yaml.Unmarshal)
-	words := map[Language]*Words{}
+	words, values := map[Language]*Words{}, map[string][]string{}
 	for lang, folder := range folders {
 		entries, err := files.ReadDir(folder)
 		if err != nil {
@@ -63,16 +66,39 @@ func load() map[Language]*Words {
 		for _, e := range entries {
 			text, err := files.ReadFile(path.Join(folder, e.Name()))
 			if err == nil {
-				_, err = bundle.ParseMessageFileBytes(text, strings.TrimSuffix(e.Name(), "yaml")+string(lang)+".yaml")
+				err = parse(bundle, text, strings.TrimSuffix(e.Name(), "yaml")+string(lang)+".yaml", values)
 			}
 			if err != nil {
 				panic(fmt.Errorf("%s/%s: %w", folder, e.Name(), err))
 			}
 		}
-		words[lang] = &Words{lang, i18n.NewLocalizer(bundle, string(lang))}
+		words[lang] = &Words{lang, i18n.NewLocalizer(bundle, string(lang)), values}
 	}
 	return words
 }
+
+// valueName finds the values of a message.
+var valueName = regexp.MustCompile(`{{\.(\w+)}}`)
+
+// parse reads a file of messages, and notes the values that each has. They are the same in each language.
+func parse(bundle *i18n.Bundle, text []byte, name string, values map[string][]string) error {
+	file, err := bundle.ParseMessageFileBytes(text, name)
+	if err != nil {
+		return err
+	}
+	for _, m := range file.Messages {
+		values[m.ID] = nil
+		for _, found := range valueName.FindAllStringSubmatch(m.Other, -1) {
+			if !slices.Contains(values[m.ID], found[1]) {
+				values[m.ID] = append(values[m.ID], found[1])
+			}
+		}
+	}
+	return nil
+}
+
+// Values returns the names of the values of a message.
+func (w *Words) Values(id string) []string { return w.values[id] }
 
 // In returns the texts in a language; of one that there is not, English.
 func In(lang Language) *Words {

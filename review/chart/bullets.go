@@ -10,6 +10,7 @@ type Bullets struct {
 // Bullet is one of [Bullets].
 type Bullet struct {
 	Name              string
+	Row               string // its name in the table
 	Foreign           bool
 	Href              string
 	Used, Held, Limit Value
@@ -81,7 +82,7 @@ func (r *Bullet) draw(series []Series, f frame, y float64) Mark {
 }
 
 func (r *Bullet) row() Row {
-	row := Row{{Text: r.Name, Foreign: r.Foreign, Href: r.Href}}
+	row := Row{{Text: r.Row, Foreign: r.Foreign, Href: r.Href}}
 	for _, v := range []Value{r.Used, r.Held, r.Limit} {
 		row = append(row, Cell{Text: v.Text, Number: true})
 	}

@@ -10,6 +10,7 @@ package chart
 
 import (
 	"embed"
+	"slices"
 	"strings"
 
 	"tollgate/internal/text"
@@ -21,11 +22,11 @@ import (
 //go:embed drawing.html
 var Templates embed.FS
 
-// Sizes in units of the picture. The narrowest picture is 560 px wide, where a unit is 0.78 px; the style sheet sets smaller letters where
+// Sizes in units of the picture. The narrowest picture is 534 px wide, where a unit is 0.74 px; the style sheet sets smaller letters where
 // it is wide.
 const (
 	width    = 720.0
-	letters  = 13.0           // height of letters where the picture is narrow
+	letters  = 13.5           // height of letters where the picture is narrow
 	column   = letters * 0.64 // width of a column of [text.Width]: a narrow letter of a broad font
 	line     = 20.0           // of a legend
 	least    = 1.5            // of what is more than nothing: a pixel and a little in the narrowest picture
@@ -64,6 +65,11 @@ func (h *Head) Column(i int) string {
 		return ""
 	}
 	return h.Columns[i]
+}
+
+// Numbers reports whether a column of the table has numbers.
+func (d *Drawing) Numbers(column int) bool {
+	return slices.ContainsFunc(d.Rows, func(r Row) bool { return column < len(r) && r[column].Number })
 }
 
 // Row is a row of a table. Its first cell names it.

@@ -49,7 +49,7 @@ func drawings(s string) []*Drawing {
 		columns.Draw(),
 		(&Bars{Head: head("callers", s), Series: series, Rows: bars}).Draw(),
 		(&Shares{Head: head("versions", s), Series: series, Rows: bars}).Draw(),
-		(&Bullets{Head: head("caps", s), Used: s, Held: s, Limit: s, Rows: []Bullet{{Name: s, Href: "/calls", Used: value(3), Held: value(1), Limit: value(10), Text: s}, {Name: s, Unlimited: true}}}).Draw(),
+		(&Bullets{Head: head("caps", s), Used: s, Held: s, Limit: s, Rows: []Bullet{{Name: s, Row: s, Href: "/calls", Used: value(3), Held: value(1), Limit: value(10), Text: s}, {Name: s, Row: s, Unlimited: true}}}).Draw(),
 		(&Strip{Head: head("log", s), States: series, Kinds: []Kind{{Down, s}, {Diamond, s}, {Ring, s}}, Days: []StripDay{
 			{Label: s, Name: s, Ticks: []Value{value(1), value(0), value(2)}}, {Label: s, Name: s, State: 3, Ticks: []Value{{}, value(1)}}}}).Draw(),
 		(&Waterfall{Head: head("steps", s), Steps: []Step{{Name: s, Fill: First, Length: time.Millisecond, Text: s},

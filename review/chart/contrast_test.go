@@ -127,7 +127,7 @@ func TestLetters(t *testing.T) {
 		}
 	}
 	const padding = 2*24 + 2*12 + 2 // of the page and of the picture
-	if px := letters * least / width; px < 9.75 {
+	if px := letters * least / width; px < 10 {
 		t.Errorf("letters of %.1f px", px)
 	}
 	if px := wide * (from - padding) / width; px < 10 || wide > letters {

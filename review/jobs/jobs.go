@@ -70,9 +70,6 @@ func New(now func() time.Time, paced bool) *Runner {
 // Pace returns what holds work to its share of the processors; nil where nothing does.
 func (r *Runner) Pace() *Pace { return r.pace }
 
-// Paced reports whether jobs use a part of one core only, for the process has calls to serve.
-func (r *Runner) Paced() bool { return r.pace != nil }
-
 // Start queues a job. If one of that name waits or runs already, it starts no other.
 func (r *Runner) Start(name, by string, work Work) error {
 	r.mutex.Lock()

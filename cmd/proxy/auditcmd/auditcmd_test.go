@@ -103,6 +103,7 @@ func TestAuditGolden(t *testing.T) {
 		"records.json":     "records --kind outcome --json",
 		"show.txt":         "show c-2 --zone Asia/Shanghai",
 		"show-refused.txt": "show c-3",
+		"show-zh.txt":      "show c-2 --zone Asia/Shanghai --lang zh-Hans",
 		"show.json":        "show c-2 --json",
 		"records-wide.txt": "records -o wide --from-seq 4",
 		"tail.txt":         "tail -n 2",

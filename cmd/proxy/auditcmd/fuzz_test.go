@@ -15,6 +15,7 @@ import (
 	"tollgate/audit/calls"
 	"tollgate/audit/logfile"
 	"tollgate/internal/cli"
+	"tollgate/internal/words"
 )
 
 // FuzzAuditCommands lists and shows a log whose texts came from peers. Whatever they hold: a table has one line for
@@ -54,7 +55,7 @@ func FuzzAuditCommands(f *testing.F) {
 			}
 			table.WriteString(text)
 		}
-		sentences, lines := showFlags{place: place{dir: dir}}, showFlags{place: place{dir: dir}, json: true}
+		sentences, lines := showFlags{place: place{dir: dir}, words: words.In(words.Chinese)}, showFlags{place: place{dir: dir}, json: true, words: words.In(words.English)}
 		if err := errors.Join(lines.show(&shown, io.Discard, id, time.UTC), sentences.show(&table, io.Discard, id, time.UTC)); err != nil {
 			t.Fatal(err)
 		}

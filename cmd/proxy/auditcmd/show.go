@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -16,12 +18,14 @@ import (
 	"tollgate/internal/cli"
 	"tollgate/internal/moment"
 	"tollgate/internal/text"
+	"tollgate/internal/words"
 )
 
 type showFlags struct {
 	place
-	zone string
-	json bool
+	zone, lang string
+	json       bool
+	words      *words.Words
 }
 
 func showCommand() *cobra.Command {
@@ -41,6 +45,10 @@ func showCommand() *cobra.Command {
 	}
 	f.place.register(cmd)
 	cli.ZoneFlag(cmd, &f.zone, "printing times")
+	cmd.Flags().StringVar(&f.lang, "lang", string(words.English), "`language` of the sentences: "+string(words.English)+" or "+string(words.Chinese))
+	if err := cmd.RegisterFlagCompletionFunc("lang", cobra.FixedCompletions([]string{string(words.English), string(words.Chinese)}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // the flag was registered above
+	}
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the records as they are, one JSON line each")
 	return cmd
 }
@@ -54,6 +62,10 @@ func (f *showFlags) run(cmd *cobra.Command, part string) error {
 	if err != nil {
 		return cli.FlagError("zone", err)
 	}
+	if !slices.Contains(words.Languages(), words.Language(f.lang)) {
+		return cli.UsageError("--lang %s: the languages are %s and %s", text.EscapeUnprintable(f.lang), words.English, words.Chinese)
+	}
+	f.words = words.In(words.Language(f.lang))
 	id, err := f.chosenCall(part)
 	if err != nil {
 		return err
@@ -90,36 +102,55 @@ func (f *showFlags) show(w, notes io.Writer, id string, zone *time.Location) err
 			err = fmt.Errorf("no record has the call id %q; audit list shows the ids", id)
 		}
 		if err == nil && !f.json {
-			writeSentences(out, h.Sentences(zone), id, plan)
+			writeSentences(out, f.words, h.Sentences(f.words, zone), id, plan)
 		}
 		return errors.Join(err, out.Flush())
 	})
 }
 
 // writeSentences writes paragraphs of sentences, wrapped, and what to ask next. Errors are those of out.Flush.
-func writeSentences(out *bufio.Writer, paragraphs [][]string, id, plan string) {
-	fmt.Fprintf(out, "Call %s\n", text.EscapeUnprintable(id))
+func writeSentences(out *bufio.Writer, w *words.Words, paragraphs [][]calls.Sentence, id, plan string) {
+	fmt.Fprintln(out, w.Text("show.call", "Call", text.EscapeUnprintable(id)))
 	for _, sentences := range paragraphs {
 		out.WriteByte('\n')
-		for _, line := range wrap(strings.Join(sentences, " "), cli.MaxWidth) {
+		for _, line := range wrap(calls.Paragraph(sentences), cli.MaxWidth) {
 			fmt.Fprintln(out, line)
 		}
 	}
 	short := text.EscapeUnprintable(calls.ShortID(id))
-	fmt.Fprintf(out, "\nThe records themselves: tollgate audit show --json %s\nA proof for others: tollgate audit prove %s\n", short, short)
+	fmt.Fprintf(out, "\n%s\n%s\n", w.Text("show.records", "Command", "tollgate audit show --json "+short), w.Text("show.proof", "Command", "tollgate audit prove "+short))
 	if plan != "" {
-		fmt.Fprintf(out, "What the plan allows: tollgate audit plan %s\n", text.EscapeUnprintable(plan))
+		fmt.Fprintln(out, w.Text("show.plan", "Command", "tollgate audit plan "+text.EscapeUnprintable(plan)))
 	}
 }
 
-// wrap breaks a text at blanks into lines of up to so many columns; a longer word has a line of its own.
+// wrap breaks a text at blanks, and beside wide characters, into lines of up to so many columns; what is longer has a line of its own.
 func wrap(sentences string, width int) (lines []string) {
 	line := ""
 	for word := range strings.FieldsSeq(sentences) {
-		if line != "" && text.Width(line)+1+text.Width(word) > width {
-			lines, line = append(lines, line), ""
+		for i, unit := range units(word) {
+			blank := ""
+			if i == 0 && line != "" {
+				blank = " "
+			}
+			if line != "" && text.Width(line+blank+unit) > width {
+				lines, line, blank = append(lines, line), "", ""
+			}
+			line += blank + unit
 		}
-		line = strings.TrimPrefix(line+" "+word, " ")
 	}
 	return append(lines, line)
+}
+
+// units cuts a word where a line may end: beside wide characters, but neither behind an opening mark nor before a closing one.
+func units(word string) (all []string) {
+	begin, before := 0, rune(0)
+	for i, r := range word {
+		wide := text.Width(string(before)) == 2 || text.Width(string(r)) == 2
+		if i > begin && wide && !unicode.In(before, unicode.Ps, unicode.Pi) && !unicode.In(r, unicode.Pe, unicode.Pf, unicode.Po) {
+			all, begin = append(all, word[begin:i]), i
+		}
+		before = r
+	}
+	return append(all, word[begin:])
 }
