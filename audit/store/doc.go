@@ -4,7 +4,7 @@
 //
 // What a query returns is read back from the log's own lines, joined by package calls and matched by its filter once more: the index only
 // says which lines are worth reading. A row that is not that of the call which its lines make is an error, never a result: a hash that two texts
-// share costs time and nothing else. A row that is missing is not noticed, and sums ([Index.Report]) are not read back: who
+// share costs time and nothing else. A row that is missing is not noticed (of an event, it leaves an outcome unknown that was settled), and sums ([Index.Report]) are not read back: who
 // must be certain reads the log. Whatever is wrong with the index, it can be made again from the log ([Index.Rebuild]), and nothing else deletes it,
 // but [Index.Run] one that an older version made, or whose days are of another zone.
 //
