@@ -15,6 +15,7 @@ import (
 
 	"tollgate/audit/logfile"
 	"tollgate/audit/proof"
+	"tollgate/audit/store"
 	"tollgate/gateway"
 	"tollgate/internal/soaktest"
 	"tollgate/internal/words"
@@ -40,7 +41,7 @@ func (p *callPages) get(path string) (*httptest.ResponseRecorder, string) {
 	return w, w.Body.String()
 }
 
-// changedLog returns a copy of the fixture, without an index, of which one segment is changed: the last one that has a text.
+// changedLog returns a copy of the fixture, with an index of its own, of which one segment is changed: the last one that has a text.
 func changedLog(t *testing.T, text string, change func(segment []byte, at int) []byte) *evidence.Log {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "log")
@@ -60,7 +61,12 @@ func changedLog(t *testing.T, text string, change func(segment []byte, at int) [
 			if err := os.WriteFile(filepath.Join(dir, name), change(segment, at), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			return logIn("gateway-sh", dir)
+			l := logIn("gateway-sh", dir)
+			l.Index = store.New(dir, dir+"-index").InZone(reviewtest.Zone)
+			if _, err := l.Index.Rebuild(t.Context(), nil); err != nil {
+				t.Fatal(err)
+			}
+			return l
 		}
 	}
 	t.Fatal("no segment has", text)
