@@ -31,7 +31,7 @@ func figure(t *testing.T, text, pattern string) string {
 
 // TestPagesAgree holds that pages about the same calls have the same figures, in zones of half hours and of days with other lengths, too.
 func TestPagesAgree(t *testing.T) {
-	pages, _ := inboxPages(t, reviewtest.Log)
+	pages := inboxPages(large())
 	for _, period := range []string{"2026-10", "2026-11", "2026-10-25", "2026"} {
 		for _, zone := range []string{"Asia/Shanghai", "Asia/Kathmandu", "Europe/Berlin"} {
 			month, list := pageText(t, pages, "/period/"+period+"?zone="+zone), pageText(t, pages, "/calls?period="+period+"&zone="+zone)
@@ -49,8 +49,9 @@ func TestPagesAgree(t *testing.T) {
 
 // TestMoneyOfPages holds that amounts stand behind their currency, on each page with some.
 func TestMoneyOfPages(t *testing.T) {
-	pages, made := inboxPages(t, reviewtest.Log)
-	for _, address := range []string{"/", "/calls?effect=spend", "/period/2026-10", "/access", "/calls/log/" + made.Calls[reviewtest.Paid]} {
+	made := large()
+	pages := inboxPages(made)
+	for _, address := range []string{"/", "/calls?effect=spend", "/period/2026-10", "/access", "/calls/" + made.name + "/" + made.Calls[reviewtest.Paid]} {
 		text := pageText(t, pages, address)
 		if found := regexp.MustCompile(`\d (?:CNY|USD)\b(?: [^\db]|\.|$)`).FindString(text); found != "" || !strings.Contains(text, "CNY ") {
 			t.Errorf("%s: %q", address, found)
@@ -60,7 +61,7 @@ func TestMoneyOfPages(t *testing.T) {
 
 // TestWhoMayCall: the callers that may call an operation, with it alone.
 func TestWhoMayCall(t *testing.T) {
-	pages, _ := inboxPages(t, reviewtest.Log)
+	pages := inboxPages(large())
 	text := pageText(t, pages, "/access?operation=payorders")
 	if !strings.Contains(text, "Callers 1 to 2 of 2") || strings.Contains(text, "49 operations") || !strings.Contains(text, "1 operation Upstream bss") {
 		t.Error(text)
