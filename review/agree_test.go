@@ -51,7 +51,7 @@ func TestPagesAgree(t *testing.T) {
 func TestMoneyOfPages(t *testing.T) {
 	made := large()
 	pages := inboxPages(made)
-	for _, address := range []string{"/", "/calls?effect=spend", "/period/2026-10", "/access", "/calls/" + made.name + "/" + made.Calls[reviewtest.Paid]} {
+	for _, address := range []string{"/", "/calls?effect=spend", "/period/2026-10", "/access", "/calls/log/" + made.Calls[reviewtest.Paid]} {
 		text := pageText(t, pages, address)
 		if found := regexp.MustCompile(`\d (?:CNY|USD)\b(?: [^\db]|\.|$)`).FindString(text); found != "" || !strings.Contains(text, "CNY ") {
 			t.Errorf("%s: %q", address, found)
