@@ -170,7 +170,7 @@ func TestPeriodPages(t *testing.T) {
 }
 
 var hrefPattern, idPattern, ownPages = regexp.MustCompile(`href="([^"]*)"`), regexp.MustCompile(` id="([^"]*)"`),
-	regexp.MustCompile(`^(/(period/|calls\?|tls|log|access|about|health|style|icon|$)|/calls$|#)`)
+	regexp.MustCompile(`^(/(period/|calls\?|tls|log|access|about|health|style|icon|\?|$)|/calls$|#)`)
 
 // checkPage holds that a page has all its texts, ids that are there once, and links to these pages alone.
 func checkPage(t *testing.T, body string) {
