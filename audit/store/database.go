@@ -107,6 +107,7 @@ func (d *database) statement(ctx context.Context, text string) (*sql.Stmt, error
 	if s := d.prepared[text]; s != nil {
 		return s, nil
 	}
+	pace.Step(ctx)
 	s, err := d.PrepareContext(ctx, text)
 	if err == nil {
 		d.prepared[text] = s
