@@ -202,9 +202,16 @@ func (s *Server) turn(ask *request) (release func(), err error) {
 	return release, err
 }
 
+// MaxViewed bounds the path and the query of a page whose views are recorded, in bytes. A record that had not all of them would hide what was looked
+// for behind what says nothing.
+const MaxViewed = 1000
+
 // shown makes a page, unless its view cannot be recorded.
 func (s *Server) shown(ask *request) (*page, error) {
 	if views := s.config.Views; views != nil && ask.route.records {
+		if len(ask.URL.Path) > MaxViewed || len(ask.URL.Query().Encode()) > MaxViewed {
+			return nil, errLongView
+		}
 		if err := views.Seen(ask.person.Name, ask.URL.Path, ask.URL.Query().Encode()); err != nil {
 			return nil, errNoViews
 		}
@@ -224,7 +231,14 @@ func (f *failure) Error() string { return f.words }
 var (
 	errNotFound = &failure{http.StatusNotFound, "failed.not_found", nil}
 	errNoViews  = &failure{http.StatusServiceUnavailable, "failed.no_views", nil}
+	errLongView = &failure{http.StatusRequestURITooLong, "failed.long_view", []any{"Most", MaxViewed}}
 )
+
+// failedPage is what the page of an error is executed with.
+type failedPage struct {
+	Said  []words.Part
+	Fault bool // of this process or of a log
+}
 
 // failed returns the page of an error. What the error says of the log is for the reader, who must know that something is missing.
 func (r *request) failed(err error) *page {
@@ -232,5 +246,5 @@ func (r *request) failed(err error) *page {
 	if !ok {
 		f = &failure{http.StatusInternalServerError, "failed.error", []any{"Error", err.Error()}}
 	}
-	return &page{name: "failed", title: r.words.Text("failed.title"), status: f.status, data: r.words.Said(f.words, f.args...)}
+	return &page{name: "failed", title: r.words.Text("failed.title"), status: f.status, data: failedPage{r.words.Said(f.words, f.args...), f.status == http.StatusInternalServerError}}
 }
