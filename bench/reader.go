@@ -56,6 +56,9 @@ func checkPage(answer *http.Response, err error) error {
 	return err
 }
 
+// pageLog is how pages of a gateway call its own log.
+const pageLog = "log"
+
 // pagesRead are those that a reviewer opens most.
 var pagesRead = []string{"/", "/period/2026", "/calls", "/calls?effect=spend", "/log", "/tls"}
 
@@ -72,7 +75,7 @@ func (r *reader) read() (end func() error) {
 			}
 			path, err := pagesRead[i%len(pagesRead)], error(nil)
 			if err = r.get(strings.Replace(path, "2026", time.Now().UTC().Format("2006-01"), 1)); err == nil && path == "/" {
-				err = r.post("/log/verify", url.Values{})
+				err = r.post("/log/verify", url.Values{"log": {pageLog}})
 			}
 			if err != nil {
 				ended <- errors.Join(errors.New("reading review pages"), err)

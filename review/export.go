@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tollgate/audit/calls"
+	"tollgate/internal/pace"
 	"tollgate/internal/text"
 	"tollgate/review/evidence"
 )
@@ -70,18 +71,17 @@ func (s *Server) exportCalls(r *request, extension, kind string, format func(io.
 	}
 	p := r.download(name, kind, func(w io.Writer, alive func() error) error {
 		defer release()
-		return export(r.Context(), format(w, c), c, maxExported, s.paced(r.Context(), alive))
+		return export(r.Context(), format(w, c), c, maxExported, paced(r.Context(), alive))
 	})
 	return p, nil
 }
 
 // paced returns a function to be called with each piece of work, which rests where calls are served beside it, and calls alive from time to
 // time.
-func (s *Server) paced(ctx context.Context, alive func() error) func() error {
-	pieces, since := 0, time.Now()
+func paced(ctx context.Context, alive func() error) func() error {
+	pieces := 0
 	return func() error {
-		s.config.Jobs.Pace().Worked(ctx, time.Since(since))
-		since = time.Now()
+		pace.Step(ctx)
 		if pieces++; pieces%exportFlush != 0 {
 			return nil
 		}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"tollgate/internal/pace"
 	"tollgate/internal/style"
 	"tollgate/internal/text"
 	"tollgate/internal/words"
@@ -107,7 +108,7 @@ func (s *Server) render(w http.ResponseWriter, r *request, p *page) { send(w, r,
 // rendered returns a page as HTML. It is made whole before any of it is sent, so that a fault of a template is no half page.
 func (s *Server) rendered(r *request, p *page) []byte {
 	var b bytes.Buffer
-	if err := s.templates[r.words.Language][p.name].ExecuteTemplate(&b, "frame", s.frame(r, p)); err != nil {
+	if err := s.templates[r.words.Language][p.name].ExecuteTemplate(pace.Writer(r.Context(), &b), "frame", s.frame(r, p)); err != nil {
 		p.status = http.StatusInternalServerError
 		return []byte("<!DOCTYPE html><title>Tollgate</title><p>" + template.HTMLEscapeString("the page could not be made: "+err.Error()))
 	}

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"tollgate/gateway"
+	"tollgate/internal/pace"
 	"tollgate/internal/words"
 	"tollgate/review/evidence"
 	"tollgate/review/inbox"
@@ -189,12 +190,16 @@ func (s *Server) page(one route) http.Handler {
 	})
 }
 
-// turn waits for the turn of a page with records, which ends with release.
+// turn waits for the turn of a page with records, which ends with release. Such a page is made at the pace of jobs: see [pace.Step].
 func (s *Server) turn(ask *request) (release func(), err error) {
 	if !ask.route.records {
 		return func() {}, nil
 	}
-	return s.turns.take(ask.Context())
+	release, err = s.turns.take(ask.Context())
+	if p := s.config.Jobs.Pace(); p != nil {
+		ask.Request = ask.WithContext(pace.With(ask.Context(), p))
+	}
+	return release, err
 }
 
 // MaxViewed bounds the path and the query of a page whose views are recorded, in bytes. A record that had not all of them would hide what was looked

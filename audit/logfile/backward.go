@@ -16,7 +16,12 @@ func (r *Reader) LastCheckpoint() (l Line, h Head, err error) {
 	if err != nil {
 		return l, h, err
 	}
-	text, offset, err := r.lastLine(info.Size(), func(line []byte) bool {
+	return r.LastCheckpointBefore(info.Size())
+}
+
+// LastCheckpointBefore is LastCheckpoint of the lines that end before an offset.
+func (r *Reader) LastCheckpointBefore(end int64) (l Line, h Head, err error) {
+	text, offset, err := r.lastLine(end, func(line []byte) bool {
 		if !bytes.Contains(line[:min(len(line), MaxHead)], []byte(`,"kind":"checkpoint"`)) {
 			return false
 		}

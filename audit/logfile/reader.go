@@ -238,6 +238,9 @@ func (r *Reader) Lines() iter.Seq2[Line, error] {
 }
 
 func (r *Reader) lines(yield func(Line, error) bool) error {
+	if !r.strict && r.zeroAt(r.end) {
+		return nil
+	}
 	if r.begun || r.end != r.offset {
 		if err := r.Rewind(r.end); err != nil {
 			return err
@@ -262,6 +265,13 @@ func (r *Reader) lines(yield func(Line, error) bool) error {
 			return err
 		}
 	}
+}
+
+// zeroAt reports whether a zero byte stands at an offset: a follower that looks for more lines need not read what is preallocated.
+func (r *Reader) zeroAt(offset int64) bool {
+	b := [1]byte{1}
+	_, err := r.readAt(b[:], offset)
+	return err == nil && b[0] == 0
 }
 
 // stop reports whether no line can follow those that were read.

@@ -16,6 +16,7 @@ import (
 	_ "modernc.org/sqlite" // registers the driver
 
 	"tollgate/audit/logfile"
+	"tollgate/internal/pace"
 )
 
 // ErrUnusable is wrapped by errors that say that the index cannot answer, and why. The log can: see [calls.Scan].
@@ -106,6 +107,7 @@ func (d *database) statement(ctx context.Context, text string) (*sql.Stmt, error
 	if s := d.prepared[text]; s != nil {
 		return s, nil
 	}
+	pace.Step(ctx)
 	s, err := d.PrepareContext(ctx, text)
 	if err == nil {
 		d.prepared[text] = s
@@ -146,6 +148,7 @@ func each[T any](ctx context.Context, d *database, columns func(*T) []any, yield
 	}
 	defer rows.Close()
 	for rows.Next() {
+		pace.Step(ctx)
 		var row T
 		if err := rows.Scan(columns(&row)...); err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 
 	"tollgate/audit/calls"
 	"tollgate/audit/logfile"
+	"tollgate/internal/pace"
 )
 
 // query is a filter, made ready for the database.
@@ -138,6 +139,7 @@ func (q *query) blocks(ctx context.Context, to direction, n int) (blocks []block
 func (q *query) readBlocks(ctx context.Context, to direction, blocks []block, end bool, yield func(*calls.Call, *row) error) (err error) {
 	var found []row
 	for i := range blocks {
+		pace.Step(ctx)
 		if found, err = q.choose(ctx, found, &blocks[i], to); err != nil {
 			return q.failed(err)
 		}
@@ -279,6 +281,7 @@ func (q *query) readSome(ctx context.Context, found []row, yield func(*calls.Cal
 		return q.failed(err)
 	}
 	for i := range found {
+		pace.Step(ctx)
 		r := &found[i]
 		lost := r.ended.Segment == 0
 		if !lost && (r.time < q.since || r.time > q.until) {

@@ -9,6 +9,7 @@ import (
 
 	"tollgate/audit/calls"
 	"tollgate/audit/logfile"
+	"tollgate/internal/pace"
 )
 
 // Seq returns the number of the last record that is in the index, if it can be used.
@@ -130,6 +131,7 @@ func (r *reader) tail(ctx context.Context, yield func(*calls.Call) error) error 
 	log := logfile.FollowBehind(r.index.log, r.upTo.Seq, r.upTo.At)
 	defer log.Close() // opened for reading: nothing can be lost
 	err = log.Read(func(record *logfile.Record, _ []byte, _ logfile.Position) error {
+		pace.Step(ctx)
 		return cmp.Or(ctx.Err(), j.Add(record))
 	})
 	if err != nil {

@@ -142,7 +142,7 @@ func (l *Log) Signed(ctx context.Context) (Signed, error) {
 func (l *Log) signed(ctx context.Context, segments []Segment) (s Signed, err error) {
 	at := len(segments) - 1
 	for ; at >= 0 && s.Seq == 0 && !segments[at].Pruned; at-- {
-		if s, err = l.checkpointIn(ctx, segments[at].Name); err != nil {
+		if s, err = l.checkpointIn(ctx, &segments[at]); err != nil {
 			return s, err
 		}
 	}
@@ -154,16 +154,19 @@ func (l *Log) signed(ctx context.Context, segments []Segment) (s Signed, err err
 }
 
 // checkpointIn returns the last checkpoint of a file; one without number if it has none.
-func (l *Log) checkpointIn(ctx context.Context, name string) (s Signed, err error) {
-	r, err := logfile.Open(l.FS, name)
+func (l *Log) checkpointIn(ctx context.Context, in *Segment) (s Signed, err error) {
+	r, err := logfile.Open(l.FS, in.Name)
 	if err != nil {
 		return s, err
 	}
 	defer r.Close() // opened for reading: nothing can be lost
 	var head logfile.Head
-	if seeks(l.FS, name) {
+	switch {
+	case in.end > 0:
+		s.line, head, err = r.LastCheckpointBefore(in.end) // what is preallocated behind need not be read
+	case r.Seeks():
 		s.line, head, err = r.LastCheckpoint()
-	} else {
+	default:
 		s.line, head, err = scanCheckpoint(ctx, r)
 	}
 	if err != nil || s.line.Text == nil {

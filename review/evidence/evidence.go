@@ -11,6 +11,7 @@ import (
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
 	"tollgate/audit/store"
+	"tollgate/internal/pace"
 )
 
 // Log is one log under review.
@@ -112,6 +113,7 @@ func (l *Log) records(ctx context.Context, fn func(r *logfile.Record) error) err
 		if err != nil {
 			return err
 		}
+		pace.Step(ctx)
 		r, err := line.Record()
 		if err == nil {
 			err = fn(r)

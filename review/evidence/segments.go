@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tollgate/audit/logfile"
+	"tollgate/internal/pace"
 )
 
 // Segment is a file of a log: records, or the hashes that pruning left of them.
@@ -127,6 +128,7 @@ func (s *Segment) grow(ctx context.Context, r *logfile.Reader) error {
 			return errorUnless(s.Damaged, errorOr(err, ctx))
 		}
 		s.Last, s.end, last = line.Seq, line.End(), line.At
+		pace.Step(ctx)
 	}
 	if last.Segment == 0 {
 		return nil
