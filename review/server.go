@@ -168,6 +168,7 @@ func (s *Server) page(one route) http.Handler {
 		}
 		release, err := s.turn(ask)
 		defer release()
+		ask.release = release
 		var p *page
 		if err == nil {
 			p, err = s.shown(ask)
