@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"tollgate/audit/calls"
+	"tollgate/internal/text"
 	"tollgate/review/evidence"
 )
 
@@ -101,7 +102,8 @@ func (r *request) choiceText(name, value string) string {
 // knownColumns are the filters of which the index knows the values, with its names for them.
 var knownColumns = map[string]string{"caller": "caller", "operation": "operation", "credential": "credential", "account": "account", "reason": "reason", "error-code": "error_code"}
 
-// maxKnown bounds the values that are offered for a field.
+// maxKnown bounds the values that are offered for a field. Long ones are not, nor those with characters that would have to be made visible: they are
+// chosen as they are.
 const maxKnown = 200
 
 // known returns values that the fields can offer. They are a help: what cannot be found out soon is not offered.
@@ -113,9 +115,15 @@ func known(ctx context.Context, logs evidence.Logs) map[string][]string {
 		}
 	}
 	for name, values := range all {
-		slices.Sort(values)
-		values = slices.Compact(values)
-		all[name] = values[:min(len(values), maxKnown)]
+		all[name] = offered(values)
 	}
 	return all
+}
+
+// offered returns the values, each once, that can be offered.
+func offered(values []string) []string {
+	values = slices.DeleteFunc(values, func(value string) bool { return len(value) > maxCell || text.Visible(value) != value })
+	slices.Sort(values)
+	values = slices.Compact(values)
+	return values[:min(len(values), maxKnown)]
 }

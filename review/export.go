@@ -65,6 +65,7 @@ func (s *Server) exportCalls(r *request, extension, kind string, format func(io.
 	if r.Method == http.MethodHead {
 		return r.download(name, kind, func(io.Writer, func() error) error { return nil }), nil
 	}
+	r.release() // who waits for another's download keeps no page waiting
 	release, err := s.downloads.take(r.Context())
 	if err != nil {
 		return nil, err

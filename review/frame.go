@@ -24,6 +24,7 @@ type request struct {
 	now    time.Time // in the zone
 
 	patience time.Duration // how long it is looked for what the page shows
+	release  func()        // ends the turn of the page, for what waits for something else
 }
 
 // cookieName is of the cookie that remembers the language and the zone that a reader chose.

@@ -3,10 +3,13 @@ package review
 import (
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"tollgate/review/session"
@@ -163,5 +166,40 @@ func TestEachAnswerIsGuarded(t *testing.T) {
 		check("POST", "/signin")
 		v.headers = nil
 		v.signIn("/")
+	}
+}
+
+// TestDownloadsKeepNoPageWaiting: who waits for the download of another has no turn of a page.
+func TestDownloadsKeepNoPageWaiting(t *testing.T) { synctest.Test(t, testDownloadsKeepNoPageWaiting) }
+
+func testDownloadsKeepNoPageWaiting(t *testing.T) {
+	s := New(Config{AtOnce: 2, Zone: time.UTC, Clock: time.Now, Hosts: []string{"review.test"}, Door: knownDoor{&session.Person{Name: "li"}}})
+	handler := s.Handler()
+	end, err := s.downloads.take(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var waiting sync.WaitGroup
+	for range 4 {
+		waiting.Go(func() {
+			w := httptest.NewRecorder()
+			if handler.ServeHTTP(w, httptest.NewRequest("GET", "http://review.test/calls.csv", nil)); w.Code != http.StatusServiceUnavailable {
+				t.Error("beside another download:", w.Code)
+			}
+		})
+	}
+	synctest.Wait()
+	if len(s.turns.free) != 0 {
+		t.Errorf("%d downloads that wait have turns of pages", len(s.turns.free))
+	}
+	waiting.Wait()
+	end()
+}
+
+// TestOffered: a list of values in a form has none that would mislead, or fill the page.
+func TestOffered(t *testing.T) {
+	got := offered([]string{"shop", "office", "shop", "\u202eshop", "sh\x00op", "shop\u3164", strings.Repeat("x", maxCell+1), "订单"})
+	if want := []string{"office", "shop", "订单"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

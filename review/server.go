@@ -169,6 +169,7 @@ func (s *Server) page(one route) http.Handler {
 		}
 		release, err := s.turn(ask)
 		defer release()
+		ask.release = release
 		var p *page
 		if err == nil {
 			p, err = s.shown(ask)
