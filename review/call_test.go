@@ -109,7 +109,7 @@ func TestCallPageSays(t *testing.T) {
 	p := callPagesOf(t, large().indexed())
 	calls := large().Calls
 	for name, want := range map[string][]string{
-		reviewtest.Paid:       {"129.30 CNY", "The gateway read it from the order", "/calls/gateway-sh/" + calls[reviewtest.PricedBy], "read the price of this one", "shop-day", "used: the call had its effect", "Provider at work"},
+		reviewtest.Paid:       {"CNY 129.30", "The gateway read it from the order", "/calls/gateway-sh/" + calls[reviewtest.PricedBy], "read the price of this one", "shop-day", "used: the call had its effect", "Provider at work"},
 		reviewtest.PricedBy:   {"the gateway itself", "/calls/gateway-sh/" + calls[reviewtest.Paid], "is the one for which the gateway made this"},
 		reviewtest.Held:       {"act_held", "Another call does the same", "/calls/gateway-sh/" + calls[reviewtest.Holder], "There was no connection for this call."},
 		reviewtest.Holder:     {"/calls/gateway-sh/" + calls[reviewtest.Held], "was refused because of this one"},

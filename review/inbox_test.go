@@ -51,7 +51,7 @@ func TestInbox(t *testing.T) {
 	seen := map[string]bool{}
 	for lang, texts := range map[string][]string{
 		"en": {"3 unknown outcomes of <bdi>PayOrders</bdi>", "935.00", " open exceptions", "1,804", "is paused", "are frozen"},
-		"zh": {"的 <bdi>PayOrders</bdi> 有 <bdi>3</bdi> 笔结果未知", "935.00", " 项未了结的异常"},
+		"zh": {"的 <bdi>PayOrders</bdi> 有 <bdi>3</bdi> 次结果未知", "935.00", " 项未了结的异常"},
 	} {
 		status, text := get(t.Context(), pages, "/?lang="+lang)
 		if raw := rawID.FindString(text); status != http.StatusOK || raw != "" {
