@@ -199,6 +199,9 @@ func TestLateCalls(t *testing.T) {
 		if text := textOf(t, page); !strings.Contains(text, "Two seconds are over") || strings.Contains(text, "No call matches") {
 			t.Error(text)
 		}
+		if strings.Contains(page, "without an index") != (l.Index == nil) {
+			t.Error("the header does not say whether there is an index")
+		}
 		if onward := linked(t, page, "/calls?", "next"); (len(onward) == 1) != (l.Index != nil) {
 			t.Errorf("links that go on: %v", onward)
 		}

@@ -142,9 +142,10 @@ type languageLink struct {
 type logLine struct {
 	Name string
 	evidence.Standing
-	Fault bool         // it could not be read to the end
-	State []words.Part // what is known of its verification
-	Bad   bool         // that found faults
+	Fault   bool         // it could not be read to the end
+	NoIndex bool         // pages read the log itself
+	State   []words.Part // what is known of its verification
+	Bad     bool         // that found faults
 }
 
 // nav are the pages that the header leads to, with the names of those that belong to each.
@@ -190,7 +191,7 @@ func (s *Server) logLines(r *request) (lines []logLine) {
 	for _, l := range s.config.Logs {
 		standing, err := l.Standing(r.Context())
 		v := s.verification(r, l)
-		lines = append(lines, logLine{l.Name, standing, err != nil, v.state(r.words), v.Report != nil && !v.Report.Whole()})
+		lines = append(lines, logLine{l.Name, standing, err != nil, l.Index == nil, v.state(r.words), v.Report != nil && !v.Report.Whole()})
 	}
 	return lines
 }
