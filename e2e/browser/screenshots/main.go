@@ -66,13 +66,20 @@ func all(addresses []browser.Address) (list []picture) {
 	return list
 }
 
+// run takes pictures into a folder.
 func run(ctx context.Context, out string, pictures func([]browser.Address) []picture, encode func([]byte) ([]byte, error)) (err error) {
 	dir, err := os.MkdirTemp("", "screenshots-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	log := filepath.Join(dir, "gateway-1")
+	if out, err = filepath.Abs(out); err != nil {
+		return err
+	}
+	if err := os.Chdir(dir); err != nil { // the page of the log shows where it is
+		return err
+	}
+	const log = "gateway-1"
 	made := reviewtest.Log(log)
 	site, err := browser.Serve(ctx, log)
 	if err != nil {
