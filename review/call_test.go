@@ -10,9 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 	"unicode"
 
 	"tollgate/audit/logfile"
@@ -23,16 +21,6 @@ import (
 	"tollgate/review/reviewtest"
 )
 
-// made says what is in the fixture: each log of reviewtest has the same.
-var made = sync.OnceValue(func() reviewtest.Made {
-	dir, err := os.MkdirTemp("", "tollgate-call-")
-	if err != nil {
-		panic(err)
-	}
-	defer os.RemoveAll(dir) // a temporary folder
-	return reviewtest.Log(filepath.Join(dir, "log"))
-})
-
 // callPages are the pages of one log.
 type callPages struct {
 	*testing.T
@@ -40,7 +28,7 @@ type callPages struct {
 }
 
 func callPagesOf(t *testing.T, l *evidence.Log) *callPages {
-	return &callPages{t, listing(l).Handler()}
+	return &callPages{t, pagesOf(l).Handler()}
 }
 
 // get returns a page.
@@ -55,7 +43,7 @@ func (p *callPages) get(path string) (*httptest.ResponseRecorder, string) {
 func changedLog(t *testing.T, text string, change func(segment []byte, at int) []byte) *evidence.Log {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "log")
-	if err := os.CopyFS(dir, os.DirFS(fixture())); err != nil {
+	if err := os.CopyFS(dir, os.DirFS(large().dir)); err != nil {
 		t.Fatal(err)
 	}
 	files, err := fs.Glob(os.DirFS(dir), "*.jsonl")
@@ -71,7 +59,7 @@ func changedLog(t *testing.T, text string, change func(segment []byte, at int) [
 			if err := os.WriteFile(filepath.Join(dir, name), change(segment, at), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			return scannedLog(dir)
+			return logIn("gateway-sh", dir)
 		}
 	}
 	t.Fatal("no segment has", text)
@@ -88,8 +76,8 @@ func read(body string) string { return tag.ReplaceAllString(body, " ") }
 
 // TestCallPage holds of each kind of call, in both languages: there is a page, each message of it is there, and its proof was checked.
 func TestCallPage(t *testing.T) {
-	p := callPagesOf(t, indexed())
-	for name, id := range made().Calls {
+	p := callPagesOf(t, large().indexed())
+	for name, id := range large().Calls {
 		for _, lang := range words.Languages() {
 			w, body := p.get("/calls/gateway-sh/" + id + "?lang=" + string(lang))
 			if w.Code != http.StatusOK || !strings.Contains(body, id) {
@@ -110,7 +98,7 @@ func TestCallNotCovered(t *testing.T) {
 	p := callPagesOf(t, changedLog(t, `"kind":"checkpoint"`, func(segment []byte, at int) []byte {
 		return segment[:bytes.LastIndexByte(segment[:at], '\n')+1]
 	}))
-	_, body := p.get("/calls/gateway-sh/" + made().Calls[reviewtest.Open])
+	_, body := p.get("/calls/gateway-sh/" + large().Calls[reviewtest.Open])
 	if !strings.Contains(body, words.In(words.English).Text("call.proof_later")) || strings.Contains(body, "checked now") {
 		t.Error(read(body))
 	}
@@ -118,8 +106,8 @@ func TestCallNotCovered(t *testing.T) {
 
 // TestCallPageSays has what the pages of some calls must say.
 func TestCallPageSays(t *testing.T) {
-	p := callPagesOf(t, indexed())
-	calls := made().Calls
+	p := callPagesOf(t, large().indexed())
+	calls := large().Calls
 	for name, want := range map[string][]string{
 		reviewtest.Paid:       {"129.30 CNY", "The gateway read it from the order", "/calls/gateway-sh/" + calls[reviewtest.PricedBy], "read the price of this one", "shop-day", "used: the call had its effect", "Provider at work"},
 		reviewtest.PricedBy:   {"the gateway itself", "/calls/gateway-sh/" + calls[reviewtest.Paid], "is the one for which the gateway made this"},
@@ -143,10 +131,10 @@ func TestCallPageSays(t *testing.T) {
 
 // TestCallFiles holds that the files of a call are what the log has: its lines byte for byte, and a proof of them that holds.
 func TestCallFiles(t *testing.T) {
-	p := callPagesOf(t, indexed())
-	id := made().Unknown[0] // has events
+	p := callPagesOf(t, large().indexed())
+	id := large().Unknown[0] // has events
 	var want bytes.Buffer
-	if err := logfile.Read(fixture(), func(r *logfile.Record, line []byte) error {
+	if err := logfile.Read(large().dir, func(r *logfile.Record, line []byte) error {
 		if r.Call == id || r.Subject == id {
 			want.Write(append(line, '\n'))
 		}
@@ -173,8 +161,8 @@ func TestCallFiles(t *testing.T) {
 
 // TestCallIDs holds that nothing is read for an id that is none, and that a part of one leads to the search.
 func TestCallIDs(t *testing.T) {
-	p := callPagesOf(t, indexed())
-	id := made().Calls[reviewtest.Paid]
+	p := callPagesOf(t, large().indexed())
+	id := large().Calls[reviewtest.Paid]
 	unread := callPagesOf(t, &evidence.Log{Name: "gateway-sh", FS: unreadable{t}})
 	for _, path := range []string{
 		"/calls/other/" + id, "/calls/gateway-sh/" + strings.ToUpper(id), "/calls/gateway-sh/%7B" + id + "%7D", "/calls/gateway-sh/x", "/calls/gateway-sh/..%2f" + id, "/calls/gateway-sh/" + id + "0",
@@ -187,11 +175,7 @@ func TestCallIDs(t *testing.T) {
 	if w, _ := p.get("/calls/gateway-sh/" + id[24:]); w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/search?q="+id[24:] {
 		t.Errorf("a part of an id: %d, %s", w.Code, w.Header().Get("Location"))
 	}
-	second := filepath.Join(t.TempDir(), "log")
-	reviewtest.Second(second)
-	other := scannedLog(second)
-	other.Name = "gateway-bj"
-	both := &callPages{t, listing(indexed(), other).Handler()}
+	both := &callPages{t, pagesOf(large().indexed(), second().scanned()).Handler()}
 	if w, _ := both.get("/calls/gateway-bj/" + id); w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/search?q="+id {
 		t.Errorf("an id of another log: %d, %s", w.Code, w.Header().Get("Location"))
 	}
@@ -212,7 +196,7 @@ func (u unreadable) Open(name string) (fs.File, error) {
 
 // TestTamperedCall holds that the page of a call whose line was changed shows no proof, and says why.
 func TestTamperedCall(t *testing.T) {
-	id := made().Calls[reviewtest.Paid]
+	id := large().Calls[reviewtest.Paid]
 	p := callPagesOf(t, changedLog(t, `"kind":"intent","call":"`+id, func(segment []byte, at int) []byte {
 		price := at + bytes.Index(segment[at:], []byte(`"129.30"`))
 		return slices.Concat(segment[:price], []byte(`"929.30"`), segment[price+8:])
@@ -228,9 +212,9 @@ func TestTamperedCall(t *testing.T) {
 
 // TestCallInNoTime holds that a page whose time is over says so.
 func TestCallInNoTime(t *testing.T) {
-	s := pagesOf(indexed())
-	s.patience = time.Nanosecond
-	body := got(t, t.Context(), s, "/calls/gateway-sh/"+made().Calls[reviewtest.Paid], http.StatusServiceUnavailable)
+	s := pagesOf(large().indexed())
+	s.patience = 0
+	body := got(t, t.Context(), s, "/calls/gateway-sh/"+large().Calls[reviewtest.Paid], http.StatusServiceUnavailable)
 	if !strings.Contains(body, "could not be looked up") {
 		t.Error(read(body))
 	}
@@ -238,12 +222,10 @@ func TestCallInNoTime(t *testing.T) {
 
 // TestHostileCallPages holds that texts of records stay text, whatever they are.
 func TestHostileCallPages(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "log")
-	hostile := reviewtest.Hostile(dir)
-	p := callPagesOf(t, indexedLog(dir))
-	for text, id := range hostile.Calls {
+	p := callPagesOf(t, hostile().indexed())
+	for text, id := range hostile().Calls {
 		for _, lang := range words.Languages() {
-			w, body := p.get("/calls/gateway-sh/" + id + "?lang=" + string(lang))
+			w, body := p.get("/calls/hostile/" + id + "?lang=" + string(lang))
 			if w.Code != http.StatusOK {
 				t.Errorf("%.40q: %d", text, w.Code)
 			}

@@ -19,13 +19,6 @@ import (
 	"tollgate/review/reviewtest"
 )
 
-// listing returns pages that look for long: tests do not depend on time.
-func listing(logs ...*evidence.Log) *Server {
-	s := pagesOf(logs...)
-	s.patience = time.Minute
-	return s
-}
-
 // tree returns a page as a tree of HTML.
 func tree(t *testing.T, page string) *html.Node {
 	t.Helper()
@@ -71,15 +64,13 @@ func textOf(t *testing.T, page string) string {
 
 // TestCallPages: the pages, one after the other by their links, have each call that the filter chooses once, in the order of a pager.
 func TestCallPages(t *testing.T) {
-	l := indexed()
-	second := t.TempDir() + "/second"
-	reviewtest.Second(second)
-	other := indexedLog(second)
+	l := large().indexed()
+	other := second().indexed()
 	other.Name = "gateway/北京"
 	for address, logs := range map[string][]*evidence.Log{
 		"/calls?caller=shop&period=2026-11": {l}, "/calls?operation=PayOrders": {l, other}, "/calls?log=gateway%2F%E5%8C%97%E4%BA%AC": {l, other},
 	} {
-		s := listing(logs...)
+		s := pagesOf(logs...)
 		c, err := s.choice(s.request(httptest.NewRequest("GET", address, nil)))
 		if err != nil {
 			t.Fatal(err)
@@ -112,10 +103,10 @@ func TestCallPages(t *testing.T) {
 
 // TestCallSums: the sums on a page are those of all calls that the filter chooses, from sums of days, by reading, and where the page has all.
 func TestCallSums(t *testing.T) {
-	l := indexed()
+	l := large().indexed()
 	scanned := map[string]bool{"/calls?min-amount=100": true}
 	for _, address := range []string{"/calls", "/calls?period=2026-10", "/calls?min-amount=100", "/calls?outcome=unknown", "/calls?operation=CancelResourcesSubscription"} {
-		s := listing(l)
+		s := pagesOf(l)
 		c, err := s.choice(s.request(httptest.NewRequest("GET", address, nil)))
 		if err != nil {
 			t.Fatal(err)
@@ -126,7 +117,7 @@ func TestCallSums(t *testing.T) {
 		}
 		servers := []*Server{s}
 		if scanned[address] {
-			servers = append(servers, listing(scannedLog(l.Dir)))
+			servers = append(servers, pagesOf(large().scanned()))
 		}
 		for _, pages := range servers {
 			text := textOf(t, got(t, t.Context(), pages, address, 200))
@@ -145,7 +136,7 @@ func TestCallSums(t *testing.T) {
 
 // TestWrongAddresses: what an address says wrong is named, and is never left out of the choice.
 func TestWrongAddresses(t *testing.T) {
-	s := listing(indexed())
+	s := pagesOf(large().indexed())
 	for query, want := range map[string]string{
 		"x=1": "x", "Caller=shop": "Caller", "caller=a&caller=a": "caller", "caller=&caller=a": "caller", "status=7": "7", "effect=spent": "read, write, spend",
 		"min-amount=1,000": "min-amount", "currency=yuan": "CNY", "deprecated=maybe": "true", "month=2026-13": "2026-13", "last=-3h": "-3h", "since=yesterday": "yesterday",
@@ -165,7 +156,7 @@ func TestWrongAddresses(t *testing.T) {
 
 // TestCanonicalAddress: parameters of a form that were left empty are dropped by a redirect, and what is chosen can be dropped by its link.
 func TestCanonicalAddress(t *testing.T) {
-	s := listing(indexed())
+	s := pagesOf(large().indexed())
 	w := httptest.NewRecorder()
 	s.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/calls?caller=+shop+&operation=&outcome=&zone=UTC&before=9.Z2F0ZXdheS1zaA", nil))
 	if to := w.Header().Get("Location"); w.Code != 303 || to != "/calls?before=9.Z2F0ZXdheS1zaA&caller=shop&zone=UTC" {
@@ -184,7 +175,7 @@ func TestCanonicalAddress(t *testing.T) {
 
 // TestCursorOfOtherFilter: a cursor is a place in the log, whatever was chosen when it was made.
 func TestCursorOfOtherFilter(t *testing.T) {
-	s := listing(indexed())
+	s := pagesOf(large().indexed())
 	older := linked(t, got(t, t.Context(), s, "/calls?caller=shop", 200), "/calls?", "next")
 	u, err := url.Parse(older[0])
 	if err != nil {
@@ -198,9 +189,9 @@ func TestCursorOfOtherFilter(t *testing.T) {
 
 // TestLateCalls: a page for which there is no time says so, and does not say that no call matches.
 func TestLateCalls(t *testing.T) {
-	for _, l := range []*evidence.Log{indexed(), scannedLog(fixture())} {
+	for _, l := range []*evidence.Log{large().indexed(), large().scanned()} {
 		s := pagesOf(l)
-		s.patience = time.Nanosecond
+		s.patience = 0
 		page := got(t, t.Context(), s, "/calls?caller=shop", 200)
 		if text := textOf(t, page); !strings.Contains(text, "Two seconds are over") || strings.Contains(text, "No call matches") {
 			t.Error(text)
@@ -214,16 +205,9 @@ func TestLateCalls(t *testing.T) {
 	}
 }
 
-// hostileLog is the log of texts that peers could send to mislead.
-func hostileLog(t *testing.T) *evidence.Log {
-	dir := t.TempDir()
-	reviewtest.Hostile(dir)
-	return &evidence.Log{Name: "hostile", FS: os.DirFS(dir), Dir: dir}
-}
-
 // TestHostileCalls: texts of records stay texts on pages: no element, attribute or address is made of them.
 func TestHostileCalls(t *testing.T) {
-	s := listing(hostileLog(t))
+	s := pagesOf(hostile().scanned())
 	allowed := []string{"href", "src"}
 	for _, payload := range append(slices.Clone(reviewtest.Payloads), "") {
 		for _, address := range []string{"/calls?customer=", "/calls?reason=", "/search?q="} {
@@ -252,8 +236,8 @@ func TestHostileCalls(t *testing.T) {
 
 // TestHostileFiles: they stay texts in CSV and JSON files.
 func TestHostileFiles(t *testing.T) {
-	l := hostileLog(t)
-	s := listing(l)
+	l := hostile().scanned()
+	s := pagesOf(l)
 	rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(got(t, t.Context(), s, "/calls.csv", 200), "\uFEFF"))).ReadAll()
 	if err != nil || len(rows) != 1+2*len(reviewtest.Payloads) || !slices.Equal(rows[0], calls.RowColumns) {
 		t.Fatal(len(rows), err)
@@ -294,7 +278,7 @@ func TestHostileFiles(t *testing.T) {
 
 // TestExportCutOff: a file that does not have all calls says so, and one that breaks off is no whole answer.
 func TestExportCutOff(t *testing.T) {
-	s := listing(indexed())
+	s := pagesOf(large().indexed())
 	r := s.request(httptest.NewRequest("GET", "/calls?caller=shop", nil))
 	c, err := s.choice(r)
 	if err != nil {

@@ -5,47 +5,26 @@ import (
 	"html"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"tollgate/audit/store"
 	"tollgate/freeze"
 	"tollgate/internal/words"
-	"tollgate/review/evidence"
 	"tollgate/review/inbox"
-	"tollgate/review/reviewtest"
-	"tollgate/review/session"
 )
 
-type openDoor struct{}
-
-func (openDoor) Who(*http.Request) *session.Person { return &session.Person{Name: "Li Na"} }
-
-// inboxPages returns the pages of a log that is written into a directory.
-func inboxPages(t *testing.T, write func(dir string) reviewtest.Made) (pages http.Handler, made reviewtest.Made) {
-	t.Helper()
-	dir := filepath.Join(t.TempDir(), "log")
-	made = write(dir)
-	x := store.New(dir, filepath.Join(t.TempDir(), "index")).InZone(reviewtest.Zone)
-	if _, err := x.Rebuild(t.Context(), nil); err != nil {
-		t.Fatal(err)
-	}
-	s := New(Config{
-		Logs: evidence.Logs{{Name: "log", FS: os.DirFS(dir), Dir: dir, Index: x}}, Zone: reviewtest.Zone, Clock: func() time.Time { return reviewtest.Now },
-		Hosts: []string{"127.0.0.1"}, Door: openDoor{},
-	})
-	return s.Handler(), made
+// inboxPages returns the pages of a fixture, which is called log.
+func inboxPages(f *fixture) http.Handler {
+	l := f.indexed()
+	l.Name = "log"
+	return pagesOf(l).Handler()
 }
 
 // get returns the status and the text of a page.
 func get(ctx context.Context, pages http.Handler, address string) (status int, text string) {
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	r.Host = "127.0.0.1"
 	w := httptest.NewRecorder()
 	pages.ServeHTTP(w, r)
 	return w.Code, w.Body.String()
@@ -68,7 +47,7 @@ var rawID = regexp.MustCompile(`(?:inbox|exception)\.[a-z_.]+|&lt;no value&gt;|Z
 
 // TestInbox: the fixture's exceptions, each of which has a page, whose calls are listed; in each language.
 func TestInbox(t *testing.T) {
-	pages, _ := inboxPages(t, reviewtest.Log)
+	pages := inboxPages(large())
 	seen := map[string]bool{}
 	for lang, texts := range map[string][]string{
 		"en": {"3 unknown outcomes of <bdi>PayOrders</bdi>", "935.00", " open exceptions", "1,804", "is paused", "are frozen"},
@@ -132,7 +111,7 @@ func holdPage(t *testing.T, pages http.Handler, address, lang string, seen map[s
 
 // TestHostileInbox: texts of peers stay text on the pages of exceptions.
 func TestHostileInbox(t *testing.T) {
-	pages, _ := inboxPages(t, reviewtest.Hostile)
+	pages := inboxPages(hostile())
 	_, text := get(t.Context(), pages, "/")
 	links := linksOf(text, "/exceptions/")
 	if len(links) == 0 {
@@ -153,7 +132,7 @@ func TestHostileInbox(t *testing.T) {
 
 // TestLateInbox: when time is up, the page says what it did not read.
 func TestLateInbox(t *testing.T) {
-	pages, _ := inboxPages(t, reviewtest.Second)
+	pages := inboxPages(second())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	status, text := get(ctx, pages, "/?lang=en")
@@ -164,7 +143,7 @@ func TestLateInbox(t *testing.T) {
 
 // TestNoException: what is no exception's address.
 func TestNoException(t *testing.T) {
-	pages, made := inboxPages(t, reviewtest.Second)
+	pages := inboxPages(second())
 	for address, want := range map[string]int{
 		"/exceptions/":                  http.StatusNotFound,
 		"/exceptions/unknown/log/1":     http.StatusNotFound,
@@ -177,7 +156,7 @@ func TestNoException(t *testing.T) {
 		"/exceptions/fault/log/1?x=%00": http.StatusNotFound,
 	} {
 		if status, _ := get(t.Context(), pages, address); status != want {
-			t.Errorf("%s: %d, want %d (the log has %d records)", address, status, want, made.Last)
+			t.Errorf("%s: %d, want %d (the log has %d records)", address, status, want, second().Last)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package review_test
 
 import (
-	"cmp"
 	"context"
 	"io"
 	"net/http"
@@ -15,7 +14,6 @@ import (
 	"time"
 
 	"tollgate/audit/export"
-	"tollgate/audit/store"
 	"tollgate/config"
 	"tollgate/gateway"
 	"tollgate/review"
@@ -30,36 +28,29 @@ type door struct{}
 
 func (door) Who(*http.Request) *session.Person { return &session.Person{Name: "Li Na"} }
 
-// pages are the pages of a log of reviewtest, with an index.
+// pages are the pages of a log.
 type pages struct {
+	log     *evidence.Log
 	server  *review.Server
 	handler http.Handler
-	dir     string
 }
 
-// pagesOf makes them. What is changed of the files is changed before they are read.
-func pagesOf(t *testing.T, write func(dir string) reviewtest.Made, change func(dir string, c *review.Config)) *pages {
+// pagesOf makes them, of a configuration that a test may change.
+func pagesOf(t *testing.T, log *evidence.Log, change func(c *review.Config)) *pages {
 	t.Helper()
-	p := &pages{dir: filepath.Join(t.TempDir(), "audit")}
-	write(p.dir)
-	index := store.New(p.dir, filepath.Join(t.TempDir(), "index"))
-	if _, err := index.Rebuild(t.Context(), nil); err != nil {
-		t.Fatal(err)
-	}
+	log.Name = "main"
 	c := review.Config{
-		Logs: evidence.Logs{{Name: "main", FS: os.DirFS(p.dir), Dir: p.dir, Index: index}}, Zone: reviewtest.Zone,
-		Clock: func() time.Time { return reviewtest.Now }, Hosts: []string{"127.0.0.1"}, Door: door{},
+		Logs: evidence.Logs{log}, Zone: reviewtest.Zone, Clock: func() time.Time { return reviewtest.Now }, Hosts: []string{"127.0.0.1"}, Door: door{},
 	}
 	if change != nil {
-		change(p.dir, &c)
+		change(&c)
 	}
 	if c.Jobs == nil {
 		c.Jobs = jobs.New(c.Clock, false)
 	}
 	t.Cleanup(c.Jobs.Close)
-	p.server = review.New(c).WithPatience(time.Hour)
-	p.handler = p.server.Handler()
-	return p
+	server := review.New(c).WithPatience(time.Hour)
+	return &pages{log, server, server.Handler()}
 }
 
 func (p *pages) do(method, address, form string, header ...string) *http.Response {
@@ -115,7 +106,7 @@ func (p *pages) ended(t *testing.T, address string) string {
 }
 
 func TestLogPage(t *testing.T) {
-	p := pagesOf(t, reviewtest.Second, nil)
+	p := pagesOf(t, review.SecondLog(), nil)
 	p.get(t, "/log", "Records <bdi>1</bdi> to <bdi>1,310</bdi>", "not verified since these pages started", "(signature checked now)", "no record: all are signed", "the first key of the log",
 		"No record is missing between the files.", "No record was removed.", "writes checkpoints to no other place")
 	p.get(t, "/log?lang=zh", "最新检查点", "尚未校验")
@@ -123,7 +114,7 @@ func TestLogPage(t *testing.T) {
 
 // TestVerify holds that a verification is started by a form alone, from these pages alone, and what pages say of it.
 func TestVerify(t *testing.T) {
-	p := pagesOf(t, reviewtest.Second, nil)
+	p := pagesOf(t, review.SecondLog(), nil)
 	for _, r := range []*http.Response{
 		p.do("POST", "/log/verify", "log=main", "Sec-Fetch-Site", "cross-site"), p.do("POST", "/log/verify", "log=main", "Origin", "http://other.example"),
 		p.do("POST", "/log/verify", "log=other"), p.do("GET", "/log/verify?log=main", ""), p.do("POST", "/log/verify?log=main", ""),
@@ -144,20 +135,23 @@ func TestVerify(t *testing.T) {
 
 // TestFaults holds that a change of the log is shown, on each page.
 func TestFaults(t *testing.T) {
-	p := pagesOf(t, reviewtest.Second, func(dir string, _ *review.Config) {
-		names, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := os.ReadFile(names[3])
-		if err != nil {
-			t.Fatal(err)
-		}
-		changed := strings.Replace(string(text), `"kind":"intent"`, `"kind":"refusal"`, 1)
-		if err := os.WriteFile(names[3], []byte(changed), 0o600); err != nil || changed == string(text) {
-			t.Fatal("nothing to change", err)
-		}
-	})
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, review.SecondLog().FS); err != nil {
+		t.Fatal(err)
+	}
+	names, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(names[3])
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := strings.Replace(string(text), `"kind":"intent"`, `"kind":"refusal"`, 1)
+	if err := os.WriteFile(names[3], []byte(changed), 0o600); err != nil || changed == string(text) {
+		t.Fatal("nothing to change", err)
+	}
+	p := pagesOf(t, &evidence.Log{FS: os.DirFS(dir), Dir: dir}, nil)
 	p.do("POST", "/log/verify", "log=main")
 	page := p.ended(t, "/log")
 	for _, want := range []string{`class="fault" role="alert"`, "A call lacks its beginning or its end.", "Something was changed between two checkpoints", "faults found at"} {
@@ -179,7 +173,7 @@ func waiting(t *testing.T, c *review.Config) {
 
 // TestCancelVerify holds that one that waits or runs is shown, loads the page again, and can be ended.
 func TestCancelVerify(t *testing.T) {
-	p := pagesOf(t, reviewtest.Second, func(_ string, c *review.Config) { waiting(t, c) })
+	p := pagesOf(t, review.SecondLog(), func(c *review.Config) { waiting(t, c) })
 	p.do("POST", "/log/verify", "log=main")
 	if r := p.do("GET", "/log", ""); r.Header.Get("Refresh") != "5" || !strings.Contains(body(t, r), "<bdi>Li Na</bdi> started waits: <bdi>1</bdi> other job is before it") {
 		t.Error(r.Status, r.Header)
@@ -192,7 +186,7 @@ func TestCancelVerify(t *testing.T) {
 
 // TestTLS holds that a report is made at once on a machine of its own, and by a form where calls are served.
 func TestTLS(t *testing.T) {
-	p := pagesOf(t, reviewtest.Second, nil)
+	p := pagesOf(t, review.SecondLog(), nil)
 	p.get(t, "/tls?period=2026-10", "to record <bdi>", "TLS_AES_", "No caller is known to break.", "spiffe://corp.example/billing-app")
 	p.get(t, "/tls?period=2026-10&without=no+such", "The policy has no version, suite or group of that name")
 	for address, status := range map[string]int{"/tls?period=x": 400, "/tls?log=other": 404, "/tls?policy=none": 404, "/tls?without=" + strings.Repeat("x", 500): 404} {
@@ -200,7 +194,7 @@ func TestTLS(t *testing.T) {
 			t.Errorf("%s: %s, want %d", address, r.Status, status)
 		}
 	}
-	served := pagesOf(t, reviewtest.Second, func(_ string, c *review.Config) { c.Jobs = jobs.New(c.Clock, true) })
+	served := pagesOf(t, review.SecondLog(), func(c *review.Config) { c.Jobs = jobs.New(c.Clock, true) })
 	served.get(t, "/tls?period=2026-10", "The report of this period has not been made", `action="/tls/make"`)
 	made := served.do("POST", "/tls/make", url.Values{"log": {"main"}, "period": {"2026-10"}, "policy": {"huawei"}}.Encode())
 	if made.StatusCode != http.StatusSeeOther {
@@ -212,7 +206,7 @@ func TestTLS(t *testing.T) {
 }
 
 func TestAccess(t *testing.T) {
-	p := pagesOf(t, reviewtest.Log, nil)
+	p := pagesOf(t, review.LargeLog(), nil)
 	page := p.get(t, "/access", "This is the plan that the log named last.", "<bdi>billing-app</bdi>", "access key <bdi>TGSHOP</bdi>", "until <bdi>2026-12-05</bdi>", "<bdi>globex</bdi> <small>37 operations",
 		"CNY 20000.00", "<bdi>callers.shop.grants</bdi>", "may call PayOrders with credential globex", "Only the pages of a running gateway can ask its plan.")
 	if strings.Contains(page, "shop_sk") {
@@ -220,7 +214,7 @@ func TestAccess(t *testing.T) {
 	}
 	_, rest, _ := strings.Cut(page, `href="/access/plan.json?plan=`)
 	name := rest[:64]
-	text, err := os.ReadFile(filepath.Join(p.dir, "blobs", name))
+	text, err := os.ReadFile(filepath.Join(p.log.Dir, "blobs", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +235,7 @@ func TestAccess(t *testing.T) {
 
 // TestPatience holds that a page for which there was no time says so, offers to go on, and claims nothing of what it did not look at.
 func TestPatience(t *testing.T) {
-	p := pagesOf(t, reviewtest.Second, nil)
+	p := pagesOf(t, review.SecondLog(), nil)
 	p.server.WithPatience(0)
 	for address, claims := range map[string][]string{
 		"/log":    {"There is no checkpoint", "No record names a key", "No plan is at hand", "No record is missing", "No record was removed", "There is no record yet"},
@@ -275,7 +269,7 @@ func TestExplain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := pagesOf(t, reviewtest.Second, func(_ string, c *review.Config) { c.Plan = func() *gateway.Plan { return plan } })
+	p := pagesOf(t, review.SecondLog(), func(c *review.Config) { c.Plan = func() *gateway.Plan { return plan } })
 	ask := func(caller, method, path string) string {
 		return "/access?" + url.Values{"explain-caller": {caller}, "method": {method}, "path": {path}}.Encode()
 	}
@@ -287,7 +281,7 @@ func TestExplain(t *testing.T) {
 
 // TestHostileTexts holds that texts of peers stay texts on these pages.
 func TestHostileTexts(t *testing.T) {
-	p := pagesOf(t, reviewtest.Hostile, nil)
+	p := pagesOf(t, review.HostileLog(), nil)
 	for _, address := range []string{"/log", "/access", "/tls?period=2026-11", "/tls?period=2026-10", "/tls?period=2026&lang=zh", "/access?caller=" + url.QueryEscape("<script>\u202e")} {
 		page := p.get(t, address)
 		if strings.Contains(page, "<script") || strings.Contains(page, "<img") || strings.ContainsAny(page, "\u202e\u2066\x00") || strings.Contains(page, "style=") {
@@ -298,19 +292,17 @@ func TestHostileTexts(t *testing.T) {
 
 // TestBundle holds that an archive is shown and verified in place, also its statement of where it ends.
 func TestBundle(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "october.zip")
+	reviewtest.Bundle(review.SecondLog().Dir, file)
+	fsys, meta, closer, err := export.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = closer.Close() }) // opened for reading: nothing can be lost
 	for name, c := range map[string]struct{ ends, want string }{
-		"whole": {"", "Whole: records"}, "another end": {"x", "A checkpoint kept elsewhere is of another log"},
+		"whole": {meta.Checkpoint, "Whole: records"}, "another end": {"x", "A checkpoint kept elsewhere is of another log"},
 	} {
-		p := pagesOf(t, reviewtest.Second, func(dir string, config *review.Config) {
-			file := filepath.Join(t.TempDir(), "october.zip")
-			reviewtest.Bundle(dir, file)
-			fsys, meta, closer, err := export.Open(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = closer.Close() }) // opened for reading: nothing can be lost
-			config.Logs = evidence.Logs{{Name: "main", FS: fsys, Blobs: meta.Blobs, Ends: cmp.Or(c.ends, meta.Checkpoint)}}
-		})
+		p := pagesOf(t, &evidence.Log{FS: fsys, Blobs: meta.Blobs, Ends: c.ends}, nil)
 		p.get(t, "/log", "Read from a bundle")
 		p.get(t, "/access", "<bdi>billing-app</bdi>")
 		p.do("POST", "/log/verify", "log=main")

@@ -6,19 +6,16 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"tollgate/audit/calls"
 	"tollgate/audit/logfile"
-	"tollgate/audit/store"
 	"tollgate/internal/decimal"
 	"tollgate/internal/words"
 	"tollgate/review/evidence"
@@ -30,48 +27,6 @@ import (
 type viewer struct{}
 
 func (viewer) Who(*http.Request) *session.Person { return &session.Person{Name: "viewer"} }
-
-// fixture is the large log of reviewtest, made once.
-var fixture = sync.OnceValue(func() string {
-	dir, err := os.MkdirTemp("", "tollgate-period-")
-	if err != nil {
-		panic(err)
-	}
-	reviewtest.Log(dir + "/log")
-	return dir + "/log"
-})
-
-// small is the log of the second gateway.
-var small = sync.OnceValue(func() string {
-	dir, err := os.MkdirTemp("", "tollgate-period-")
-	if err != nil {
-		panic(err)
-	}
-	reviewtest.Second(dir + "/log")
-	return dir + "/log"
-})
-
-// indexed is the fixture with an index.
-var indexed = sync.OnceValue(func() *evidence.Log { return indexedLog(fixture()) })
-
-// scannedLog returns the log in a directory without an index.
-func scannedLog(dir string) *evidence.Log {
-	return &evidence.Log{Name: "gateway-sh", FS: os.DirFS(dir), Dir: dir}
-}
-
-// indexedLog returns it with one.
-func indexedLog(dir string) *evidence.Log {
-	l := scannedLog(dir)
-	l.Index = store.New(dir, dir+"-index").InZone(reviewtest.Zone)
-	if _, err := l.Index.Rebuild(context.Background(), func(int64, int64) {}); err != nil {
-		panic(err)
-	}
-	return l
-}
-
-func pagesOf(logs ...*evidence.Log) *Server {
-	return New(Config{Logs: logs, Zone: reviewtest.Zone, Clock: func() time.Time { return reviewtest.Now }, Hosts: []string{"example.com"}, Door: viewer{}})
-}
 
 // got returns a page.
 func got(t testing.TB, ctx context.Context, s *Server, address string, status int) string {
@@ -102,10 +57,9 @@ func wholePage(t testing.TB, s *Server, address string) string {
 
 // TestPeriodAsReported holds that a page has the figures of a report of all calls of the period, with an index and without.
 func TestPeriodAsReported(t *testing.T) {
-	dir := small()
-	l := scannedLog(dir)
+	l := second().scanned()
 	scanned := wholePage(t, pagesOf(l), "/period/2026-10")
-	fromIndex := wholePage(t, pagesOf(indexedLog(dir)), "/period/2026-10")
+	fromIndex := wholePage(t, pagesOf(second().indexed()), "/period/2026-10")
 	if scanned != fromIndex {
 		t.Error("a page from the index is not that from the log")
 	}
@@ -171,7 +125,7 @@ func sumOf(t *testing.T, cells []string) (sum decimal.Decimal) {
 
 // TestPeriodDays holds that days add up to the whole, what was taken back apart.
 func TestPeriodDays(t *testing.T) {
-	l := indexed()
+	l := large().indexed()
 	body := wholePage(t, pagesOf(l), "/period/2026-11")
 	period, _ := ParsePeriod("2026-11", reviewtest.Zone)
 	report := calls.NewReport(nil, nil)
@@ -202,7 +156,7 @@ func TestPeriodDays(t *testing.T) {
 
 // TestPeriodPages holds that pages of all kinds of periods can be made, in each language, and lead to these pages alone.
 func TestPeriodPages(t *testing.T) {
-	large, small := pagesOf(indexed()), pagesOf(indexedLog(small()), indexedLog(small()))
+	large, small := pagesOf(large().indexed()), pagesOf(second().indexed(), second().indexed())
 	for _, lang := range words.Languages() {
 		checkPage(t, wholePage(t, large, "/period/2026-11?lang="+string(lang)))
 		checkPage(t, wholePage(t, small, "/period/2026?lang="+string(lang)))
@@ -239,7 +193,7 @@ func checkPage(t *testing.T, body string) {
 }
 
 func TestPeriodChosen(t *testing.T) {
-	s := pagesOf(indexed())
+	s := pagesOf(large().indexed())
 	for ask, want := range map[string]string{
 		"/period": "/period/2026-11", "/period?period=2026-10": "/period/2026-10", "/period?from=2026-10-01&to=2026-10-09": "/period/2026-10-01..2026-10-09",
 		"/period?from=2026-10-01": "/period/2026-10-01..2026-10-01", "/period?period=2026&zone=Europe/Berlin": "/period/2026?zone=Europe%2FBerlin",
@@ -257,10 +211,8 @@ var quoted, forbidden = regexp.MustCompile(`"[^"]*"`), regexp.MustCompile(`^<(sc
 
 // TestPeriodHostile holds that texts of peers stay texts.
 func TestPeriodHostile(t *testing.T) {
-	dir := t.TempDir() + "/log"
-	reviewtest.Hostile(dir)
 	for _, lang := range words.Languages() {
-		body := wholePage(t, pagesOf(indexedLog(dir)), "/period/2026-11?lang="+string(lang))
+		body := wholePage(t, pagesOf(hostile().indexed()), "/period/2026-11?lang="+string(lang))
 		for _, tag := range regexp.MustCompile(`<[A-Za-z][^<>]*>`).FindAllString(body, -1) {
 			outside := quoted.ReplaceAllString(tag, "")
 			if found := forbidden.FindString(outside); found != "" {
@@ -278,9 +230,9 @@ func TestPeriodHostile(t *testing.T) {
 
 // TestPeriodSlow holds that a page without time for the sums says so, and offers a job; and that it shows what the job found.
 func TestPeriodSlow(t *testing.T) {
-	small := small()
+	l := second().scanned()
 	synctest.Test(t, func(t *testing.T) {
-		s := pagesOf(scannedLog(small))
+		s := pagesOf(l)
 		ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
 		defer cancel()
 		const address = "/period/2026-10?zone=Asia%2FShanghai"
@@ -307,7 +259,7 @@ func TestPeriodSlow(t *testing.T) {
 func TestPeriodMany(t *testing.T) {
 	period, _ := ParsePeriod("2026-10", reviewtest.Zone)
 	view := func() *periodView {
-		return newPeriodView(&request{zone: reviewtest.Zone, now: reviewtest.Now}, evidence.Logs{indexed()}, period)
+		return newPeriodView(&request{zone: reviewtest.Zone, now: reviewtest.Now}, evidence.Logs{large().indexed()}, period)
 	}
 	at, job := view(), view()
 	pieces, last := 0, int64(0)
@@ -327,7 +279,7 @@ func TestPeriodMany(t *testing.T) {
 
 // TestPeriodCaps holds what caps show against the records.
 func TestPeriodCaps(t *testing.T) {
-	l := indexed()
+	l := large().indexed()
 	period, _ := ParsePeriod("2026-11", reviewtest.Zone)
 	type key struct{ cap, counted, period, currency string }
 	used, held := map[key]decimal.Decimal{}, map[key]decimal.Decimal{}

@@ -8,7 +8,6 @@ import (
 
 	"tollgate/audit/calls"
 	"tollgate/review/evidence"
-	"tollgate/review/reviewtest"
 )
 
 // searched returns where a search leads, or its page.
@@ -30,7 +29,7 @@ func newestCall(t *testing.T, l *evidence.Log, f calls.Filter) *calls.Call {
 
 // TestSearchForOne: what one call has leads to that, with an index and without.
 func TestSearchForOne(t *testing.T) {
-	l := indexed()
+	l := large().indexed()
 	c := newestCall(t, l, calls.Filter{Operation: "PayOrders", State: "failed"})
 	id, at := c.ID(), callAddress(l.Name, c.ID())
 	short, plan := calls.ShortID(id), c.Plan()
@@ -38,12 +37,12 @@ func TestSearchForOne(t *testing.T) {
 		id: at, "urn:uuid:" + strings.ToUpper(id): at, " " + id + " ": at, short: at, id[:18]: at, id[len(id)-17:]: at, short[3:]: at, c.RequestID(): at,
 		plan: "/access?plan=" + plan,
 	} {
-		if to, page := searched(listing(l), q); to != want {
+		if to, page := searched(pagesOf(l), q); to != want {
 			t.Errorf("%q leads to %q: %s", q, to, textOf(t, page))
 		}
 	}
 	for _, q := range []string{id, short[3:], id[:18], c.RequestID()} {
-		if to, page := searched(listing(scannedLog(l.Dir)), q); to != at {
+		if to, page := searched(pagesOf(large().scanned()), q); to != at {
 			t.Errorf("without an index %q leads to %q: %s", q, to, textOf(t, page))
 		}
 	}
@@ -51,7 +50,7 @@ func TestSearchForOne(t *testing.T) {
 
 // TestSearchForMany: what several calls have is listed by what it may be, with an address of all of them.
 func TestSearchForMany(t *testing.T) {
-	s := listing(indexed())
+	s := pagesOf(large().indexed())
 	for q, want := range map[string]string{"shop": "/calls?caller=shop", "PayOrders": "/calls?operation=PayOrders"} {
 		to, page := searched(s, q)
 		if found := linked(t, page, want, ""); to != "" || len(found) != 1 || len(linked(t, page, "/calls/", "")) != someRows || !strings.Contains(textOf(t, page), "More than 100 calls") {
@@ -73,8 +72,8 @@ func TestSearchForMany(t *testing.T) {
 
 // TestSearchForRecord: a number is that of a record, too, of which the call is shown.
 func TestSearchForRecord(t *testing.T) {
-	l := indexed()
-	s := listing(l)
+	l := large().indexed()
+	s := pagesOf(l)
 	c := newestCall(t, l, calls.Filter{Operation: "PayOrders"})
 	if to, page := searched(s, plain(c.Intent.Seq)); to != callAddress(l.Name, c.ID()) {
 		t.Errorf("%q: %s", to, textOf(t, page))
@@ -92,11 +91,8 @@ func plain(seq uint64) string { return strings.ReplaceAll(grouped(seq), ",", "")
 
 // TestSearchInSeveralLogs: what is in one log is found there, and what is in both is listed with the names of both.
 func TestSearchInSeveralLogs(t *testing.T) {
-	second := t.TempDir() + "/second"
-	reviewtest.Second(second)
-	other := indexedLog(second)
-	other.Name = "gateway-bj"
-	s := listing(indexed(), other)
+	other := second().indexed()
+	s := pagesOf(large().indexed(), other)
 	c := newestCall(t, other, calls.Filter{Caller: "billing-app"})
 	if to, page := searched(s, calls.ShortID(c.ID())); to != callAddress("gateway-bj", c.ID()) {
 		t.Errorf("%q: %s", to, textOf(t, page))

@@ -209,9 +209,16 @@ func (s *Server) turn(ask *request) (release func(), err error) {
 	return s.turns.take(ask.Context())
 }
 
+// MaxViewed bounds the path and the query of a page whose views are recorded, in bytes. A record that had not all of them would hide what was looked
+// for behind what says nothing.
+const MaxViewed = 1000
+
 // shown makes a page, unless its view cannot be recorded.
 func (s *Server) shown(ask *request) (*page, error) {
 	if views := s.config.Views; views != nil && ask.route.records {
+		if len(ask.URL.Path) > MaxViewed || len(ask.URL.Query().Encode()) > MaxViewed {
+			return nil, errLongView
+		}
 		if err := views.Seen(ask.person.Name, ask.URL.Path, ask.URL.Query().Encode()); err != nil {
 			return nil, errNoViews
 		}
@@ -231,6 +238,7 @@ func (f *failure) Error() string { return f.words }
 var (
 	errNotFound = &failure{http.StatusNotFound, "failed.not_found", nil}
 	errNoViews  = &failure{http.StatusServiceUnavailable, "failed.no_views", nil}
+	errLongView = &failure{http.StatusRequestURITooLong, "failed.long_view", []any{"Most", MaxViewed}}
 )
 
 // failed returns the page of an error. What the error says of the log is for the reader, who must know that something is missing.

@@ -33,6 +33,8 @@ const (
 	reviewLog = "log"
 	// pageTime is how long a page may take in all, its way to the reader included.
 	pageTime = 2 * time.Minute
+	// Records of views have all that a page may be asked for.
+	_ = uint(views.MaxWhole - review.MaxViewed)
 	// pagesAtOnce is how many pages with records are made at a time, beside the calls.
 	pagesAtOnce = 2
 )

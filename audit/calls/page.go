@@ -59,7 +59,9 @@ func (c *Cursor) Before(p *Placed) bool {
 }
 
 // Reached reports whether the cursor stands at another one or behind it.
-func (c *Cursor) Reached(other Cursor) bool { return c.Seq != 0 && comparePlaces(*c, other) >= 0 }
+func (c *Cursor) Reached(other Cursor) bool {
+	return other.Seq == 0 || c.Seq != 0 && comparePlaces(*c, other) >= 0
+}
 
 // Next returns the cursor behind a page that begins at c.
 func (c Cursor) Next(page []Placed) Cursor {

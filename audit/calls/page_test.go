@@ -34,6 +34,34 @@ func TestDeadlines(t *testing.T) {
 	callstest.Deadlines(t, func(_ testing.TB, dir, log string) (calls.Pager, func()) { return calls.Scan{Dir: dir}.Pager(log), nil })
 }
 
+// stuckPager has no time to begin.
+type stuckPager struct{}
+
+func (stuckPager) Page(_ context.Context, _ *calls.Filter, after calls.Cursor, _ int) ([]calls.Placed, calls.Cursor, error) {
+	return nil, after, context.DeadlineExceeded
+}
+
+// TestStuckLog: while the search of one log does not begin, that of the others does not go on without its calls.
+func TestStuckLog(t *testing.T) {
+	for _, logs := range [][]calls.Named{
+		{{Log: "a", Pager: stuckPager{}}, {Log: "b", Pager: slowPager{"b", []uint64{8, 2}}}},
+		{{Log: "b", Pager: slowPager{"b", []uint64{8, 2}}}, {Log: "c", Pager: stuckPager{}}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p, err := calls.Several(logs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			page, next, err := p.Page(ctx, &calls.Filter{}, calls.Cursor{}, 10)
+			if len(page) > 0 || next != (calls.Cursor{}) || !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%d calls, cursor %+v, %v: want none, and to begin again", len(page), next, err)
+			}
+		})
+	}
+}
+
 // TestDeadlineOfSeveral: each of several logs has its share of the time, what stands behind the place where the search of one ended is left for the
 // next page, and that begins there.
 func TestDeadlineOfSeveral(t *testing.T) {

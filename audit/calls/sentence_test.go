@@ -218,7 +218,7 @@ func TestSentenceMessages(t *testing.T) {
 		text, readErr := os.ReadFile(file)
 		source, err = append(source, text...), errors.Join(err, readErr)
 	}
-	messages, readErr := os.ReadFile("../../internal/words/en/call.yaml")
+	messages, readErr := os.ReadFile("../../internal/words/en.yaml")
 	if err := errors.Join(err, readErr); err != nil {
 		t.Fatal(err)
 	}

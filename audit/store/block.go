@@ -38,6 +38,15 @@ func (r *row) entry() entry {
 	return e
 }
 
+// row returns a row of what a block holds.
+func (e entry) row() row {
+	r := row{ord: e.ord, kind: e.kind, summed: int64(one(e.summed))}
+	if e.amounts {
+		r.low, r.high = e.low, e.high
+	}
+	return r
+}
+
 // appendBlock appends a block of entries of one span.
 func appendBlock(b []byte, entries []entry) []byte {
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(entries)))

@@ -601,7 +601,7 @@ func TestFiles(t *testing.T) {
 	l := newRandomLog(dir, 6)
 	l.records(100)
 	x := New(dir, "")
-	left := x.file + "-0123456789ab-journal"
+	left := x.file + "-abcdefghij27-journal"
 	if err := os.WriteFile(left, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -792,4 +792,28 @@ func TestRunReportsAndRecovers(t *testing.T) {
 	}
 	cancel()
 	<-done
+}
+
+// TestFilesOfOthersStay: a person may choose the name of an index. Files whose names only begin like it are not what a crash left.
+func TestFilesOfOthersStay(t *testing.T) {
+	dir, kept := t.TempDir(), t.TempDir()
+	newRandomLog(dir, 1).records(5)
+	x := New(dir, filepath.Join(kept, "review"))
+	names := []string{"review-notes.txt", "review-abcdefghijkl.txt", "review-2026", "review-ABCDEFGHIJKL"}
+	for _, name := range append(names, "review-abcdefghijkl", "review-abcdefghijkl-journal", "review-abcdefghijkl.link") {
+		if err := os.WriteFile(filepath.Join(kept, name), []byte("mine"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := x.Rebuild(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if text, err := os.ReadFile(filepath.Join(kept, name)); string(text) != "mine" {
+			t.Errorf("%s is gone: %v", name, err)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(kept, "review-abcdefghijkl*")); len(left) != 1 {
+		t.Error("what a crash left is there still:", left)
+	}
 }

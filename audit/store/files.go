@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -26,6 +27,10 @@ func (x *Index) lock() (unlock func(), err error) {
 	}
 	return func() { _ = f.Close() }, nil
 }
+
+// madeName is what the names of the files that [Index.create] and [publish] make have behind the name of the index. A person may choose that
+// name: other files that begin like it are theirs.
+var madeName = regexp.MustCompile(`^-[a-z2-7]{12}(\.link|-wal|-shm|-journal)?$`)
 
 // create makes an empty index in a file of its own and returns its path. Nothing is left when it fails.
 func (x *Index) create(ctx context.Context, first uint64) (string, error) {
@@ -59,7 +64,8 @@ func (x *Index) removeLeftovers() error {
 	}
 	for _, entry := range entries {
 		path := filepath.Join(filepath.Dir(x.file), entry.Name())
-		if !strings.HasPrefix(path, x.file+"-") || current != "" && strings.HasPrefix(path, current) {
+		suffix, ours := strings.CutPrefix(path, filepath.Clean(x.file))
+		if !ours || !madeName.MatchString(suffix) || current != "" && strings.HasPrefix(path, current) {
 			continue
 		}
 		if err := os.Remove(path); err != nil {

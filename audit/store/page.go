@@ -96,7 +96,8 @@ func (b *pageBuilder) older(ctx context.Context) (examined calls.Cursor, err err
 	err = q.walk(ctx, backwards, func(c *calls.Call, r *row) error {
 		merged := timeOf(r.merged)
 		if c.Lost != 0 {
-			if merged, err = b.mergedAt(ctx, r.ord); err != nil {
+			// The call was seen: a deadline that passes now must not leave it out.
+			if merged, err = b.mergedAt(context.WithoutCancel(ctx), r.ord); err != nil {
 				return b.failed(err)
 			}
 		}

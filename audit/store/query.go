@@ -185,19 +185,34 @@ func (q *query) choose(ctx context.Context, found []row, b *block, to direction)
 	if err != nil {
 		return nil, err
 	}
-	begin := len(found)
+	begin, all, first, last := len(found), int64(0), int64(0), int64(0)
 	for e, err := range entries(b.span(), b.calls) {
 		if err != nil {
 			return nil, err
 		}
 		if q.may(e) && (having == nil || having[e.ord] == len(q.keys)) {
-			found = append(found, row{ord: e.ord, kind: e.kind, summed: int64(one(e.summed))})
+			found = append(found, e.row())
+		}
+		if all, last = all+1, e.ord; all == 1 {
+			first = e.ord
 		}
 	}
 	if to == backwards {
 		slices.Reverse(found[begin:])
 	}
-	return found, nil
+	if all == 0 || int64(len(found)-begin) < all { // to count them would take longer than to read the others
+		return found, nil
+	}
+	return found, q.checkRows(ctx, first, last, all)
+}
+
+// checkRows checks that from the first call of a block to its last one there are as many rows as the block has.
+func (q *query) checkRows(ctx context.Context, first, last, want int64) error {
+	n, err := q.number(ctx, "SELECT count(*) FROM calls WHERE ord BETWEEN ? AND ?", first, last)
+	if err == nil && n != want {
+		err = fmt.Errorf("%w: a block has %d calls, from that which ended with record %d to %d, and there are %d rows", errMisfit, want, first, last, n)
+	}
+	return err
 }
 
 // having returns how many of the ids that the filter asks for the calls of a span have; nil if it asks for none.
@@ -251,7 +266,7 @@ func (q *query) complete(ctx context.Context, found []row) error {
 			continue
 		}
 		whole, ok := rows[r.ord]
-		if found[i] = whole; !ok || whole.kind != r.kind || whole.summed != r.summed {
+		if found[i] = whole; !ok || whole.entry() != r.entry() {
 			return fmt.Errorf("%w: its block and its row differ in the call that ended with record %d", errMisfit, r.ord)
 		}
 	}

@@ -31,21 +31,38 @@ func Printable(s string, instead rune) string {
 	}, s)
 }
 
-// Visible returns s with the code point of each character that does not print or that changes how others are read: "⟨U+202E⟩".
+// Visible returns s with the code point of each character that does not print or that changes how others are read: "⟨U+202E⟩". So it does with
+// letters that print as nothing, with marks that would stand on what is before s, and with those beyond the number that scripts put on one letter.
 func Visible(s string) string {
-	hidden := func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }
-	if !strings.ContainsFunc(s, hidden) {
+	if plain(s) {
 		return s
 	}
 	var b strings.Builder
+	marks := maxMarks
 	for _, r := range s {
-		if hidden(r) {
+		if marks++; !unicode.IsMark(r) {
+			marks = 0
+		}
+		if hidden(r) || marks > maxMarks {
 			fmt.Fprintf(&b, "⟨U+%04X⟩", r)
 		} else {
 			b.WriteRune(r)
 		}
 	}
 	return b.String()
+}
+
+// maxMarks is how many combining marks in a row stay as they are: more would cover the lines above and below.
+const maxMarks = 4
+
+// plain reports whether s has only characters that need no look.
+func plain(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return hidden(r) || unicode.IsMark(r) })
+}
+
+// hidden reports whether a character does not print, or prints as nothing.
+func hidden(r rune) bool {
+	return !unicode.IsPrint(r) || r == unicode.ReplacementChar || r == '\u2800' || unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) || unicode.Is(unicode.Variation_Selector, r)
 }
 
 // Are returns what [Count] does and the verb: "1 record is", "2 records are".

@@ -118,3 +118,23 @@ func TestNotZero(t *testing.T) {
 		}
 	}
 }
+
+// TestVisible: what a reader cannot see, or what covers something else, is shown by its code point.
+func TestVisible(t *testing.T) {
+	for s, want := range map[string]string{
+		"":                               "",
+		"plain, ä€😀 订单":                  "plain, ä€😀 订单",
+		"a\x00b\u202ec\xff":              "a⟨U+0000⟩b⟨U+202E⟩c⟨U+FFFD⟩",
+		"shop\u3164":                     "shop⟨U+3164⟩",
+		"shop\uffa0\u115f\u034f\u17b4":   "shop⟨U+FFA0⟩⟨U+115F⟩⟨U+034F⟩⟨U+17B4⟩",
+		"shop\ufe0f\u2800\U000e0100":     "shop⟨U+FE0F⟩⟨U+2800⟩⟨U+E0100⟩",
+		"e\u0301te\u0323\u0302":          "e\u0301te\u0323\u0302",
+		"\u0338a":                        "⟨U+0338⟩a",
+		"\u0338\u0338\u0338\u0338\u0338": "⟨U+0338⟩⟨U+0338⟩⟨U+0338⟩⟨U+0338⟩⟨U+0338⟩",
+		"a\u0301\u0301\u0301\u0301\u0302\u0302b\u0301": "a\u0301\u0301\u0301\u0301⟨U+0302⟩⟨U+0302⟩b\u0301",
+	} {
+		if got := Visible(s); got != want {
+			t.Errorf("Visible(%q) = %q, want %q", s, got, want)
+		}
+	}
+}

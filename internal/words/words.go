@@ -7,7 +7,6 @@ package words
 import (
 	"embed"
 	"fmt"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -38,11 +37,11 @@ func Match(accepted ...string) Language {
 	return Languages()[index]
 }
 
-//go:embed en zh
+//go:embed en.yaml zh.yaml
 var files embed.FS
 
-// folders are where the messages of languages stand.
-var folders = map[Language]string{English: "en", Chinese: "zh"}
+// names are the files of messages.
+var names = map[Language]string{English: "en.yaml", Chinese: "zh.yaml"}
 
 // Words are the texts in one language. Safe for concurrent use.
 type Words struct {
@@ -58,19 +57,13 @@ func load() map[Language]*Words {
 	bundle := i18n.NewBundle(language.English)
 	bundle.RegisterUnmarshalFunc("yaml", yaml.Unmarshal)
 	words, values := map[Language]*Words{}, map[string][]string{}
-	for lang, folder := range folders {
-		entries, err := files.ReadDir(folder)
-		if err != nil {
-			panic(err)
+	for lang, name := range names {
+		text, err := files.ReadFile(name)
+		if err == nil {
+			err = parse(bundle, text, string(lang)+".yaml", values)
 		}
-		for _, e := range entries {
-			text, err := files.ReadFile(path.Join(folder, e.Name()))
-			if err == nil {
-				err = parse(bundle, text, strings.TrimSuffix(e.Name(), "yaml")+string(lang)+".yaml", values)
-			}
-			if err != nil {
-				panic(fmt.Errorf("%s/%s: %w", folder, e.Name(), err))
-			}
+		if err != nil {
+			panic(fmt.Errorf("%s: %w", name, err))
 		}
 		words[lang] = &Words{lang, i18n.NewLocalizer(bundle, string(lang)), values}
 	}
@@ -80,7 +73,7 @@ func load() map[Language]*Words {
 // valueName finds the values of a message.
 var valueName = regexp.MustCompile(`{{\.(\w+)}}`)
 
-// parse reads a file of messages, and notes the values that each has. They are the same in each language.
+// parse reads a file of messages, whose name says their language, and notes the values that each has. They are the same in each language.
 func parse(bundle *i18n.Bundle, text []byte, name string, values map[string][]string) error {
 	file, err := bundle.ParseMessageFileBytes(text, name)
 	if err != nil {

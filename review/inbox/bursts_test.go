@@ -2,8 +2,13 @@ package inbox
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"tollgate/audit/logfile"
+	"tollgate/review/evidence"
 )
 
 // TestHours: refusals are counted by the clock of the reader's zone, also where it is no whole hours from UTC, and where clocks are changed.
@@ -57,5 +62,29 @@ func TestEvict(t *testing.T) {
 	}
 	if b.evicted == 0 || len(b.counts) > b.max {
 		t.Errorf("%d counts, %d refusals evicted", len(b.counts), b.evicted)
+	}
+}
+
+// TestBusyHours: an index counts the refusals of callers, and those of peers that proved none are read where there may be a burst. Both find
+// what the log itself says.
+func TestBusyHours(t *testing.T) {
+	w := newWriter(t)
+	w.refuse(25, "shop", "no_grant", in(0))
+	w.refuse(19, "shop", "over_limit", in(5))
+	w.refuse(12, "192.0.2.7", "bad_signature", in(10))  // and 8 more in a summary
+	w.refuse(5, "192.0.2.8", "bad_signature", in(15))   // not so many
+	w.refuse(12, "198.51.100.1", "expired_key", in(20)) // of two sources
+	w.refuse(12, "198.51.100.2", "expired_key", in(25))
+	w.refuse(19, "shop", "bad_signature", in(30))
+	w.refuse(1, "shop", "act_held", in(40))
+	w.summary(in(12), logfile.Count{Source: "192.0.2.7", Reason: "bad_signature", Count: 8})
+	w.Close()
+	want := []string{"repeat access 1 shop PayOrders", "burst access 1 192.0.2.7 bad_signature x20", "burst access 1 shop no_grant x25"}
+	for kind, log := range bothWays(t, w.dir) {
+		rows := slices.DeleteFunc(rowsOf(Find(t.Context(), evidence.Logs{log}, scopeOf(t))), func(row string) bool { return !strings.Contains(row, " access ") })
+		slices.Sort(rows[min(len(rows), 1):])
+		if !slices.Equal(rows, want) {
+			t.Errorf("%s: %q, want %q", kind, rows, want)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"tollgate/audit/calls"
@@ -23,18 +24,83 @@ func (f *finder) refusals(ctx context.Context) {
 	counts := newBursts(f.scope.Zone)
 	f.connections(ctx, counts)
 	filter := &calls.Filter{Decision: logfile.Refused, Since: f.scope.Since, Until: f.scope.Until}
-	reached, err := f.pages(ctx, filter, func(c calls.Placed) bool {
-		if e := f.refused(c.Call); e != nil {
-			f.add(e)
-		}
-		counts.settled(c.Time())
-		counts.add(c.Time(), whoOf(c.Caller(), c.Refusal.Source), c.Reason(), count{1, 1})
-		return true
-	})
+	var reached time.Time
+	var err error
+	if f.Index != nil {
+		reached, err = f.glance(ctx, filter, counts)
+	} else {
+		reached, err = f.pages(ctx, filter, func(c calls.Placed) bool {
+			f.addRefused(c)
+			counts.settled(c.Time())
+			counts.addCall(c)
+			return true
+		})
+	}
 	if err != nil {
 		f.miss(PartRefusals, reached, err)
 	}
 	f.addBursts(counts)
+}
+
+// glance counts the refusals of callers by what the index says of them, and reads the others: those that are exceptions by themselves, and of peers that
+// proved no caller those of the hours with as many for one reason as a burst has. It returns how far all were read.
+func (f *finder) glance(ctx context.Context, filter *calls.Filter, counts *bursts) (reached time.Time, err error) {
+	for _, reason := range []string{reasonHeld, reasonFull} {
+		if reached, err = f.pages(ctx, withReason(filter, reason), f.addRefused); err != nil {
+			return reached, err
+		}
+	}
+	unproven := counts.unproven()
+	err = f.Index.Glance(ctx, filter, func(at time.Time, caller, reason string) error {
+		reached = at
+		counts.settled(at)
+		unproven.settled(at)
+		if caller != "" {
+			counts.add(at, who{caller: caller}, reason, count{1, 1})
+		} else {
+			unproven.add(at, who{}, reason, count{1, 1})
+		}
+		return nil
+	})
+	f.evicted += unproven.evicted
+	if err != nil {
+		return reached, err
+	}
+	return f.readUnproven(ctx, filter, unproven.busy(), counts)
+}
+
+// readUnproven counts the calls of peers that proved no caller, of some hours, by source. After an error it returns how far it was.
+func (f *finder) readUnproven(ctx context.Context, filter *calls.Filter, busy []hourKey, counts *bursts) (reached time.Time, err error) {
+	for _, key := range busy {
+		hour := withReason(filter, key.reason)
+		hour.Since, hour.Until = later(time.Unix(key.hour, 0), filter.Since), time.Unix(key.hour+3600, 0)
+		if hour.Until.After(filter.Until) {
+			hour.Until = filter.Until
+		}
+		_, err := f.pages(ctx, hour, func(c calls.Placed) bool {
+			if c.Caller() == "" {
+				counts.addCall(c)
+			}
+			return true
+		})
+		if err != nil {
+			return hour.Until, err
+		}
+	}
+	return reached, nil
+}
+
+func withReason(f *calls.Filter, reason string) *calls.Filter {
+	with := *f
+	with.Reason = reason
+	return &with
+}
+
+func (f *finder) addRefused(c calls.Placed) (more bool) {
+	if e := f.refused(c.Call); e != nil {
+		f.add(e)
+	}
+	return true
 }
 
 // summaryDelay is how long a summary may wait for the log to take it.
@@ -142,6 +208,34 @@ func (b *bursts) add(t time.Time, w who, reason string, more count) {
 	}
 	sum := b.counts[key]
 	b.counts[key] = count{sum.n + min(more.n, ^sum.n), sum.calls + more.calls} // numbers of summaries may be any
+}
+
+func (b *bursts) addCall(c calls.Placed) {
+	b.add(c.Time(), whoOf(c.Caller(), c.Refusal.Source), c.Reason(), count{1, 1})
+}
+
+// unproven returns counts without their sources, of peers that proved no caller.
+func (b *bursts) unproven() *bursts {
+	all := newBursts(b.zone)
+	for key, sum := range b.counts {
+		if key.caller == "" {
+			all.add(time.Unix(key.hour, 0), who{}, key.reason, count{n: sum.n})
+		}
+	}
+	return all
+}
+
+// busy returns the counts that are of as many as a burst has, and of some calls; the latest first.
+func (b *bursts) busy() (list []hourKey) {
+	for key, sum := range b.counts {
+		if sum.n >= BurstSize && sum.calls > 0 {
+			list = append(list, key)
+		}
+	}
+	slices.SortFunc(list, func(a, b hourKey) int {
+		return cmp.Or(cmp.Compare(b.hour, a.hour), strings.Compare(a.reason, b.reason))
+	})
+	return list
 }
 
 // hourOf returns when the clock hour of a time begins. Zones are whole seconds apart, not whole hours.

@@ -138,24 +138,43 @@ func (m *Manager) owner(shown Hash) (person string) {
 
 // begin makes a session. mutex is held.
 func (m *Manager) begin(s session, now time.Time) (token string) {
-	m.makeRoom(now)
+	m.makeRoom(s.person, now)
 	s.began, s.used, token = now, now, random()
 	m.sessions[hashOf(token)] = &s
 	return token
 }
 
-// makeRoom ends the sessions that are over, and the one without a request for longest if there are too many still. mutex is held.
-func (m *Manager) makeRoom(now time.Time) {
-	var oldest Hash
+// makeRoom ends the sessions that are over, and of a person's, or of all, the one without a request for longest if there are too many still. mutex
+// is held.
+func (m *Manager) makeRoom(person string, now time.Time) {
+	all, own := longest{}, longest{}
 	for key, s := range m.sessions {
 		if s.over(now) {
 			delete(m.sessions, key)
-		} else if former := m.sessions[oldest]; former == nil || s.used.Before(former.used) {
-			oldest = key
+			continue
+		}
+		if all.add(key, s); s.person == person {
+			own.add(key, s)
 		}
 	}
-	if len(m.sessions) >= MaxSessions {
-		delete(m.sessions, oldest)
+	switch {
+	case own.count >= MaxOfPerson:
+		delete(m.sessions, own.key)
+	case all.count >= MaxSessions:
+		delete(m.sessions, all.key)
+	}
+}
+
+// longest counts sessions, and has the one without a request for longest.
+type longest struct {
+	count int
+	key   Hash
+	used  time.Time
+}
+
+func (l *longest) add(key Hash, s *session) {
+	if l.count++; l.count == 1 || s.used.Before(l.used) {
+		l.key, l.used = key, s.used
 	}
 }
 

@@ -10,8 +10,8 @@
 //
 // A session is 256 random bits that the browser keeps in a cookie; of them, and of tokens, only hashes are in memory. It ends after 30
 // minutes without a request, 8 hours after its beginning, when the person signs out, and when the proof that began it is no longer the
-// person's. One that a certificate began is good on connections that show a certificate of that person, and no others. Beyond 1,000 sessions
-// the one without a request for longest ends.
+// person's. One that a certificate began is good on connections that show a certificate of that person, and no others. Beyond 20 sessions of
+// a person, and 1,000 in all, the one of these without a request for longest ends.
 //
 // # Failed attempts
 //
@@ -47,6 +47,7 @@ func (p *Person) May(role Role) bool {
 // Bounds of sessions.
 const (
 	MaxSessions = 1000
+	MaxOfPerson = 20 // so that no person can end the sessions of others by signing in again and again
 	IdleTime    = 30 * time.Minute
 	WholeTime   = 8 * time.Hour
 )

@@ -3,6 +3,7 @@ package session
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -164,10 +165,14 @@ func TestLifetime(t *testing.T) {
 
 // TestMostSessions: one more session ends the one without a request for longest.
 func TestMostSessions(t *testing.T) {
-	m := manager(t, people()...)
+	crowd := people()
+	for i := range MaxSessions / MaxOfPerson {
+		crowd = append(crowd, Identity{Name: fmt.Sprint(i), Proofs: []Proof{tokenProof(fmt.Sprint(liToken, i))}})
+	}
+	m := manager(t, crowd...)
 	var sessions []string
 	for i := range MaxSessions {
-		token, _, _ := m.SignInToken(liToken, here, start.Add(time.Duration(i)*time.Millisecond))
+		token, _, _ := m.SignInToken(fmt.Sprint(liToken, i/MaxOfPerson), here, start.Add(time.Duration(i)*time.Millisecond))
 		sessions = append(sessions, token)
 	}
 	now := start.Add(time.Minute)
@@ -178,6 +183,26 @@ func TestMostSessions(t *testing.T) {
 	for i, want := range map[int]bool{0: true, 1: false, 2: true, MaxSessions - 1: true} {
 		if got := m.Who(sessions[i], nil, now) != nil; got != want {
 			t.Errorf("session %d: %v", i, got)
+		}
+	}
+}
+
+// TestMostOfPerson: who signs in again and again ends sessions of their own, and no one else's.
+func TestMostOfPerson(t *testing.T) {
+	m := manager(t, people()...)
+	wang, _, _ := m.SignInToken(wangToken, here, start)
+	var sessions []string
+	for i := range 2 * MaxSessions {
+		token, _, _ := m.SignInToken(liToken, here, start.Add(time.Duration(i)*time.Millisecond))
+		sessions = append(sessions, token)
+	}
+	now := start.Add(time.Minute)
+	if m.Who(wang, nil, now) == nil {
+		t.Error("the session of another person ended")
+	}
+	for i, want := range map[int]bool{1: true, MaxOfPerson: true, MaxOfPerson + 1: false} {
+		if got := m.Who(sessions[len(sessions)-i], nil, now) != nil; got != want {
+			t.Errorf("the session %d before the end: %v", i, got)
 		}
 	}
 }

@@ -30,6 +30,9 @@ const (
 	// Most is how many views are recorded one by one in a window.
 	Most = 600
 
+	// MaxWhole is how many bytes of a page, and of a query, a record has whole: what an event may have, without room for the mark of a cut.
+	MaxWhole = 1000
+
 	maxText = 1 << 10 // of a page, of a query, and of the names in a sum, in bytes
 	// maxKnown bounds the views that are remembered. Of those beyond, a second one in ten minutes is recorded or counted once more.
 	maxKnown = 4 * Most

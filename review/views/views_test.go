@@ -233,3 +233,26 @@ func TestRealLog(t *testing.T) {
 		t.Errorf("%d views on record, %v", found, err)
 	}
 }
+
+// TestWhole holds that a real log has a page and a query of views.MaxWhole bytes without a cut.
+func TestWhole(t *testing.T) {
+	dir := t.TempDir()
+	log, _, err := audit.Open(audit.Options{Config: audit.Config{Dir: dir}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, query := "/"+strings.Repeat("x", views.MaxWhole-1), strings.Repeat("a=1&", views.MaxWhole/4)
+	see(t, views.New(log, time.Now), "li", page, query)
+	if err := log.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	err = logfile.Read(dir, func(r *logfile.Record, _ []byte) error {
+		if r.Event == logfile.EventViewed && (r.Subject != page || r.Data["query"] != query) {
+			t.Errorf("%d bytes of %d, %d of %d", len(r.Subject), len(page), len(r.Data["query"]), len(query))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

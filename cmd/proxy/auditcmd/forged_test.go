@@ -2,6 +2,8 @@ package auditcmd
 
 import (
 	"database/sql"
+	"database/sql/driver"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	_ "modernc.org/sqlite"
+	"modernc.org/sqlite"
 
 	"tollgate/audit/logfile"
 	"tollgate/internal/cli"
@@ -68,19 +70,65 @@ const (
 	wrong  = "other sums than those of the log, and the source says that they are not compared"
 )
 
-// money returns what changes the money of each sum of the days to a value.
-func money(value string) string {
-	lists := "totals = (SELECT json_group_array(json_replace(value, '$.m', " + value + ")) FROM json_each(totals))"
-	return lists + ", " + strings.ReplaceAll(lists, "totals", "customers")
+// Functions of SQL for what the index packs.
+func init() {
+	for name, fn := range map[string]func(blob []byte, args []driver.Value) []byte{
+		"entry": func(b []byte, args []driver.Value) []byte { // of a call in a block of the first span: n & keep | set
+			return editEntry(b, args[0].(int64), func(n uint64) []uint64 { return []uint64{n&uint64(args[1].(int64)) | uint64(args[2].(int64))} })
+		},
+		"without": func(b []byte, args []driver.Value) []byte {
+			return editEntry(b, args[0].(int64), func(uint64) []uint64 { return nil })
+		},
+		"doubled": func(b []byte, args []driver.Value) []byte { // and its copy ends with another record
+			return editEntry(b, args[0].(int64), func(n uint64) []uint64 { return []uint64{n, n&^0xfff | uint64(args[1].(int64))} })
+		},
+		"digits": func(b []byte, args []driver.Value) []byte { // of all amounts of money in a list of sums
+			return amountText.ReplaceAllFunc(b, func(text []byte) []byte { return digitText.ReplaceAll(text, []byte(args[0].(string))) })
+		},
+	} {
+		sqlite.MustRegisterDeterministicScalarFunction(name, -1, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+			return fn(args[0].([]byte), args[1:]), nil
+		})
+	}
 }
 
-// TestForgedIndex changes an index by SQL alone: a report of the log, which is the usual one, is right all the same. In what the index
+var amountText, digitText = regexp.MustCompile(`[0-9]+\.[0-9]+`), regexp.MustCompile(`[0-9]`)
+
+// editEntry puts others in the place of the entry of a call: see package store's block.go. All of a block's calls with amounts, two numbers each, are
+// behind its entries.
+func editEntry(b []byte, ord int64, edit func(uint64) []uint64) []byte {
+	const head, size, hasAmounts = 4, 8, 1 << 13
+	var entries, amounts []byte
+	n, count := int(binary.LittleEndian.Uint32(b)), 0
+	rest := b[head+n*size:]
+	for i := range n {
+		e := binary.LittleEndian.Uint64(b[head+i*size:])
+		var of []byte
+		if e&hasAmounts != 0 {
+			of, rest = rest[:2*size], rest[2*size:]
+		}
+		now := []uint64{e}
+		if int64(e&0xfff) == ord {
+			now = edit(e)
+		}
+		for _, e := range now {
+			entries, amounts, count = binary.LittleEndian.AppendUint64(entries, e), append(amounts, of...), count+1
+		}
+	}
+	return slices.Concat(binary.LittleEndian.AppendUint32(nil, uint32(count)), entries, amounts)
+}
+
+// TestForgedIndex changes an index: a report of the log, which is the usual one, is right all the same. In what the index
 // leads to, rows that were forged are found by their lines; rows that were removed are not, and sums are not, which the source says.
 func TestForgedIndex(t *testing.T) {
 	honest := recorded(t, "spending")
 	must(t, "audit", "reindex", "--dir", honest)
 	rows, sums := jsonRows(t, honest, "--index", noIndex), reported(t, honest)
 	const paid = " WHERE ord = 10" // the payment that succeeded
+	const double = "INSERT INTO calls SELECT 11, kind, time, merged, intent_segment, intent_offset, segment, offset, low, high, summed FROM calls"
+	digits := func(d string) string {
+		return fmt.Sprintf("totals = digits(totals, '%[1]s'), customers = digits(customers, '%[1]s')", d)
+	}
 	for name, c := range map[string]struct {
 		sql, list, report string
 	}{
@@ -88,28 +136,44 @@ func TestForgedIndex(t *testing.T) {
 		"with the intent of another":   {"UPDATE calls SET (intent_segment, intent_offset) = (SELECT intent_segment, intent_offset FROM calls WHERE ord = 29)" + paid, failed, same},
 		"moved into a line":            {"UPDATE calls SET offset = offset + 1" + paid, failed, same},
 		"moved out of the log":         {"UPDATE calls SET offset = 1 << 40" + paid, failed, same},
-		"doubled":                      {"INSERT INTO calls SELECT 11, kind, time, merged, intent_segment, intent_offset, segment, offset, low, high, summed FROM calls" + paid, failed, same},
+		"doubled":                      {double + paid, failed, same},
+		"doubled in its block":         {"UPDATE blocks SET calls = doubled(calls, 10, 11)", failed, same},
+		"doubled, and in its block":    {"UPDATE blocks SET calls = doubled(calls, 10, 11); " + double + paid, failed, same},
 		"renumbered":                   {"UPDATE calls SET ord = 11" + paid, failed, same},
+		"renumbered in its block":      {"UPDATE blocks SET calls = entry(calls, 10, ~4095, 11)", failed, same},
+		"renumbered in both":           {"UPDATE blocks SET calls = entry(calls, 10, ~4095, 11); UPDATE calls SET ord = 11" + paid, failed, same},
 		"without its intent":           {"UPDATE calls SET intent_segment = 0, intent_offset = 0" + paid, failed, same},
 		"of another kind":              {"UPDATE calls SET kind = (SELECT kind FROM calls WHERE ord = 29)" + paid, failed, same},
+		"of another kind in its block": {"UPDATE blocks SET calls = entry(calls, 10, 16383, 1 << 14)", failed, same},
+		"of another kind in both":      {"UPDATE blocks SET calls = entry(calls, 10, 16383, 1 << 14); UPDATE calls SET kind = 1" + paid, failed, same},
 		"of no kind":                   {"UPDATE calls SET kind = 77" + paid, failed, same},
+		"of no kind in both":           {"UPDATE blocks SET calls = entry(calls, 10, 16383, 77 << 14); UPDATE calls SET kind = 77" + paid, failed, same},
 		"at another time":              {"UPDATE calls SET time = time - 86400000000" + paid, failed, same},
 		"of another amount":            {"UPDATE calls SET low = 1, high = 1" + paid, failed, same},
-		"said to be in no sum":         {"UPDATE calls SET summed = 0" + paid, same, failed},
+		"with amounts in its block":    {"UPDATE blocks SET calls = entry(calls, 10, ~8192, 0)", failed, same},
+		"said to be in no sum":         {"UPDATE blocks SET calls = entry(calls, 10, ~4096, 0); UPDATE calls SET summed = 0" + paid, same, failed},
+		"its row says so":              {"UPDATE calls SET summed = 0" + paid, failed, same},
+		"its block says so":            {"UPDATE blocks SET calls = entry(calls, 10, ~4096, 0)", failed, failed},
 		"a kind of another caller":     {"UPDATE kinds SET caller = 'x', caller_text = 'x' WHERE state = 'succeeded'", failed, wrong},
 		"a kind that failed":           {"UPDATE kinds SET state = 'failed' WHERE state = 'succeeded' AND operation = 'PayOrders'", failed, wrong},
 		"said to be open":              {"INSERT INTO open SELECT intent_segment, intent_offset FROM calls" + paid, failed, failed},
-		"moved to the open calls":      {"INSERT INTO open SELECT intent_segment, intent_offset FROM calls WHERE ord = 10; DELETE FROM ids WHERE ord = 10; DELETE FROM calls WHERE ord = 10", failed, failed},
+		"moved to the open calls":      {"UPDATE blocks SET calls = without(calls, 10); INSERT INTO open SELECT intent_segment, intent_offset FROM calls WHERE ord = 10; DELETE FROM ids WHERE ord = 10; DELETE FROM calls WHERE ord = 10", failed, failed},
 		"open instead of ended":        {"INSERT INTO lost SELECT 11, intent_segment, intent_offset FROM calls" + paid, failed, failed},
 		"another end of the index":     {"UPDATE marks SET hash = x'00'", same, same},
 		"an end beyond the log":        {"UPDATE marks SET seq = seq + 100", same, same},
 		"an index of another log":      {"UPDATE begin SET first = 7", same, same},
-		"removed":                      {"DELETE FROM calls" + paid, hidden, same},
-		"all removed":                  {"DELETE FROM calls", hidden, wrong},
-		"sums of more money":           {"UPDATE days SET " + money("'1000000'"), same, wrong},
-		"sums of no money":             {"UPDATE days SET " + money("'0'"), same, wrong},
+		"removed":                      {"UPDATE blocks SET calls = without(calls, 10); DELETE FROM calls" + paid, hidden, same},
+		"its row removed":              {"DELETE FROM calls" + paid, failed, same},
+		"its entry removed":            {"UPDATE blocks SET calls = without(calls, 10)", failed, same},
+		"all removed":                  {"DELETE FROM blocks; DELETE FROM calls", hidden, wrong},
+		"all rows removed":             {"DELETE FROM calls", failed, failed},
+		"no block":                     {"UPDATE blocks SET calls = x'ff'", failed, failed},
+		"a block of another time":      {"UPDATE blocks SET low = 0, high = 0", same, same},
+		"sums of more money":           {"UPDATE days SET " + digits("9"), same, wrong},
+		"sums of no money":             {"UPDATE days SET " + digits("0"), same, wrong},
 		"sums removed":                 {"DELETE FROM days", same, wrong},
-		"sums that are no number":      {"UPDATE days SET " + money("'x'"), same, failed},
+		"sums that are no number":      {"UPDATE days SET " + digits("x"), same, failed},
+		"no sums":                      {"UPDATE days SET totals = x'ff', customers = x'ff'", same, failed},
 		"a settlement removed":         {"DELETE FROM events WHERE event = 'resolved'", hidden, wrong},
 		"a settlement of another call": {"UPDATE events SET subject = 1 WHERE event = 'resolved'", hidden, wrong},
 		"an event somewhere else":      {"UPDATE events SET offset = offset + 1", failed, failed},

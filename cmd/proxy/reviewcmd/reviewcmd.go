@@ -4,7 +4,6 @@ package reviewcmd
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"strconv"
@@ -37,10 +36,10 @@ func Command() *cobra.Command {
 			"may write it can hide calls from these pages.",
 		Example: "  tollgate review --dir /var/lib/tollgate/audit --zone Asia/Shanghai\n" +
 			"  tollgate review --bundle october.zip --bundle november.zip\n" +
-			"  tollgate review --dir D --index /var/tmp/review.sqlite --port 8400        # for ssh -L 8400:127.0.0.1:8400",
+			"  tollgate review --dir D --index ~/review.sqlite --port 8400        # for ssh -L 8400:127.0.0.1:8400",
 		Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			ctx, stop := signal.NotifyContext(cmd.Context(), endings...)
 			defer stop()
 			return f.run(ctx, cmd)
 		},
@@ -53,6 +52,9 @@ func Command() *cobra.Command {
 	cli.ZoneFlag(cmd, &f.zone, "days and times, until a reader chooses another")
 	return cmd
 }
+
+// endings are the signals that end the command, and its temporary folder with it: the last one comes when its terminal is closed.
+var endings = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
 
 func (f *reviewFlags) check() error {
 	n := len(f.dirs) + len(f.bundles)
@@ -71,7 +73,10 @@ func (f *reviewFlags) check() error {
 			return err
 		}
 	}
-	return nil
+	if f.index == "" || f.index == autoIndex {
+		return nil
+	}
+	return checkIndex(f.index)
 }
 
 func (f *reviewFlags) run(ctx context.Context, cmd *cobra.Command) (err error) {
@@ -82,9 +87,9 @@ func (f *reviewFlags) run(ctx context.Context, cmd *cobra.Command) (err error) {
 	if err := f.check(); err != nil {
 		return err
 	}
-	private, err := os.MkdirTemp("", "tollgate-review-") // mode 0700
+	private, err := privateFolder()
 	if err != nil {
-		return fmt.Errorf("a folder for indexes: %w", err)
+		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(private)) }()
 	desk := &desk{flags: f, zone: zone, private: private, out: cmd.OutOrStdout(), notes: cmd.ErrOrStderr(), input: cmd.InOrStdin(), now: time.Now}

@@ -3,7 +3,9 @@ package reviewcmd
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -11,7 +13,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"tollgate/internal/cli"
 	"tollgate/review/reviewtest"
@@ -184,5 +188,85 @@ func TestLogNames(t *testing.T) {
 	got[3] = want[3] // its name is made of all of its path
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestClosedTerminal holds that the temporary folder, whose index has what the log has, goes when the terminal is closed.
+func TestClosedTerminal(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "audit")
+	reviewtest.Second(log)
+	lines, _, end := start(t, "--dir", log)
+	address(t, lines)
+	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	if lines.Scan() {
+		t.Error(lines.Text())
+	}
+	if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) > 0 {
+		t.Error("left behind:", left, err)
+	}
+	if code, notes := end(); code != cli.ExitOK {
+		t.Errorf("exit %d: %s", code, notes)
+	}
+}
+
+// TestFoldersOfOthers: what other users could put in place of an index or of the temporary folder is not used.
+func TestFoldersOfOthers(t *testing.T) {
+	dir := t.TempDir()
+	log, open := filepath.Join(dir, "audit"), filepath.Join(dir, "open.sqlite")
+	reviewtest.Second(log)
+	if err := errors.Join(os.WriteFile(open, nil, 0o600), os.Chmod(open, 0o666)); err != nil {
+		t.Fatal(err)
+	}
+	expect := func(want string, args ...string) {
+		t.Helper()
+		_, _, end := start(t, args...)
+		if code, notes := end(); code == cli.ExitOK || !strings.Contains(notes, want) {
+			t.Errorf("%q: exit %d, %s", args, code, notes)
+		}
+	}
+	expect("every user may write to", "--dir", log, "--index", open)
+	if os.Geteuid() == 0 {
+		theirs, link := filepath.Join(dir, "theirs"), filepath.Join(dir, "link")
+		if err := errors.Join(os.WriteFile(theirs, nil, 0o600), os.Chown(theirs, 65534, 65534), os.Symlink(theirs, link)); err != nil {
+			t.Fatal(err)
+		}
+		expect("belongs to another user (uid 65534)", "--dir", log, "--index", theirs)
+		expect("belongs to another user (uid 65534)", "--dir", log, "--index", link)
+	}
+	shared := filepath.Join(dir, "shared")
+	if err := errors.Join(os.Mkdir(shared, 0o700), os.Chmod(shared, 0o777)); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", shared)
+	if _, err := privateFolder(); err == nil || !strings.Contains(err.Error(), "set TMPDIR") {
+		t.Error("a folder in which others may rename:", err)
+	}
+	if err := os.Chmod(shared, 0o777|os.ModeSticky); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := privateFolder(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSlowSender holds that a request that does not come in ends, so that none can hold the process's files.
+func TestSlowSender(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := newServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }), 10*time.Millisecond)
+	go func() { _ = server.Serve(inner) }()
+	t.Cleanup(func() { _ = server.Close() })
+	conn, err := net.Dial("tcp", inner.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_, err = io.WriteString(conn, "POST /signin HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\n")
+	if _, readErr := io.ReadAll(conn); err != nil || readErr != nil {
+		t.Error("the connection does not end:", err, readErr)
 	}
 }

@@ -34,6 +34,13 @@ type desk struct {
 // person is who runs the command. Other users of the machine do not know the address.
 var person = &session.Person{Name: "reviewer", Roles: []session.Role{session.Reviewer}}
 
+const (
+	// askTime is how long a request may take to come in: forms are small.
+	askTime = 10 * time.Second
+	// pageTime is how long a page may take, its way to the reader included. Downloads go on for as long as they are taken.
+	pageTime = 2 * time.Minute
+)
+
 // farewell is how long pages that are under way at the end may take.
 const farewell = 2 * time.Second
 
@@ -47,7 +54,7 @@ func (d *desk) serve(ctx context.Context, address string) error {
 	if err != nil {
 		return errors.Join(err, inner.Close())
 	}
-	server := &http.Server{Handler: d.pages(sessions).Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	server := newServer(d.pages(sessions).Handler(), askTime)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(inner) }()
 	go d.invite(sessions, inner.Addr().String())
@@ -62,6 +69,11 @@ func (d *desk) serve(ctx context.Context, address string) error {
 		return err
 	}
 	return server.Close()
+}
+
+// newServer returns a server to which requests come in within a time.
+func newServer(pages http.Handler, in time.Duration) *http.Server {
+	return &http.Server{Handler: pages, ReadHeaderTimeout: in, ReadTimeout: in, WriteTimeout: pageTime, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 }
 
 // cookie is the name of the cookie. Browsers send cookies to all ports of a host, so that of another `tollgate review` replaces it: sign in again.
