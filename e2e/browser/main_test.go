@@ -21,6 +21,7 @@ import (
 // shared are what all tests use: starting them takes longer than most tests.
 var shared struct {
 	browser *Browser
+	site    *Site // see largeSite
 	dir     string
 	axe     string
 }
@@ -47,7 +48,10 @@ func logOf(name string, write func(string) reviewtest.Made) func() made {
 }
 
 // largeSite serves the large log, for tests that start no job.
-var largeSite = sync.OnceValues(func() (*Site, error) { return Serve(context.Background(), largeLog().dir) })
+var largeSite = sync.OnceValues(func() (_ *Site, err error) {
+	shared.site, err = Serve(context.Background(), largeLog().dir)
+	return shared.site, err
+})
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -73,6 +77,11 @@ func withBrowser(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer shared.browser.Close()
+	defer func() {
+		if shared.site != nil {
+			shared.site.Close()
+		}
+	}()
 	if code = m.Run(); code == 0 && flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.skip").Value.String() == "" {
 		err = allAsked()
 	}

@@ -2,6 +2,7 @@ package browser
 
 import (
 	"context"
+	"errors"
 	"html"
 	"io"
 	"net/http"
@@ -27,29 +28,37 @@ type Site struct {
 	Routes []string     // that are served, as [review.Server.Routes] returns them
 	Jobs   *jobs.Runner // of the pages
 	Log    string       // the name of the first log
+
+	private string // folder of the indexes
 }
 
 // Serve serves the pages of logs in directories, each with an index of its own.
 func Serve(ctx context.Context, dirs ...string) (*Site, error) {
+	private, err := os.MkdirTemp("", "indexes-")
+	if err != nil {
+		return nil, err
+	}
 	var logs evidence.Logs
 	for _, dir := range dirs {
-		index := store.New(dir, "").InZone(reviewtest.Zone)
+		name := filepath.Base(dir)
+		index := store.New(dir, filepath.Join(private, name)).InZone(reviewtest.Zone)
 		if _, err := index.Rebuild(ctx, nil); err != nil {
-			return nil, err
+			return nil, errors.Join(err, os.RemoveAll(private))
 		}
-		logs = append(logs, &evidence.Log{Name: filepath.Base(dir), FS: os.DirFS(dir), Dir: dir, Index: index})
+		logs = append(logs, &evidence.Log{Name: name, FS: os.DirFS(dir), Dir: dir, Index: index})
 	}
 	clock := func() time.Time { return reviewtest.Now }
-	s := &Site{Jobs: jobs.New(clock, false), Log: logs[0].Name}
+	s := &Site{Jobs: jobs.New(clock, false), Log: logs[0].Name, private: private}
 	pages := review.New(review.Config{Logs: logs, Zone: reviewtest.Zone, Clock: clock, Hosts: []string{"127.0.0.1"}, Door: signedIn{}, Jobs: s.Jobs})
 	s.Routes, s.Server = pages.Routes(), httptest.NewServer(pages.Handler())
 	return s, nil
 }
 
-// Close ends the server and its jobs.
+// Close ends the server and its jobs, and removes the indexes.
 func (s *Site) Close() {
 	s.Server.Close()
 	s.Jobs.Close()
+	_ = os.RemoveAll(s.private)
 }
 
 // signedIn is a door that is open.
