@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tollgate/accept"
+	"tollgate/internal/soaktest"
 )
 
 // slowHandler has slow peers wait for it until it drops them.
@@ -77,7 +78,7 @@ func (h *slowHandler) ended(err error) {
 // and 4,000 where TOLLGATE_SOAK is set.
 func TestSlowPeers(t *testing.T) {
 	peers, headTime := 150, time.Second
-	if os.Getenv("TOLLGATE_SOAK") != "" {
+	if soaktest.On() {
 		peers, headTime = 4000, 20*time.Second
 	}
 	for engine := range engines {

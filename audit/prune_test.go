@@ -20,6 +20,7 @@ import (
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
 	"tollgate/internal/setting"
+	"tollgate/internal/soaktest"
 )
 
 const testDay = 24 * time.Hour
@@ -487,7 +488,7 @@ func TestPruneCanceled(t *testing.T) {
 }
 
 // TestPruneFaults lets each operation fail in two ways while the log is pruned and written, ends it in three ways, opens it
-// again, prunes it again and verifies it.
+// again, prunes it again and verifies it: a quarter of all ways, and all in a soak.
 func TestPruneFaults(t *testing.T) {
 	t.Parallel()
 	var d *memDisk
@@ -500,8 +501,8 @@ func TestPruneFaults(t *testing.T) {
 	for mode, endings := range map[fault][]string{
 		notDone: {"close", "kill", "power loss"}, doneAnyway: {"close", "kill", "power loss"}, noSpace: {"kill"},
 	} {
-		for at := 1; at <= ops && !t.Failed(); at++ {
-			for _, ending := range endings {
+		for i := range soaktest.Some(ops*len(endings), 4) {
+			if at, ending := 1+i/len(endings), endings[i%len(endings)]; !t.Failed() {
 				synctest.Test(t, func(t *testing.T) { pruneOnce(t, d.clone(), at, mode, ending, pruned) })
 			}
 		}

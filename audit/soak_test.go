@@ -20,6 +20,7 @@ import (
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
 	"tollgate/internal/setting"
+	"tollgate/internal/soaktest"
 )
 
 // TestSoak makes long random runs of a log: calls, pruning, day changes, clocks that are set, keys that change or are lost,
@@ -34,7 +35,7 @@ func TestSoak(t *testing.T) {
 // TOLLGATE_SOAK makes a hundred times as many.
 func eachSeed(t *testing.T, runs uint64, once func(t *testing.T, seed uint64)) {
 	first := uint64(0)
-	if os.Getenv("TOLLGATE_SOAK") != "" {
+	if soaktest.On() {
 		runs, first = 100*runs, rand.Uint64()
 	}
 	if text := os.Getenv("TOLLGATE_SEED"); text != "" {

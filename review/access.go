@@ -41,8 +41,9 @@ type accessPage struct {
 	SameCatalog bool
 	Rows        []accessRow
 	Filter      string
-	Found       int // callers that the filter chooses
-	First, Last int // of those, on this page
+	Operation   string // that the filter chooses
+	Found       int    // callers that the filter chooses
+	First, Last int    // of those, on this page
 	Older       string
 	Newer       string
 	People      []rights.Person
@@ -96,7 +97,7 @@ func (s *Server) access(r *request) (*page, error) {
 	if err != nil && !late {
 		return nil, err
 	}
-	v := &accessPage{Filter: r.URL.Query().Get("caller")}
+	v := &accessPage{Filter: r.URL.Query().Get("caller"), Operation: strings.TrimSpace(r.URL.Query().Get("operation"))}
 	if late {
 		v.GoOn = r.URL.RequestURI()
 	}
@@ -190,6 +191,11 @@ func (v *accessPage) read(s *Server, r *request, id string, uses []evidence.Plan
 // callers takes a page of those that the filter chooses.
 func (v *accessPage) callers(r *request, plan *rights.Plan) {
 	found := slices.DeleteFunc(slices.Clone(plan.Callers), func(name string) bool { return !strings.Contains(name, v.Filter) })
+	var rows []rights.Row
+	if v.Operation != "" {
+		rows = slices.DeleteFunc(plan.Rows(found), func(row rights.Row) bool { return !row.Only(v.Operation) })
+		found = found[:len(rows)]
+	}
 	v.Found = len(found)
 	from, err := strconv.Atoi(cmp.Or(r.URL.Query().Get("from"), "0"))
 	if err != nil || from < 0 || from >= len(found) {
@@ -203,7 +209,12 @@ func (v *accessPage) callers(r *request, plan *rights.Plan) {
 	if to < len(found) {
 		v.Older = v.address(to)
 	}
-	for _, row := range plan.Rows(found[from:to]) {
+	if v.Operation == "" {
+		rows = plan.Rows(found[from:to])
+	} else {
+		rows = rows[from:to]
+	}
+	for _, row := range rows {
 		v.Rows = append(v.Rows, accessRow{
 			row, plan.Proofs(row.Caller), plan.Limits(row.Caller), plan.Caps(row.Caller), "/calls?" + url.Values{"caller": {row.Caller}}.Encode(),
 		})
@@ -212,7 +223,7 @@ func (v *accessPage) callers(r *request, plan *rights.Plan) {
 
 // address returns the address of another page of callers.
 func (v *accessPage) address(from int) string {
-	return "/access?" + url.Values{"plan": {v.Plan}, "caller": {v.Filter}, "from": {strconv.Itoa(from)}}.Encode()
+	return "/access?" + url.Values{"plan": {v.Plan}, "caller": {v.Filter}, "operation": {v.Operation}, "from": {strconv.Itoa(from)}}.Encode()
 }
 
 // foundPlan is the text of a plan, if it is at hand.

@@ -185,7 +185,7 @@ type relatedRow struct {
 
 func (v *callView) relatedRow(r evidence.Related) relatedRow {
 	return relatedRow{
-		string(r.Relation), calls.ShortID(r.ID()), callAddress(v.log.Name, r.ID()), r.Time().In(v.zone), r.CallerText(), r.Operation(), r.State(),
+		string(r.Relation), calls.ShortID(r.ID()), callAddress(v.log.Name, r.ID()), r.Time().In(v.zone), callerText(v.words, r.CallerText()), r.Operation(), r.State(),
 	}
 }
 

@@ -67,7 +67,7 @@ func (v *callView) act(b *box) {
 		}
 	}
 	if figure, known := v.Money(); known {
-		b.add("call.money", fact{Word: grouped(figure.Value.String()) + " " + figure.Currency, More: v.words.Text("call.money_" + v.charged())})
+		b.add("call.money", fact{Word: money(figure.Currency, figure.Value), More: v.words.Text("call.money_" + v.charged())})
 	}
 }
 
@@ -76,7 +76,7 @@ func (v *callView) price(b *box, p *logfile.Price) {
 		return
 	}
 	more := v.meaning("call.price_from_" + p.From)
-	b.add("call.price", fact{Value: grouped(p.Amount) + " " + p.Currency, More: more})
+	b.add("call.price", fact{Value: money(p.Currency, p.Amount), More: more})
 	b.callLink("call.price_call", p.Call)
 }
 
@@ -89,10 +89,7 @@ func (v *callView) charge(b *box, c *logfile.CapCharge) {
 		}
 	}
 	b.value("call.cap", value)
-	amount := fact{Value: grouped(c.Amount), More: v.words.Text("call.cap_" + v.charged())}
-	if c.Currency != "" {
-		amount.Value += " " + c.Currency
-	}
+	amount := fact{Value: money(c.Currency, c.Amount), More: v.words.Text("call.cap_" + v.charged())}
 	if c.Unpriced {
 		amount.More = v.words.Text("call.cap_assumed")
 	}

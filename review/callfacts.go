@@ -260,11 +260,11 @@ func (v *callView) reason(b *box, r *logfile.Record) {
 }
 
 // meaning returns a message, and nothing where there is none: codes of later versions are shown as they are.
-func (v *callView) meaning(id string) string {
-	if !v.words.Has(id) {
+func (r *request) meaning(id string) string {
+	if !r.words.Has(id) {
 		return ""
 	}
-	return v.words.Text(id)
+	return r.words.Text(id)
 }
 
 func (v *callView) settled(b *box, row *calls.Row) {

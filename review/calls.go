@@ -6,11 +6,13 @@ import (
 	"errors"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"tollgate/audit/calls"
 	"tollgate/audit/logfile"
 	"tollgate/internal/text"
+	"tollgate/internal/words"
 	"tollgate/review/evidence"
 )
 
@@ -142,6 +144,20 @@ func newCallRow(p calls.Placed, zone *time.Location) callRow {
 	}
 	return row
 }
+
+// callerText returns what calls.Call.CallerText says of a caller in the reader's language. No name of a caller begins with a bracket.
+func callerText(w *words.Words, caller string) string {
+	if caller == gatewayText {
+		return w.Text("calls.gateway")
+	}
+	if name, claimed := strings.CutSuffix(caller, "?)"); claimed {
+		return w.Text("calls.claimed", "Name", strings.TrimPrefix(name, "("))
+	}
+	return caller
+}
+
+// gatewayText is the caller of the gateway's own calls as reports name it.
+const gatewayText = "(gateway)"
 
 // brief returns a text as a cell of a table shows it.
 func brief(s string) string { return text.Truncate(s, maxCell, "…") }

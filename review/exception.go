@@ -18,6 +18,8 @@ type exceptionPage struct {
 	Period  string
 	What    []words.Part
 	More    [][]words.Part // what else is known of it
+	Reason  string         // in words, or as the documents name it
+	Meaning string         // of the reason
 	Why     string
 	Do      [][]words.Part
 	Runbook string       // the page of the manual about it
@@ -96,6 +98,7 @@ func (s *Server) exception(r *request) (*page, error) {
 func (p *exceptionPage) say(r *request) {
 	values, of := r.exceptionValues(p.Detail), variant(&p.Subject)
 	p.What = r.words.Said("exception.what."+of, values...)
+	p.Reason, p.Meaning = r.reasonText(&p.Subject), r.reasonMeaning(&p.Subject)
 	p.Why = r.words.Text("exception.why." + string(p.Kind))
 	p.Do = [][]words.Part{r.words.Said("exception.do."+advice(&p.Subject), values...)}
 	if p.Kind == inbox.Expires && p.Of == string(inbox.VirtualKey) {
@@ -166,7 +169,7 @@ func heldText(m *inbox.Money) string {
 	if m == nil {
 		return ""
 	}
-	return grouped(m.Value) + " " + m.Currency
+	return money(m.Currency, m.Value)
 }
 
 func frozenBy(d *inbox.Detail) string {

@@ -48,6 +48,7 @@ type inboxGroup struct {
 type inboxRow struct {
 	*inbox.Row
 	Said    []words.Part
+	Meaning string // of the reason; empty: the row has none, or has it in words
 	Address string // of the exception, if it is one
 	Items   []inboxItem
 	Rest    int    // exceptions that are not among the items
@@ -137,7 +138,7 @@ func (p *inboxPage) fill(r *request, scope *inbox.Scope) {
 }
 
 func (r *request) inboxRow(row *inbox.Row, scope *inbox.Scope, period string) inboxRow {
-	view := inboxRow{Row: row, Said: r.words.Said("inbox.row."+variant(&row.Subject), r.values(&row.Subject, row.Exceptions, row.Count, row.Until)...)}
+	view := inboxRow{Row: row, Meaning: r.reasonMeaning(&row.Subject), Said: r.words.Said("inbox.row."+variant(&row.Subject), r.values(&row.Subject, row.Exceptions, row.Count, row.Until)...)}
 	row.First, row.Last, row.Until = r.local(row.First), r.local(row.Last), r.local(row.Until)
 	f := row.Filter(scope)
 	if row.Exceptions == 1 {
@@ -194,8 +195,28 @@ func (r *request) values(s *inbox.Subject, exceptions int, count uint64, until t
 	}
 	return []any{
 		"Count", exceptions, "Exceptions", grouped(exceptions), "Number", grouped(count), "Log", s.Log, "Caller", caller, "Operation", operation, "Source", s.Source,
-		"Reason", s.Reason, "Name", s.Name, "Until", r.time(until),
+		"Reason", r.reasonText(s), "Name", s.Name, "Until", r.time(until),
 	}
+}
+
+// reasonText returns the reason of a subject for people: that of refused connections in words, that of refused calls as the documents name it.
+func (r *request) reasonText(s *inbox.Subject) string {
+	if s.Kind != inbox.Burst {
+		return s.Reason
+	}
+	text := ""
+	for _, part := range r.tlsReason(s.Reason) {
+		text += part.Text
+	}
+	return text
+}
+
+// reasonMeaning returns what the reason of refused calls means; empty: the subject has no such reason.
+func (r *request) reasonMeaning(s *inbox.Subject) string {
+	if s.Kind != inbox.Burst {
+		return ""
+	}
+	return r.meaning("reason." + s.Reason)
 }
 
 // local returns a time in the zone of the reader; the zero time as it is.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"tollgate/freeze"
+	"tollgate/internal/soaktest"
 	"tollgate/internal/words"
 	"tollgate/review/inbox"
 )
@@ -51,7 +52,7 @@ func TestInbox(t *testing.T) {
 	seen := map[string]bool{}
 	for lang, texts := range map[string][]string{
 		"en": {"3 unknown outcomes of <bdi>PayOrders</bdi>", "935.00", " open exceptions", "1,804", "is paused", "are frozen"},
-		"zh": {"的 <bdi>PayOrders</bdi> 有 <bdi>3</bdi> 笔结果未知", "935.00", " 项未了结的异常"},
+		"zh": {"的 <bdi>PayOrders</bdi> 有 <bdi>3</bdi> 次结果未知", "935.00", " 项未了结的异常"},
 	} {
 		status, text := get(t.Context(), pages, "/?lang="+lang)
 		if raw := rawID.FindString(text); status != http.StatusOK || raw != "" {
@@ -66,7 +67,7 @@ func TestInbox(t *testing.T) {
 		if len(links) < 40 {
 			t.Errorf("%s: %d exceptions have links", lang, len(links))
 		}
-		if lang == "zh" {
+		if lang == "zh" || !soaktest.On() {
 			links = oneOfEachKind(links)
 		}
 		for _, link := range slices.Concat(links, linksOf(text, "/calls?"), linksOf(text, "/?")) {

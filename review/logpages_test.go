@@ -208,7 +208,7 @@ func TestTLS(t *testing.T) {
 func TestAccess(t *testing.T) {
 	p := pagesOf(t, review.LargeLog(), nil)
 	page := p.get(t, "/access", "This is the plan that the log named last.", "<bdi>billing-app</bdi>", "access key <bdi>TGSHOP</bdi>", "until <bdi>2026-12-05</bdi>", "<bdi>globex</bdi> <small>37 operations",
-		"CNY 20000.00", "<bdi>callers.shop.grants</bdi>", "may call PayOrders with credential globex", "Only the pages of a running gateway can ask its plan.")
+		"CNY 20,000.00", "<bdi>callers.shop.grants</bdi>", "may call PayOrders with credential globex", "Only the pages of a running gateway can ask its plan.")
 	if strings.Contains(page, "shop_sk") {
 		t.Error("the place of a secret is on the page")
 	}

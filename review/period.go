@@ -17,7 +17,9 @@ type periodPage struct {
 	Zone          string
 	Before, After string // periods of the same length
 	Sentences     [][]words.Part
-	NoSums        bool // there was not enough time for them
+	CallsOf       string // address of the calls of the period
+	InboxOf       string // and of what needs a look in it
+	NoSums        bool   // there was not enough time for them
 	NoCalls       bool
 	Reading       *reading
 
@@ -76,6 +78,7 @@ func (v *periodView) page() *periodPage {
 	p := &periodPage{Period: v.period, Zone: v.zone.String(), TLSReport: "/tls?" + url.Values{"period": {v.period.Text}}.Encode()}
 	p.From, p.To = v.period.Since.In(v.zone).Format(time.DateOnly), v.period.Until.Add(-1).In(v.zone).Format(time.DateOnly)
 	p.Before, p.After = v.neighbours()
+	p.CallsOf, p.InboxOf = v.within("/calls"), v.within("/")
 	p.Sentences, p.Logs = v.sentences(), v.logStrips()
 	if p.NoSums = v.sums == nil; p.NoSums {
 		return p
@@ -89,6 +92,15 @@ func (v *periodView) page() *periodPage {
 		p.Caps, p.TLS, p.Suites = v.capsDrawing(), v.tlsDrawing(), v.suites()
 	}
 	return p
+}
+
+// within returns the address of another page for this period, in the zone of this one.
+func (v *periodView) within(page string) string {
+	q := url.Values{paramPeriod: {v.period.Text}}
+	if zone := v.URL.Query().Get("zone"); zone != "" {
+		q.Set("zone", v.zone.String())
+	}
+	return page + "?" + q.Encode()
 }
 
 // address is that of the page, or of one below it, in the zone of this one.

@@ -229,18 +229,18 @@ func (v *periodView) refusalsDrawing() *chart.Drawing {
 		return nil
 	}
 	slices.SortFunc(list, func(a, b reason) int { return cmp.Or(cmp.Compare(b.n, a.n), strings.Compare(a.name, b.name)) })
-	b := &chart.Bars{Head: v.head("refusals", v.words.Text("period.column_reason"), v.words.Text("period.column_calls")), Series: []chart.Series{{Fill: chart.Refused}}}
+	b := &chart.Bars{Head: v.head("refusals", v.words.Text("period.column_reason"), v.words.Text("period.column_calls"), v.words.Text("period.column_meaning")), Series: []chart.Series{{Fill: chart.Refused}}}
 	others, more := uint64(0), 0
 	for i, one := range list {
 		if i >= mostReasons {
 			others, more = others+one.n, more+1
 			continue
 		}
-		name := cmp.Or(one.name, v.words.Text("period.none"))
-		b.Rows = append(b.Rows, chart.Bar{Name: name, Foreign: true, Href: v.linkFor("reason", one.name, "outcome", calls.Refused), Values: []chart.Value{count(one.n)}, Text: grouped(one.n)})
+		name, meaning := cmp.Or(one.name, v.words.Text("period.none")), v.meaning("reason."+one.name)
+		b.Rows = append(b.Rows, chart.Bar{Name: name, Foreign: true, Href: v.linkFor("reason", one.name, "outcome", calls.Refused), Values: []chart.Value{count(one.n)}, Text: beside(grouped(one.n), meaning), More: []chart.Cell{{Text: meaning}}})
 	}
 	if more > 0 {
-		b.Rows = append(b.Rows, chart.Bar{Name: v.words.Text("period.others", "Count", more), Values: []chart.Value{count(others)}, Text: grouped(others)})
+		b.Rows = append(b.Rows, chart.Bar{Name: v.words.Text("period.others", "Count", more), Values: []chart.Value{count(others)}, Text: grouped(others), More: []chart.Cell{{}}})
 	}
 	return b.Draw()
 }
@@ -267,6 +267,14 @@ func (v *periodView) sentence() []words.Part {
 	}
 	return v.words.Said("period.sentence", "Calls", text("period.n_calls", n.Calls), "Callers", text("period.n_callers", proven(v.sums.callers)), "Money", money,
 		"Unknown", text("period.n_unknown", n.Unknown+n.Open))
+}
+
+// beside returns what stands beside a bar: a number, and what there is to say of it.
+func beside(number, text string) string {
+	if text == "" {
+		return number
+	}
+	return number + " · " + text
 }
 
 // proven returns how many callers there are whose name is proven.

@@ -24,6 +24,9 @@ type direction struct {
 
 var directions = []direction{
 	{"period.tls_in", func(c *calls.Call) (*logfile.TLS, bool) {
+		if c.For() != "" { // the gateway's own: nothing came in for it
+			return nil, false
+		}
 		if c.Intent != nil {
 			return c.Intent.TLSIn, true
 		}

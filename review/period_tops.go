@@ -96,7 +96,7 @@ func (v *periodView) topDrawing(id, param string, list []*top) *chart.Drawing {
 			others.addTop(t)
 			more++
 		default:
-			b.Rows = append(b.Rows, v.topBar(t, chart.Bar{Name: t.name, Foreign: true, Href: v.linkFor(param, t.name)}))
+			b.Rows = append(b.Rows, v.topBar(t, chart.Bar{Name: callerText(v.words, t.name), Foreign: true, Href: v.linkFor(param, t.name)}))
 		}
 	}
 	if more > 0 {
@@ -118,10 +118,7 @@ func (t *top) addTop(o *top) {
 // topBar fills in a row.
 func (v *periodView) topBar(t *top, bar chart.Bar) chart.Bar {
 	bar.Values, bar.Text = stateValues(&t.counts), grouped(t.counts.Calls)
-	most := v.amounts(t.money, upperBound)
-	if most != "" {
-		bar.Text += " · " + most
-	}
+	bar.Text = beside(bar.Text, v.amounts(t.money, upperBound))
 	moved := v.amounts(t.money, func(m *calls.Money) decimal.Decimal { return m.Moved })
 	perhaps := v.amounts(t.money, func(m *calls.Money) decimal.Decimal { return m.MovedPartly.Add(m.MovedPerhaps) })
 	bar.More = []chart.Cell{{Text: moved, Number: true}, {Text: perhaps, Number: true}, {Text: v.origins(t.money)}, {Text: grouped(t.counts.NoAmount), Number: true}}

@@ -78,24 +78,14 @@ func dict(args ...any) (map[string]any, error) {
 	return values, nil
 }
 
-// grouped returns a number with its digits in groups of three.
-func grouped(n any) string {
-	digits := fmt.Sprint(n)
-	sign, whole := "", digits
-	if strings.HasPrefix(digits, "-") {
-		sign, whole = "−", digits[1:]
+func grouped(n any) string { return text.Grouped(n) }
+
+// money returns an amount with its currency before it.
+func money(currency string, amount any) string {
+	if currency == "" {
+		return grouped(amount)
 	}
-	whole, rest, _ := strings.Cut(whole, ".")
-	if _, err := strconv.ParseUint(whole, 10, 64); err != nil && strings.Trim(whole, "0123456789") != "" {
-		return digits
-	}
-	for i := len(whole) - 3; i > 0; i -= 3 {
-		whole = whole[:i] + "," + whole[i:]
-	}
-	if rest != "" {
-		rest = "." + rest
-	}
-	return sign + whole + rest
+	return currency + " " + grouped(amount)
 }
 
 // byteSize returns a number of bytes with a unit, as the configuration has units.

@@ -241,11 +241,17 @@ var (
 	errLongView = &failure{http.StatusRequestURITooLong, "failed.long_view", []any{"Most", MaxViewed}}
 )
 
+// failedPage is what the page of an error is executed with.
+type failedPage struct {
+	Said  []words.Part
+	Fault bool // of this process or of a log
+}
+
 // failed returns the page of an error. What the error says of the log is for the reader, who must know that something is missing.
 func (r *request) failed(err error) *page {
 	f, ok := errors.AsType[*failure](err)
 	if !ok {
 		f = &failure{http.StatusInternalServerError, "failed.error", []any{"Error", err.Error()}}
 	}
-	return &page{name: "failed", title: r.words.Text("failed.title"), status: f.status, data: r.words.Said(f.words, f.args...)}
+	return &page{name: "failed", title: r.words.Text("failed.title"), status: f.status, data: failedPage{r.words.Said(f.words, f.args...), f.status == http.StatusInternalServerError}}
 }

@@ -125,7 +125,7 @@ func TestSentences(t *testing.T) {
 		"act": {[]*logfile.Record{intent(spends(logfile.Spending{Act: "pay", Keys: []logfile.ActKeys{{Window: 86400 * 31, MACs: []string{"a"}}, {Window: 5400, MACs: []string{"b", "c"}}, {MACs: []string{"d"}}}}))},
 			"The business act is pay. The call holds 1 key for 31 days after success. The call holds 2 keys for 90 minutes after success. The call holds 1 key while it is in flight or unknown."},
 		"cap": {[]*logfile.Record{intent(spends(logfile.Spending{Caps: []logfile.CapCharge{{Cap: "day", Counted: "shop", Period: "2026-10-31", Amount: "100", Currency: "CNY", Unpriced: true}}}))},
-			"The call takes 100 CNY of the cap day (shop, 2026-10-31). That amount is what the cap assumes, since the price is not known."},
+			"The call takes CNY 100 of the cap day (shop, 2026-10-31). That amount is what the cap assumes, since the price is not known."},
 		"repeats":  {[]*logfile.Record{intent(spends(logfile.Spending{Repeats: "b"}))}, "The call repeats the call b on purpose."},
 		"shadow":   {[]*logfile.Record{intent(same), outcome(spends(logfile.Spending{HeldBy: "b", CapsFull: []string{"day"}}))}, "What it is about is held by the call b, which would have refused it. Caps without room for it, which would have refused it: day."},
 		"released": {[]*logfile.Record{intent(same), outcome(spends(logfile.Spending{Released: []int{0, 2}}))}, "As a part failed, 2 keys are held no more."},

@@ -2,6 +2,7 @@ package calls
 
 import (
 	"tollgate/audit/logfile"
+	"tollgate/internal/text"
 )
 
 // spending writes which business act the call is, what it holds, costs and takes of caps, and what was in its way.
@@ -31,9 +32,9 @@ func (w *writer) spending(c *Call, v values) {
 
 func quotedMoney(amount, currency string) composed {
 	if currency == "" {
-		return composed(quoted(amount))
+		return composed(text.Grouped(quoted(amount)))
 	}
-	return composed(quoted(amount) + " " + quoted(currency))
+	return composed(quoted(currency) + " " + text.Grouped(quoted(amount)))
 }
 
 // unpriced is the reason of a refusal because of a cap that needs a price, where the price is not known.
@@ -63,7 +64,7 @@ func (w *writer) money(c *Call) {
 			id = "sentence.amount_answer"
 		}
 		if a.From == "" { // the price has a sentence of its own
-			texts = append(texts, w.words.Text(id, "Amount", a.Value.String()+" "+a.Currency, "Field", quoted(a.Field)))
+			texts = append(texts, w.words.Text(id, "Amount", a.Currency+" "+text.Grouped(a.Value), "Field", quoted(a.Field)))
 		}
 	}
 	w.say(values{"Amounts": w.list("semicolon", texts...)}, "amounts")
@@ -78,7 +79,7 @@ func (w *writer) moved(c *Call) {
 	}
 	v := values{}
 	if figure, known := c.Money(); known {
-		v = values{"Amount": composed(figure.Value.String() + " " + figure.Currency), "From": w.noun("from", figure.From)}
+		v = values{"Amount": composed(figure.Currency + " " + text.Grouped(figure.Value)), "From": w.noun("from", figure.From)}
 	}
 	switch c.State() {
 	case logfile.Succeeded:

@@ -27,6 +27,7 @@ import (
 	"tollgate/audit/logfile"
 	"tollgate/audit/verify"
 	"tollgate/internal/setting"
+	"tollgate/internal/soaktest"
 	"tollgate/internal/testlog"
 )
 
@@ -650,19 +651,15 @@ func (l *logs) bump(from string, n, i int, before string, at int) string {
 	})
 }
 
-// Every seventh byte is another one, once (the long form: every byte).
+// One byte of seven is another one, once (in a soak: each).
 func TestChangedBytes(t *testing.T) {
 	l := newLogs(t)
 	full := l.full()
-	step := 7
-	if os.Getenv("TOLLGATE_SOAK") != "" {
-		step = 1
-	}
 	var samples []sample
 	for _, file := range l.files(full, "*.jsonl") {
 		data, err := os.ReadFile(file)
 		l.ok(err)
-		for at := 0; at < len(data); at += step {
+		for at := range soaktest.Some(len(data), 7) {
 			samples = append(samples, sample{Log: full, Flip: &flip{filepath.Base(file), at}})
 		}
 	}

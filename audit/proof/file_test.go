@@ -12,6 +12,7 @@ import (
 
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
+	"tollgate/internal/soaktest"
 	"tollgate/internal/testlog"
 )
 
@@ -30,11 +31,11 @@ func samples(t testing.TB) map[string][]byte {
 	return files
 }
 
-// TestEveryByteCounts changes bits of each byte of a proof, removes and doubles each byte, and puts blanks in.
+// TestEveryByteCounts changes bits of each byte of a proof, removes and doubles each byte, and puts blanks in. One byte of five; all in a soak.
 func TestEveryByteCounts(t *testing.T) {
 	for name, file := range samples(t) {
 		t.Run(name, func(t *testing.T) {
-			for i := range file {
+			for i := range soaktest.Some(len(file), 5) {
 				for _, bits := range []byte{1, 4, 0x20, 0x80} { // 0x20 makes small letters of capital ones
 					changed := slices.Clone(file)
 					changed[i] ^= bits

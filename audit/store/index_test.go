@@ -19,6 +19,7 @@ import (
 	"tollgate/audit/logfile"
 	"tollgate/catalog"
 	"tollgate/internal/decimal"
+	"tollgate/internal/soaktest"
 	"tollgate/internal/testlog"
 )
 
@@ -310,7 +311,7 @@ func step(t testing.TB, x *Index) {
 }
 
 func rounds(t *testing.T) int {
-	if os.Getenv("TOLLGATE_SOAK") != "" {
+	if soaktest.On() {
 		return 200
 	}
 	return 2 // more take long with the race detector

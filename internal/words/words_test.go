@@ -107,3 +107,13 @@ func TestMatch(t *testing.T) {
 		}
 	}
 }
+
+// TestTerms holds that an idea has one Chinese term on all pages.
+func TestTerms(t *testing.T) {
+	other := regexp.MustCompile(`(?:^|[^云])服务商|操作员|访问方案|支出上限|代金券|付费账号|业务操作|加密套件|对方|该操作|身份(?:未证实|未确认)|认定为|[A-Za-z}\p{Han}];`)
+	for id, text := range messages(t, "zh.yaml") {
+		if found := other.FindString(text); found != "" {
+			t.Errorf("%s: %q; other messages have another term: %s", id, found, text)
+		}
+	}
+}

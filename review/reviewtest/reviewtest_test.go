@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"tollgate/audit/blobs"
@@ -20,12 +21,20 @@ var large struct {
 	made reviewtest.Made
 }
 
+// small returns the smaller log.
+var small func() string
+
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "reviewtest")
 	if err != nil {
 		panic(err)
 	}
-	large.dir, large.made = dir, reviewtest.Log(dir)
+	large.dir = filepath.Join(dir, "large")
+	large.made = reviewtest.Log(large.dir)
+	small = sync.OnceValue(func() string {
+		reviewtest.Second(filepath.Join(dir, "small"))
+		return filepath.Join(dir, "small")
+	})
 	code := m.Run()
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
@@ -103,8 +112,7 @@ func TestWhatThereIsToSee(t *testing.T) {
 }
 
 func TestSameBytesEachTime(t *testing.T) {
-	one, two := t.TempDir(), t.TempDir()
-	reviewtest.Second(one)
+	one, two := small(), t.TempDir()
 	reviewtest.Second(two)
 	files, err := filepath.Glob(filepath.Join(one, "*.jsonl"))
 	if err != nil || len(files) == 0 {
@@ -121,8 +129,8 @@ func TestSameBytesEachTime(t *testing.T) {
 }
 
 func TestBundle(t *testing.T) {
-	dir, file := large.dir, filepath.Join(t.TempDir(), "october.zip")
-	reviewtest.Bundle(dir, file)
+	file := filepath.Join(t.TempDir(), "october.zip")
+	reviewtest.Bundle(small(), file)
 	files, meta, closer, err := export.Open(file)
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 
 	"tollgate/catalog"
 	"tollgate/config/snapshot"
+	"tollgate/internal/text"
 )
 
 // Plan is the text of a plan.
@@ -122,7 +123,7 @@ type Cap struct {
 // Amounts returns the amounts with their currencies, sorted.
 func (c *Cap) Amounts() (texts []string) {
 	for _, currency := range slices.Sorted(maps.Keys(c.Amount)) {
-		texts = append(texts, currency+" "+c.Amount[currency])
+		texts = append(texts, currency+" "+text.Grouped(c.Amount[currency]))
 	}
 	return texts
 }

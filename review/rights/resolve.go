@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	"tollgate/catalog"
 	"tollgate/credential"
@@ -33,6 +34,23 @@ func (c *Cell) Count() (n int) {
 		n += len(c.Rights[i].Operations)
 	}
 	return n
+}
+
+// Only leaves one operation in the row, and reports whether the caller may call it.
+func (r *Row) Only(operation string) (may bool) {
+	r.Unknown = nil
+	for i := range r.Cells {
+		var kept []Right
+		for _, right := range r.Cells[i].Rights {
+			at := slices.IndexFunc(right.Operations, func(o *catalog.Operation) bool { return strings.EqualFold(o.Name, operation) })
+			if at >= 0 {
+				right.Operations = right.Operations[at : at+1]
+				kept = append(kept, right)
+			}
+		}
+		r.Cells[i].Rights, may = kept, may || len(kept) > 0
+	}
+	return may
 }
 
 // Right is what a grant allows of one effect.

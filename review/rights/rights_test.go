@@ -123,7 +123,7 @@ func TestCallerFacts(t *testing.T) {
 	if got := p.Proofs("reports"); !slices.Equal(got, []rights.Proof{{Kind: "listener", Text: "reports"}}) {
 		t.Errorf("proofs %+v", got)
 	}
-	if l, c := p.Limits("shop"), p.Caps("shop"); len(l) != 2 || len(c) != 1 || !slices.Equal(c[0].Amounts(), []string{"CNY 20000.00", "USD 1.00"}) {
+	if l, c := p.Limits("shop"), p.Caps("shop"); len(l) != 2 || len(c) != 1 || !slices.Equal(c[0].Amounts(), []string{"CNY 20,000.00", "USD 1.00"}) {
 		t.Errorf("limits %+v, caps %+v", l, c)
 	}
 	if l, c := p.Limits("reports"), p.Caps("reports"); len(l) != 1 || len(c) != 1 || c[0].Count != 5 {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 
 	"tollgate/audit/calls"
 	"tollgate/audit/logfile"
+	"tollgate/internal/soaktest"
 )
 
 // Open returns a Pager of the log in a directory, with the log's name. The log is written while its pages are read; update is called after
@@ -39,7 +39,7 @@ func Pages(t *testing.T, open Open) {
 
 // seeds returns how many random logs are tested.
 func seeds() uint64 {
-	if os.Getenv("TOLLGATE_SOAK") != "" {
+	if soaktest.On() {
 		return 20
 	}
 	return 1 // more take long with the race detector

@@ -2,6 +2,7 @@ package reviewcmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"tollgate/audit/calls"
 	"tollgate/audit/export"
+	"tollgate/audit/logfile"
 	"tollgate/audit/store"
 	"tollgate/internal/cli"
 	"tollgate/internal/text"
@@ -48,7 +50,9 @@ func (d *desk) openDir(ctx context.Context, name, dir string) error {
 	if err := d.index(ctx, l); err != nil {
 		return err
 	}
-	d.follow(ctx, l)
+	if l.Index != nil {
+		d.follow(ctx, l)
+	}
 	return nil
 }
 
@@ -75,7 +79,7 @@ func (d *desk) indexFile(name string) string {
 	return filepath.Join(d.private, name+".sqlite")
 }
 
-// index makes the index of a log, unless it is there from the last time.
+// index makes the index of a log, unless it is there from the last time. A log with a fault has none: it is what a reviewer has to look at most.
 func (d *desk) index(ctx context.Context, l *evidence.Log) error {
 	d.logs = append(d.logs, l)
 	if l.Index.Exists() {
@@ -93,6 +97,11 @@ func (d *desk) index(ctx context.Context, l *evidence.Log) error {
 	d.say("making an index of %s …", l.Name)
 	seq, err := l.Index.Rebuild(ctx, bar.Show)
 	bar.Clear()
+	if fault := (*logfile.FaultError)(nil); errors.As(err, &fault) {
+		d.say("%s has a fault, so there is no index of it, and pages find less and are slower: %v", l.Name, err)
+		l.Index = nil
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("making an index: %w", err)
 	}

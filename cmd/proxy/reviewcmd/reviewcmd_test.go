@@ -132,6 +132,40 @@ func TestReview(t *testing.T) {
 	}
 }
 
+// TestFault: a log with a fault is served without an index, and pages say what is wrong with it.
+func TestFault(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "audit")
+	reviewtest.Second(dir)
+	segments, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
+	if err != nil || len(segments) < 3 {
+		t.Fatal(segments, err)
+	}
+	text, err := os.ReadFile(segments[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(text[len(text)/2:][:20])
+	if err := os.WriteFile(segments[1], text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lines, _, end := start(t, "--dir", dir)
+	u, visitor := address(t, lines), reader(t)
+	if status := signIn(t, visitor, u); status != http.StatusOK {
+		t.Fatal(status)
+	}
+	for path, want := range map[string]struct {
+		status int
+		text   string
+	}{"/": {200, "cannot be read whole"}, "/calls": {200, "Calls may be missing"}, "/log": {200, "cannot be read whole"}, "/period/2026-11": {500, `href="/log">To the page`}} {
+		if status, body := read(t, visitor, u, path); status != want.status || !strings.Contains(body, want.text) {
+			t.Errorf("%s: %d\n%s", path, status, body)
+		}
+	}
+	if code, notes := end(); code != cli.ExitOK || !strings.Contains(notes, "audit has a fault, so there is no index of it") {
+		t.Errorf("exit %d: %s", code, notes)
+	}
+}
+
 // listing returns names and sizes of all files in a folder.
 func listing(t *testing.T, dir string) (list []string) {
 	t.Helper()
