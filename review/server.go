@@ -15,6 +15,7 @@ package review
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -124,17 +125,28 @@ func (s *Server) table() []route {
 // Handler returns what serves requests.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	for _, one := range s.routes {
-		mux.Handle(one.pattern, s.page(one))
-	}
-	mux.HandleFunc("GET /style.css", serveStyle)
-	mux.HandleFunc("GET /icon.svg", serveIcon)
-	mux.HandleFunc("POST /preferences", s.preferences)
-	if gate, ok := s.config.Door.(*Gate); ok {
-		s.handleSignIn(mux, gate)
+	for pattern, handler := range s.handlers() {
+		mux.Handle(pattern, handler)
 	}
 	mux.Handle("/", s.page(route{name: "missing", serve: func(*Server, *request) (*page, error) { return nil, errNotFound }}))
 	return s.guarded(http.NewCrossOriginProtection().Handler(mux))
+}
+
+// Routes returns the patterns of [http.ServeMux] that are served, in order.
+func (s *Server) Routes() []string { return slices.Sorted(maps.Keys(s.handlers())) }
+
+// handlers returns what serves each pattern.
+func (s *Server) handlers() map[string]http.Handler {
+	all := map[string]http.Handler{
+		"GET /style.css": http.HandlerFunc(serveStyle), "GET /icon.svg": http.HandlerFunc(serveIcon), "POST /preferences": http.HandlerFunc(s.preferences),
+	}
+	for _, one := range s.routes {
+		all[one.pattern] = s.page(one)
+	}
+	if gate, ok := s.config.Door.(*Gate); ok {
+		maps.Copy(all, s.signInHandlers(gate))
+	}
+	return all
 }
 
 // policy is the content security policy: what stands in the page itself, its style sheet and its forms.

@@ -96,10 +96,12 @@ type signInPage struct {
 	Seconds int             // to wait until the next one
 }
 
-func (s *Server) handleSignIn(mux *http.ServeMux, g *Gate) {
-	mux.HandleFunc("GET /signin", func(w http.ResponseWriter, r *http.Request) { s.showSignIn(w, r, g) })
-	mux.HandleFunc("POST /signin", func(w http.ResponseWriter, r *http.Request) { s.signIn(w, r, g) })
-	mux.HandleFunc("POST /signout", func(w http.ResponseWriter, r *http.Request) { signOut(w, r, g) })
+func (s *Server) signInHandlers(g *Gate) map[string]http.Handler {
+	return map[string]http.Handler{
+		"GET /signin":   http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.showSignIn(w, r, g) }),
+		"POST /signin":  http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.signIn(w, r, g) }),
+		"POST /signout": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { signOut(w, r, g) }),
+	}
 }
 
 // showSignIn shows the page to sign in. It changes nothing: whatever fetches an address ahead of its reader uses up no invitation.

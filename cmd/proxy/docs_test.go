@@ -114,3 +114,27 @@ func testsIn(t *testing.T, folder string) string {
 	}
 	return text.String()
 }
+
+// maxPicture bounds a picture of the README, in bytes: each clone of the repository has all of them.
+const maxPicture = 200 << 10
+
+// TestPictures holds that the README shows the pictures that are there, and that they are small.
+func TestPictures(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(root, "docs/screenshots/*"))
+	if err != nil || len(files) < 8 {
+		t.Fatal(files, err)
+	}
+	readme := read(t, "README.md")
+	for _, file := range files {
+		name := "docs/screenshots/" + filepath.Base(file)
+		if !strings.Contains(readme, "]("+name+")") {
+			t.Errorf("the README does not show %s", name)
+		}
+		if info, err := os.Stat(file); err != nil || info.Size() > maxPicture || info.Size() == 0 {
+			t.Errorf("%s: %v %v", name, info, err)
+		}
+	}
+	if shown := strings.Count(readme, "](docs/screenshots/"); shown != len(files) {
+		t.Errorf("the README shows %d pictures, and there are %d", shown, len(files))
+	}
+}

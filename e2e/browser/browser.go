@@ -3,18 +3,24 @@ package browser
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"net/url"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -26,6 +32,9 @@ const patience = 30 * time.Second
 type Browser struct {
 	ctx  context.Context
 	stop func()
+
+	mutex sync.Mutex
+	asked map[string]bool // "METHOD ADDRESS" of all requests
 }
 
 // Start starts one. Debian: packages chromium and fonts-noto-cjk.
@@ -40,17 +49,31 @@ func Start(ctx context.Context) (*Browser, error) {
 		stop()
 		return nil, fmt.Errorf("starting Chromium (Debian: packages chromium and fonts-noto-cjk): %w", err)
 	}
-	return &Browser{ctx, func() { cancel(); stop() }}, nil
+	return &Browser{ctx: ctx, stop: func() { cancel(); stop() }, asked: map[string]bool{}}, nil
+}
+
+// Asked returns the requests that all tabs sent, as "METHOD ADDRESS", in order.
+func (b *Browser) Asked() []string {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return slices.Sorted(maps.Keys(b.asked))
+}
+
+func (b *Browser) ask(method, address string) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	b.asked[method+" "+address] = true
 }
 
 // Close ends the browser.
 func (b *Browser) Close() { b.stop() }
 
-// Tab is a page of the browser, on one server.
+// Tab is a page of the browser, on one server, with cookies of its own.
 type Tab struct {
-	ctx    context.Context
-	close  context.CancelFunc
-	origin string
+	browser *Browser
+	ctx     context.Context
+	close   context.CancelFunc
+	origin  string
 
 	mutex      sync.Mutex
 	status     int64
@@ -59,8 +82,8 @@ type Tab struct {
 
 // Open opens an empty tab for a server's pages.
 func (b *Browser) Open(origin string) (*Tab, error) {
-	ctx, cancel := chromedp.NewContext(b.ctx)
-	t := &Tab{ctx: ctx, close: cancel, origin: strings.TrimSuffix(origin, "/")}
+	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
+	t := &Tab{browser: b, ctx: ctx, close: cancel, origin: strings.TrimSuffix(origin, "/")}
 	if err := chromedp.Do(ctx); err != nil {
 		return nil, err
 	}
@@ -87,6 +110,10 @@ func (t *Tab) event(e any) {
 	defer t.mutex.Unlock()
 	switch e := e.(type) {
 	case *network.EventRequestWillBeSent:
+		t.browser.ask(e.Request.Method, e.Request.URL)
+		if strings.HasPrefix(e.Request.URL, "data:") { // an icon of the browser's own: the pages' policy allows none
+			return
+		}
 		if u, err := url.Parse(e.Request.URL); err != nil || u.Scheme+"://"+u.Host != t.origin {
 			t.complaints = append(t.complaints, "a request to "+e.Request.URL)
 		}
@@ -135,11 +162,65 @@ func (t *Tab) Resize(width, height int64) error {
 }
 
 // Theme sets the theme that the reader prefers: "light" or "dark".
-func (t *Tab) Theme(name string) error {
+func (t *Tab) Theme(name string) error { return t.media("", name) }
+
+// Print shows pages as they are printed.
+func (t *Tab) Print() error { return t.media("print", "light") }
+
+func (t *Tab) media(name, theme string) error {
 	_, err := call(t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}},
+		Media: name, Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}, {Name: "prefers-reduced-motion", Value: "reduce"}},
 	})
 	return err
+}
+
+// Follow does what leads to another page, such as a click, and waits for that page.
+func (t *Tab) Follow(step chromedp.Action[chromedp.Void]) error {
+	_, err := run(t, chromedp.WaitEvent(page.LoadEventFired, nil, step))
+	return err
+}
+
+// Download does what leads to a file, and returns the file.
+func (t *Tab) Download(dir string, step chromedp.Action[chromedp.Void]) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(t.ctx, patience)
+	defer cancel()
+	events := true
+	_, err := chromedp.CallBrowser(ctx, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
+		Behavior: browser.SetDownloadBehaviorBehaviorAllowAndName, BrowserContextID: chromedp.FromContext(t.ctx).BrowserContextID, DownloadPath: dir, EventsEnabled: &events,
+	})
+	if err != nil {
+		return nil, err
+	}
+	began := chromedp.BrowserEvents(ctx, browser.DownloadWillBegin)
+	progress := chromedp.BrowserEvents(ctx, browser.DownloadProgress)
+	if err := t.Do(step); err != nil {
+		return nil, err
+	}
+	for e, err := range began {
+		if err != nil {
+			return nil, err
+		}
+		if strings.HasPrefix(e.URL, t.origin) {
+			return downloaded(dir, e.GUID, progress)
+		}
+	}
+	return nil, ctx.Err()
+}
+
+// downloaded waits for a download, and reads the file.
+func downloaded(dir, id string, progress iter.Seq2[browser.EventDownloadProgress, error]) ([]byte, error) {
+	for e, err := range progress {
+		switch {
+		case err != nil:
+			return nil, err
+		case e.GUID != id || e.State == browser.DownloadProgressStateInProgress:
+			continue
+		case e.State == browser.DownloadProgressStateCanceled:
+			return nil, errors.New("the download broke off")
+		}
+		return os.ReadFile(filepath.Join(dir, id))
+	}
+	return nil, context.DeadlineExceeded
 }
 
 // Language sets the language that the reader prefers, as a value of Accept-Language.
@@ -151,6 +232,9 @@ func (t *Tab) Language(tag string) error {
 // Screenshot returns the whole page as PNG.
 func (t *Tab) Screenshot() ([]byte, error) { return run(t, chromedp.FullScreenshot(100)) }
 
+// Window returns what the window shows of it as PNG.
+func (t *Tab) Window() ([]byte, error) { return run(t, chromedp.CaptureScreenshot()) }
+
 // Eval evaluates an expression in the page.
 func Eval[T any](t *Tab, expression string) (T, error) {
 	return run(t, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
@@ -160,40 +244,4 @@ func run[T any](t *Tab, action chromedp.Action[T]) (T, error) {
 	ctx, cancel := context.WithTimeout(t.ctx, patience)
 	defer cancel()
 	return chromedp.Run(ctx, action)
-}
-
-// tooWide returns the elements that reach beyond the window of a page that scrolls sideways.
-const tooWide = `(() => {
-	const width = document.documentElement.clientWidth;
-	if (document.documentElement.scrollWidth <= width) return "";
-	const wide = [...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > width + 1);
-	return wide.slice(-5).map(e => e.tagName + "." + e.getAttribute("class") + " " + e.textContent.trim().slice(0, 40)).join("; ") || "something";
-})()`
-
-// Sideways returns what makes the page scroll sideways; empty: it does not.
-func (t *Tab) Sideways() (string, error) { return Eval[string](t, tooWide) }
-
-// violation is what axe-core finds.
-type violation struct {
-	ID, Impact, Help string
-	Nodes            []struct{ HTML, FailureSummary string }
-}
-
-// Violations returns what axe-core, whose source is given, finds in the page that is serious or critical.
-func (t *Tab) Violations(axe string) (found []string, err error) {
-	if _, err := Eval[int](t, axe+";0"); err != nil {
-		return nil, err
-	}
-	text, err := Eval[string](t, `axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations))`)
-	var all []violation
-	if err == nil {
-		err = json.Unmarshal([]byte(text), &all)
-	}
-	for _, v := range all {
-		if v.Impact == "serious" || v.Impact == "critical" {
-			n := v.Nodes[0]
-			found = append(found, fmt.Sprintf("%s (%s, %d places): %s: %.300s: %s", v.ID, v.Impact, len(v.Nodes), v.Help, n.HTML, strings.ReplaceAll(n.FailureSummary, "\n", " ")))
-		}
-	}
-	return found, err
 }

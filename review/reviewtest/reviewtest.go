@@ -79,6 +79,13 @@ func Second(dir string) Made {
 	return w.run()
 }
 
+// Quiet writes the log of a gateway that started and was never called.
+func Quiet(dir string) Made {
+	w := newWriter(dir, "tollgate/gateway-new", 4)
+	w.begin(firstPlan)
+	return w.run()
+}
+
 // Bundle writes into file the archive of October of the log in dir, as `tollgate audit export` does.
 func Bundle(dir, file string) {
 	log := must(proof.OpenLog(os.DirFS(dir)))
