@@ -14,6 +14,7 @@
 package review
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"net/http"
@@ -44,6 +45,8 @@ type Config struct {
 	Plan func() *gateway.Plan
 	// Jobs runs what pages do that takes long. Nil: a runner of the server's own, which never ends.
 	Jobs *jobs.Runner
+	// Patience is how long a page looks for what it shows; 0: two seconds.
+	Patience time.Duration
 	// AtOnce is how many pages with records are made at a time, so that readers cannot take the calls' processors; 0: any number.
 	AtOnce int
 }
@@ -78,7 +81,7 @@ func New(c Config) *Server {
 	if c.Jobs == nil {
 		c.Jobs = jobs.New(c.Clock, false)
 	}
-	s := &Server{config: c, templates: parseTemplates(), turns: newTurns(c.AtOnce), downloads: newTurns(min(c.AtOnce, 1)), patience: patience}
+	s := &Server{config: c, templates: parseTemplates(), turns: newTurns(c.AtOnce), downloads: newTurns(min(c.AtOnce, 1)), patience: cmp.Or(c.Patience, patience)}
 	s.routes = s.table()
 	return s
 }

@@ -201,6 +201,7 @@ func (t *Tab) Download(dir string, step chromedp.Action[chromedp.Void]) ([]byte,
 			return nil, err
 		}
 		if strings.HasPrefix(e.URL, t.origin) {
+			t.browser.ask("GET", e.URL) // which is no request of the page
 			return downloaded(dir, e.GUID, progress)
 		}
 	}

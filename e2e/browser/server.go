@@ -49,7 +49,7 @@ func Serve(ctx context.Context, dirs ...string) (*Site, error) {
 	}
 	clock := func() time.Time { return reviewtest.Now }
 	s := &Site{Jobs: jobs.New(clock, false), Log: logs[0].Name, private: private}
-	pages := review.New(review.Config{Logs: logs, Zone: reviewtest.Zone, Clock: clock, Hosts: []string{"127.0.0.1"}, Door: signedIn{}, Jobs: s.Jobs})
+	pages := review.New(review.Config{Logs: logs, Zone: reviewtest.Zone, Clock: clock, Hosts: []string{"127.0.0.1"}, Door: signedIn{}, Jobs: s.Jobs, Patience: patience})
 	s.Routes, s.Server = pages.Routes(), httptest.NewServer(pages.Handler())
 	return s, nil
 }
