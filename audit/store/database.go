@@ -183,9 +183,3 @@ func (d *database) transaction(ctx context.Context, fn func() error) error {
 	}
 	return err
 }
-
-// command is a statement, or a part of one, with its arguments.
-type command struct {
-	text string
-	args []any
-}

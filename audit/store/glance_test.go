@@ -17,11 +17,11 @@ func TestGlance(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	l := testlog.New(dir, nil)
 	l.Step = time.Second
-	l.Mixture(10_000)
+	l.Mixture(4_000)
 	x := New(dir, filepath.Join(t.TempDir(), "index"))
 	rebuild(t, x)
 	indexed := l.Seq
-	l.Mixture(2_000)
+	l.Mixture(1_000)
 	l.Close()
 	for name, f := range map[string]*calls.Filter{
 		"refused":     {Decision: logfile.Refused},

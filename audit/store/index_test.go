@@ -314,7 +314,7 @@ func rounds(t *testing.T) int {
 	if soaktest.On() {
 		return 200
 	}
-	return 2 // more take long with the race detector
+	return 1 // more take long with the race detector
 }
 
 // What the index yields is what a scan yields: when it was built at once, record by record, and when it is behind.

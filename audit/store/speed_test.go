@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	mixedRecords = flag.Int("mixed", 20_000, "how many records the log of TestSpeed has")
+	mixedRecords = flag.Int("mixed", 5_000, "how many records the log of TestSpeed has")
 	mixedDir     = flag.String("mixedlog", "", "folder of that log and its index; they are made there unless there are any, and kept")
 	maxSingle    = flag.Duration("single", 0, "fail when a page by one filter takes longer; likewise -pair and -month; 0: only print")
 	maxPair      = flag.Duration("pair", 0, "")
