@@ -91,7 +91,7 @@ func (s *Server) search(r *request) (*page, error) {
 	return p, nil
 }
 
-// finder looks for a text as whatever it may be.
+// finder looks for a text as each kind of id that it may be.
 type finder struct {
 	query   string
 	seq     uint64 // the text as the number of a record; 0: it is none

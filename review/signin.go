@@ -104,7 +104,7 @@ func (s *Server) signInHandlers(g *Gate) map[string]http.Handler {
 	}
 }
 
-// showSignIn shows the page to sign in. It changes nothing: whatever fetches an address ahead of its reader uses up no invitation.
+// showSignIn shows the page to sign in. It changes nothing: a program that fetches an address ahead of its reader uses up no invitation.
 func (s *Server) showSignIn(w http.ResponseWriter, r *http.Request, g *Gate) {
 	query := r.URL.Query()
 	p := &signInPage{By: g.By, Next: ownAddress(query.Get("next"))}

@@ -14,7 +14,7 @@ import (
 //	8 bytes   of each call: from the lowest bit, 12 bits of its place in the span, a bit each for whether it is summed up and has amounts, its kind
 //	16 bytes  of each call with amounts: the least and the greatest of them
 //
-// Numbers are little-endian. A query reads all blocks of its period, so that none takes longer than that, whatever filters it joins.
+// Numbers are little-endian. A query reads all blocks of its period, so that none takes longer than that, by any filters together.
 type entry struct {
 	ord, kind       int64
 	summed, amounts bool

@@ -40,7 +40,7 @@
 // # Queries
 //
 // A query reads the blocks of its period in pieces, the rows of the calls that may match, and then their lines. So it takes no longer than to read
-// all blocks, whatever filters it joins: some tens of milliseconds for millions of calls. Kinds are held in memory for all queries of an [Index].
+// all blocks, by any filters together: some tens of milliseconds for millions of calls. Kinds are held in memory for all queries of an [Index].
 //
 // # Keeping up
 //

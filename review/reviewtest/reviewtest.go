@@ -1,5 +1,5 @@
 // Package reviewtest makes audit logs for tests and screenshots of the review pages: seven weeks of a company's calls, as a gateway writes
-// them, with whatever a reviewer is shown. The same program makes the same bytes each time.
+// them, with all that a reviewer is shown. The same program makes the same bytes each time.
 //
 // The records are encoded by [logfile.Record], the tree and the checkpoints are real, and the logs verify as a whole. What would take a
 // gateway seven weeks is only imagined: who calls, and when.
