@@ -9,8 +9,8 @@ FUZZPART ?= 0/1
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-# The modules of this repository: the product, and the tests and measurements that need the provider's SDK.
-MODULES = . e2e bench
+# The modules of this repository: the product, and the tests and measurements whose dependencies stay out of it.
+MODULES = . e2e bench deploy/deploytest
 
 .PHONY: build test lint soak fuzz bench screenshots clean tools
 
@@ -28,6 +28,7 @@ test: tools
 	$(GO) test -timeout 15m ./audit/verify
 	cd e2e && CGO_ENABLED=1 $(GO) test -race -parallel 4 -timeout 15m -count=1 ./...
 	cd bench && $(GO) test ./...
+	cd deploy/deploytest && $(GO) test -timeout 15m ./...
 
 lint:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted by gofmt:" $$unformatted; exit 1; fi
