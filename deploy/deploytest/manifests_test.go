@@ -169,12 +169,20 @@ func checkMembers(t *testing.T, f *fleet.Config, set *apps.StatefulSet, gateway 
 func checkDisruptions(t *testing.T, objects []runtime.Object, set *apps.StatefulSet) {
 	t.Helper()
 	for _, budget := range of[*policy.PodDisruptionBudget](objects) {
-		if least := budget.Spec.MinAvailable; least != nil && fmt.Sprint(budget.Spec.Selector.MatchLabels) == fmt.Sprint(set.Spec.Selector.MatchLabels) {
-			if n := least.IntValue(); n < 1 || n >= int(*set.Spec.Replicas) {
-				t.Errorf("%d of %d replicas have to stay", n, *set.Spec.Replicas)
-			}
-			return
+		if fmt.Sprint(budget.Spec.Selector.MatchLabels) != fmt.Sprint(set.Spec.Selector.MatchLabels) {
+			continue
 		}
+		replicas := int(*set.Spec.Replicas)
+		stay := 0
+		if least := budget.Spec.MinAvailable; least != nil {
+			stay = least.IntValue()
+		} else if most := budget.Spec.MaxUnavailable; most != nil {
+			stay = replicas - most.IntValue()
+		}
+		if stay < 1 || stay >= replicas {
+			t.Errorf("%d of %d replicas have to stay", stay, replicas)
+		}
+		return
 	}
 	t.Error("no PodDisruptionBudget is for the gateway")
 }

@@ -21,7 +21,7 @@
 
 {{/* Ports of the Service and of the pod are those that the configuration listens on. */}}
 {{- define "tollgate.check.ports" -}}
-{{- $listening := list -}}
+{{- $listening := list (regexFind "[0-9]+$" (dig "http_challenge" "address" "" .Values.config)) -}}
 {{- range .Values.config.listeners -}}
 {{- $listening = append $listening (regexFind "[0-9]+$" (toString .address)) -}}
 {{- end -}}
@@ -101,11 +101,11 @@ How long the pod may take to stop: until the Service has left it out, the drain,
 {{- with $config.fleet -}}
 {{- $_ := set $parts "fleet" (omit . "members" "patience" "replay") -}}
 {{- end -}}
-{{- with $config.bounds -}}
-{{- $_ := set $parts "bounds" (pick . "unauthenticated_records" "replay") -}}
+{{- with pick ($config.bounds | default dict) "unauthenticated_records" "replay" -}}
+{{- $_ := set $parts "bounds" . -}}
 {{- end -}}
-{{- with $config.log -}}
-{{- $_ := set $parts "log" (pick . "format") -}}
+{{- with pick ($config.log | default dict) "format" -}}
+{{- $_ := set $parts "log" . -}}
 {{- end -}}
 {{- toYaml $parts -}}
 {{- end -}}
