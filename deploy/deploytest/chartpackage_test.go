@@ -15,6 +15,7 @@ import (
 
 	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
+	core "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -44,7 +45,7 @@ func checkPackage(t *testing.T, archive string) {
 func chartFiles(t *testing.T) []string {
 	t.Helper()
 	files := []string{".helmignore", "Chart.yaml", "README.md", "values.schema.json", "values.yaml"}
-	for folder, from := range map[string]string{"templates": chartFolder + "/templates", "files/prometheus": "deploy/prometheus"} {
+	for folder, from := range map[string]string{"templates": chartFolder + "/templates", "files/prometheus": "deploy/prometheus", "files/grafana": "deploy/grafana"} {
 		err := fs.WalkDir(os.DirFS(filepath.Join(root, from)), ".", func(name string, entry fs.DirEntry, err error) error {
 			if err == nil && !entry.IsDir() && (folder == "templates" || filepath.Dir(name) == ".") {
 				files = append(files, folder+"/"+name)
@@ -103,6 +104,24 @@ func TestChartVersion(t *testing.T) {
 	}
 	if d := openChart(t, exampleFolder+"app").Metadata.Dependencies; len(d) != 1 || d[0].Version != version {
 		t.Errorf("the sample of an application depends on %+v", d)
+	}
+}
+
+// TestChartDashboards: the chart deploys the dashboards of deploy/grafana, all of them and as they are.
+func TestChartDashboards(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(root, "deploy/grafana/*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps := of[*core.ConfigMap](objectsOf(t, openChart(t, chartFolder), "tollgate", valuesOf(t, "monitoring")))
+	i := slices.IndexFunc(maps, func(m *core.ConfigMap) bool { return m.Labels["grafana_dashboard"] == "1" })
+	if i < 0 || len(maps[i].Data) != len(files) {
+		t.Fatalf("ConfigMap %d of %d has not %d dashboards", i, len(maps), len(files))
+	}
+	for _, file := range files {
+		if text, err := os.ReadFile(file); err != nil || maps[i].Data[filepath.Base(file)] != string(text) {
+			t.Errorf("%s differs: %v", filepath.Base(file), err)
+		}
 	}
 }
 

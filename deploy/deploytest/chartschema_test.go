@@ -99,7 +99,7 @@ func tableOf(path string, mapping *yaml.Node) (table []value) {
 }
 
 // whole are mappings with which the chart does nothing but hand them on.
-var whole = []string{"config", "resources", "livenessProbe"}
+var whole = []string{"config", "resources", "livenessProbe", "metrics.dashboard.labels"}
 
 // isSection reports whether a value is a mapping whose keys have comments of their own.
 func isSection(name string, node *yaml.Node) bool {

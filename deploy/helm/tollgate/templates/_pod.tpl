@@ -30,40 +30,41 @@ livenessProbe:
 resources:
   {{- toYaml .Values.resources | nindent 2 }}
 volumeMounts:
-  - {name: {{ include "tollgate.volume" "config" }}, mountPath: /etc/tollgate, readOnly: true}
-  - {name: {{ include "tollgate.volume" "audit" }}, mountPath: /var/lib/tollgate}
-  - {name: {{ include "tollgate.volume" "run" }}, mountPath: /run/tollgate}
+  - {name: {{ include "tollgate.volume" (list . "config") }}, mountPath: /etc/tollgate, readOnly: true}
+  - {name: {{ include "tollgate.volume" (list . "audit") }}, mountPath: /var/lib/tollgate}
+  - {name: {{ include "tollgate.volume" (list . "run") }}, mountPath: /run/tollgate}
   {{- range $i, $mount := .Values.secrets }}
-  - {name: {{ include "tollgate.volume" (printf "secret-%d" $i) }}, mountPath: {{ $mount.path | quote }}, readOnly: true}
+  - {name: {{ include "tollgate.volume" (list $ (printf "secret-%d" $i)) }}, mountPath: {{ $mount.path | quote }}, readOnly: true}
   {{- end }}
   {{- range $i, $mount := .Values.configMaps }}
-  - {name: {{ include "tollgate.volume" (printf "configmap-%d" $i) }}, mountPath: {{ $mount.path | quote }}, readOnly: true}
+  - {name: {{ include "tollgate.volume" (list $ (printf "configmap-%d" $i)) }}, mountPath: {{ $mount.path | quote }}, readOnly: true}
   {{- end }}
   {{- with .Values.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- end -}}
 
-{{/* Names of volumes, which do not clash with those of an application in the same pod. */}}
+{{/* The name of a volume, of (list . NAME): one that does not clash with those of an application in the same pod. */}}
 {{- define "tollgate.volume" -}}
-tollgate-{{ . }}
+{{- if eq (first .).Values.mode "sidecar" -}}tollgate-{{- end -}}
+{{- last . -}}
 {{- end -}}
 
 {{- define "tollgate.volumes" -}}
-- name: {{ include "tollgate.volume" "config" }}
+- name: {{ include "tollgate.volume" (list . "config") }}
   {{- if eq .Values.existingConfig.kind "Secret" }}
   secret: {secretName: {{ include "tollgate.configName" . }}, defaultMode: 0440}
   {{- else }}
   configMap: {name: {{ include "tollgate.configName" . }}}
   {{- end }}
-- name: {{ include "tollgate.volume" "run" }}
+- name: {{ include "tollgate.volume" (list . "run") }}
   emptyDir: {medium: Memory, sizeLimit: 1Mi}
 {{- range $i, $mount := .Values.secrets }}
-- name: {{ include "tollgate.volume" (printf "secret-%d" $i) }}
+- name: {{ include "tollgate.volume" (list $ (printf "secret-%d" $i)) }}
   secret: {secretName: {{ $mount.name }}, defaultMode: 0440}
 {{- end }}
 {{- range $i, $mount := .Values.configMaps }}
-- name: {{ include "tollgate.volume" (printf "configmap-%d" $i) }}
+- name: {{ include "tollgate.volume" (list $ (printf "configmap-%d" $i)) }}
   configMap: {name: {{ $mount.name }}}
 {{- end }}
 {{- with .Values.extraVolumes }}
@@ -74,7 +75,7 @@ tollgate-{{ . }}
 {{/* Nothing of it may change with a version: the API server refuses that. */}}
 {{- define "tollgate.volumeClaimTemplates" -}}
 - metadata:
-    name: {{ include "tollgate.volume" "audit" }}
+    name: {{ include "tollgate.volume" (list . "audit") }}
     labels:
       {{- include "tollgate.identity" . | nindent 6 }}
     {{- with .Values.persistence.annotations }}
