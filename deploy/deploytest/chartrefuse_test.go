@@ -1,6 +1,8 @@
 package deploytest
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -42,6 +44,34 @@ func TestChartRefuses(t *testing.T) {
 			t.Errorf("%s: %v, want %q", test.values, err, test.want)
 		}
 	}
+}
+
+// TestChartRefusesSecrets: a secret in the values is refused wherever the configuration has a reference to one, and not repeated.
+func TestChartRefusesSecrets(t *testing.T) {
+	for _, key := range append(secretKeys(t), "token") {
+		for _, form := range []string{"config: {credentials: {partner-main: {%s: hunter2}}}", "config: {callers: {shop: {auth: [{access_key: {%s: hunter2}}]}}}"} {
+			_, err := render(openChart(t, chartFolder), "tollgate", with(t, "central", fmt.Sprintf(form, key)))
+			if err == nil || !strings.Contains(err.Error(), key+" must be a reference") || strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("%s: %v", key, err)
+			}
+		}
+	}
+}
+
+// secretKeys returns the keys of the configuration that refer to secrets.
+func secretKeys(t *testing.T) (keys []string) {
+	t.Helper()
+	for _, section := range readSchema(t, "config/schema.json").Defs {
+		for key, value := range section.Properties {
+			if value.Ref == "#/$defs/reference" && !slices.Contains(keys, key) {
+				keys = append(keys, key)
+			}
+		}
+	}
+	if len(keys) < 5 {
+		t.Errorf("the schema has references to secrets in %q", keys)
+	}
+	return keys
 }
 
 // TestChartSidecarNeedsItsMode: a chart whose values forgot the mode would deploy a central gateway besides.

@@ -12,9 +12,30 @@
 {{- if not (hasPrefix "/var/lib/tollgate/" (dig "audit" "dir" "" $config)) -}}
 {{- fail "config.audit.dir must be below /var/lib/tollgate, where the volume is mounted: the audit log outlives the pod nowhere else" -}}
 {{- end -}}
+{{- include "tollgate.check.secrets" (dict "at" "config" "value" $config) -}}
 {{- if eq .Values.mode "central" -}}
 {{- include "tollgate.check.ports" . -}}
 {{- include "tollgate.check.members" . -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/*
+No secret stands in the values themselves: the gateway would refuse it, but by then it would be in a ConfigMap and in the history of the release.
+*/}}
+{{- define "tollgate.check.secrets" -}}
+{{- $at := .at -}}
+{{- if kindIs "slice" .value -}}
+{{- range $i, $item := .value -}}
+{{- include "tollgate.check.secrets" (dict "at" (printf "%s[%d]" $at $i) "value" $item) -}}
+{{- end -}}
+{{- else if kindIs "map" .value -}}
+{{- range $key, $item := .value -}}
+{{- $secret := has $key (list "access_key" "bearer_token" "password" "proxy_auth" "secret" "secret_key" "security_token" "token") -}}
+{{- if and $secret $item (not (kindIs "map" $item)) -}}
+{{- fail (printf "%s.%s must be a reference, such as {file: /run/secrets/tollgate/NAME}: values are no place for secrets" $at $key) -}}
+{{- end -}}
+{{- include "tollgate.check.secrets" (dict "at" (printf "%s.%s" $at $key) "value" $item) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
