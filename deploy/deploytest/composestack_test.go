@@ -104,14 +104,14 @@ func (s *stack) prometheus(service types.ServiceConfig, members []*member) {
 	} {
 		config = replaceOnce(s.t, config, change[0], change[1])
 	}
-	const nobody = 65534
-	s.folder("prometheus", nobody)
-	file := s.write("prometheus/prometheus.yml", strings.ReplaceAll(config, "/run/secrets/", s.file("secrets")+"/"), nobody)
+	const scraper = 65534
+	s.folder("prometheus", scraper)
+	file := s.write("prometheus/prometheus.yml", strings.ReplaceAll(config, "/run/secrets/", s.file("secrets")+"/"), scraper)
 	if out, err := exec.Command("promtool", "check", "config", file).CombinedOutput(); err != nil || !strings.Contains(string(out), "rule files found") {
 		s.t.Errorf("promtool check config: %v\n%s", err, out)
 	}
 	address := "127.0.0.1:" + freePort(s.t)
-	p := s.start(nobody, []string{"PATH=" + os.Getenv("PATH")}, "prometheus", "--config.file="+file, "--storage.tsdb.path="+s.file("prometheus/data"), "--web.listen-address="+address)
+	p := s.start(scraper, []string{"PATH=" + os.Getenv("PATH")}, "prometheus", "--config.file="+file, "--storage.tsdb.path="+s.file("prometheus/data"), "--web.listen-address="+address)
 	p.says("Server is ready to receive web requests")
 	eventually(s.t, "Prometheus has read all metrics", func() bool { return up(s.t, address) == len(members) })
 }
