@@ -3,7 +3,9 @@ package deploytest
 import (
 	"bytes"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -52,4 +54,54 @@ func TestSamples(t *testing.T) {
 	if err != nil || loaded < 3 {
 		t.Errorf("%d configurations in deploy: %v", loaded, err)
 	}
+}
+
+// yamlBlock is an example in a page; in a list it is indented.
+var yamlBlock = regexp.MustCompile("(?ms)^( *)```yaml\n(.*?)^ *```$")
+
+// TestPages loads the whole configurations that pages of the manual show: those with listeners, upstreams and an audit log. Others are parts.
+func TestPages(t *testing.T) {
+	dir, loaded := t.TempDir(), 0
+	if err := os.Mkdir(filepath.Join(dir, "callers.d"), 0o700); err != nil { // which an example includes
+		t.Fatal(err)
+	}
+	for _, page := range pages(t) {
+		for _, block := range yamlBlock.FindAllStringSubmatch(string(readFile(t, page)), -1) {
+			text := regexp.MustCompile("(?m)^"+block[1]).ReplaceAllString(block[2], "")
+			if !isWhole(text) {
+				continue
+			}
+			loaded++
+			if _, err := config.Parse(page, []byte(text), dir, config.Options{}); err != nil {
+				t.Errorf("%s: %v", page, err)
+			}
+		}
+	}
+	if loaded < 3 {
+		t.Errorf("the pages show only %d whole configurations", loaded)
+	}
+}
+
+func isWhole(text string) bool {
+	for _, section := range []string{"listeners", "upstreams", "audit"} {
+		if !regexp.MustCompile("(?m)^" + section + ":").MatchString(text) {
+			return false
+		}
+	}
+	return true
+}
+
+// pages returns the names of all pages, from the top of the repository.
+func pages(t *testing.T) (names []string) {
+	t.Helper()
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/tasks/*.md"} {
+		found, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range found {
+			names = append(names, strings.TrimPrefix(path, root+"/"))
+		}
+	}
+	return names
 }
