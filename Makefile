@@ -63,9 +63,9 @@ clean:
 
 # What the tests call besides Go: independent peers, a C compiler for the race detector, strace for disks that fail, Node for
 # the provider's SDK, Python for the second verifier of audit logs, jq and xxd for the page on verifying by hand, Redis for
-# fleets of gateways, promtool for the alerts, a browser for the pages.
+# fleets of gateways, promtool for the alerts, a browser for the pages, systemd-analyze for the unit.
 tools:
-	@.ci/tools curl openssl gnutls-cli sslscan gcc strace node npm python3 jq xxd nginx redis-server promtool chromium
+	@.ci/tools curl openssl gnutls-cli sslscan gcc strace node npm python3 jq xxd nginx redis-server promtool chromium systemd-analyze
 	@$(MAKE) --no-print-directory e2e/node/node_modules
 
 # The provider's Node SDK, and what finds faults of pages for people with disabilities, at the versions of the lock file.
