@@ -25,14 +25,15 @@ build:
 # All tests with the race detector, the seeds of the fuzz targets among them. Without it once more where a test makes every
 # change there is, and the detector lets it make a part of them only. Those in e2e build the product themselves,
 # of which Go's test cache knows nothing: they always run. Four packages at a time, and four
-# tests of e2e, since many wait for disks and peers.
+# tests of e2e, since many wait for disks and peers. Those of deploy are built with the flags of `make build`, which has compiled
+# libraries with them already.
 test: tools
 	CGO_ENABLED=1 $(GO) test -race -p 4 -timeout 15m ./...
 	$(GO) test -timeout 15m -run 'TestFaults' ./audit
 	$(GO) test -timeout 15m ./audit/verify
 	cd e2e && CGO_ENABLED=1 $(GO) test -race -parallel 4 -timeout 15m -count=1 ./...
 	cd bench && $(GO) test ./...
-	cd deploy/deploytest && $(GO) test -timeout 15m ./...
+	cd deploy/deploytest && CGO_ENABLED=0 GOFLAGS="$$GOFLAGS -trimpath" $(GO) test -timeout 15m ./...
 
 lint:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted by gofmt:" $$unformatted; exit 1; fi

@@ -17,7 +17,6 @@ import (
 
 	"tollgate/config"
 	"tollgate/fleet"
-	"tollgate/service"
 )
 
 // TestManifests decodes the manifests strictly, loads the configurations in their ConfigMaps, and holds each pod against the Pod Security
@@ -90,7 +89,7 @@ func gatewayOf(pod *core.PodSpec) *core.Container {
 // checkStop checks that a pod is not killed while its gateway drains.
 func checkStop(t *testing.T, c *config.Config, pod *core.PodSpec, gateway *core.Container) {
 	t.Helper()
-	stop := service.StopTime(c)
+	stop := stopTime(c)
 	if l := gateway.Lifecycle; l != nil && l.PreStop != nil && l.PreStop.Sleep != nil {
 		stop += time.Duration(l.PreStop.Sleep.Seconds) * time.Second
 	}

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"tollgate/config"
 )
@@ -32,6 +33,11 @@ func load(t *testing.T, name string, text []byte) *config.Config {
 		t.Errorf("%s: admin %+v, audit %+v", name, c.Admin, c.Audit)
 	}
 	return c
+}
+
+// stopTime returns how long a gateway may take to stop: service.StopTime, whose package would have most of the product compiled once more.
+func stopTime(c *config.Config) time.Duration {
+	return time.Duration(c.Bounds.Drain) + 2*time.Duration(c.Audit.Deadline) + 7*time.Second
 }
 
 // TestSamples loads every configuration of a gateway that is a file below deploy/. Those in ConfigMaps are loaded by TestManifests.

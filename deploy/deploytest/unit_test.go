@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"tollgate/config"
-	"tollgate/service"
 )
 
 const unitFile = "deploy/tollgate.service"
@@ -32,8 +31,8 @@ func TestUnit(t *testing.T) {
 	unit := readFile(t, unitFile)
 	c := load(t, "central.yaml", readFile(t, "deploy/central.yaml"))
 	timeout, err := time.ParseDuration(setting(t, unit, "TimeoutStopSec"))
-	if err != nil || timeout < service.StopTime(c) {
-		t.Errorf("the unit kills after %v (%v), the gateway stops within %v", timeout, err, service.StopTime(c))
+	if err != nil || timeout < stopTime(c) {
+		t.Errorf("the unit kills after %v (%v), the gateway stops within %v", timeout, err, stopTime(c))
 	}
 	if kind, patience := setting(t, unit, "Type"), setting(t, unit, "TimeoutStartSec"); kind != "notify" || patience != "infinity" {
 		t.Errorf("type %s, and %s for a start, which may read a long log", kind, patience)
