@@ -11,14 +11,13 @@ import (
 	"regexp"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"tollgate/internal/durable"
+	"tollgate/internal/osfile"
 )
 
 // lock is held while a database is made, so that two are not made at once and what is left over can be recognised.
 func (x *Index) lock() (unlock func(), err error) {
-	f, err := os.OpenFile(x.file+".lock", os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
+	f, err := os.OpenFile(x.file+".lock", os.O_CREATE|os.O_RDWR|osfile.NoFollow, 0o600)
 	if err != nil {
 		return nil, err
 	}
