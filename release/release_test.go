@@ -138,7 +138,11 @@ func copyTree(t *testing.T, r *release, to string) {
 			target, err := os.Readlink(path)
 			return errors.Join(err, os.Symlink(target, filepath.Join(to, name)))
 		}
-		return os.WriteFile(filepath.Join(to, name), read(t, path), 0o644)
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(to, name), read(t, path), info.Mode().Perm()|0o600)
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -24,17 +24,33 @@ func Describe(dockerfile []byte, arguments map[string]string) (v1.Config, error)
 	if err != nil {
 		return v1.Config{}, err
 	}
-	stages, _, err := instructions.Parse(tree.AST, nil)
+	stages, before, err := instructions.Parse(tree.AST, nil)
 	if err != nil {
 		return v1.Config{}, err
 	}
-	d := description{config: v1.Config{Env: []string{path}, WorkingDir: "/", Labels: map[string]string{}}, given: arguments, declared: map[string]string{}}
+	d := description{
+		config: v1.Config{Env: []string{path}, WorkingDir: "/", Labels: map[string]string{}}, given: given(before, arguments), declared: map[string]string{},
+	}
 	for _, command := range stages[len(stages)-1].Commands {
 		if err := d.take(command); err != nil {
 			return v1.Config{}, fmt.Errorf("%s: %w", command.Name(), err)
 		}
 	}
 	return d.config, nil
+}
+
+// given returns the arguments of a build, and the defaults of those that stand before the first stage.
+func given(before []instructions.ArgCommand, arguments map[string]string) map[string]string {
+	all := map[string]string{}
+	for _, command := range before {
+		for _, arg := range command.Args {
+			if arg.Value != nil {
+				all[arg.Key] = *arg.Value
+			}
+		}
+	}
+	maps.Copy(all, arguments)
+	return all
 }
 
 type description struct {
@@ -44,7 +60,7 @@ type description struct {
 }
 
 func (d *description) take(command instructions.Command) error {
-	if c, ok := command.(instructions.SupportsSingleWordExpansion); ok && command.Name() != "copy" {
+	if c, ok := command.(instructions.SupportsSingleWordExpansion); ok {
 		if err := c.Expand(d.expand); err != nil {
 			return err
 		}

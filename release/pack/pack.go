@@ -41,7 +41,7 @@ func (e Entry) isFolder() bool { return strings.HasSuffix(e.Name, "/") }
 const maxDepth = 20
 
 // Tree returns the files below a folder of this machine that keep accepts by their real paths, if it is not nil, and the folders that have some.
-// A folder is put before their names, and links are followed. All can be read by everybody.
+// A folder is put before their names, and links are followed. All are readable, and executable where they are here.
 func Tree(folder, prefix string, keep func(file string) bool) ([]Entry, error) {
 	if strings.Count(prefix, "/") > maxDepth {
 		return nil, fmt.Errorf("%s is too deep", folder)
@@ -82,7 +82,15 @@ func branch(file, name string, keep func(string) bool) ([]Entry, error) {
 		return nil, fmt.Errorf("%s is no regular file", file)
 	}
 	data, err := os.ReadFile(file)
-	return []Entry{File(name, 0o644, data)}, err
+	return []Entry{File(name, modeOf(info), data)}, err
+}
+
+// modeOf is that of a file in an archive. Of the mode here it depends on one bit alone, which is also all that git knows.
+func modeOf(info fs.FileInfo) fs.FileMode {
+	if info.Mode()&0o100 != 0 {
+		return 0o755
+	}
+	return 0o644
 }
 
 // Write writes an archive in one of the formats of this package.

@@ -116,13 +116,16 @@ func TestTree(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := os.Chmod(filepath.Join(dir, "deep", "file"), 0o711); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Symlink("deep", filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
 	}
 	got, err := Tree(dir, "docs", func(file string) bool { return filepath.Base(file) == "file" })
 	want := []Entry{
-		File("docs/deep/file", 0o644, []byte("deep/file")), Folder("docs/deep", 0o755),
-		File("docs/link/file", 0o644, []byte("deep/file")), Folder("docs/link", 0o755), Folder("docs", 0o755),
+		File("docs/deep/file", 0o755, []byte("deep/file")), Folder("docs/deep", 0o755),
+		File("docs/link/file", 0o755, []byte("deep/file")), Folder("docs/link", 0o755), Folder("docs", 0o755),
 	}
 	if err != nil || !slices.EqualFunc(got, want, func(a, b Entry) bool { return a.Name == b.Name && a.Mode == b.Mode && bytes.Equal(a.Data, b.Data) }) {
 		t.Errorf("%+v, %v", got, err)
