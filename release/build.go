@@ -75,7 +75,7 @@ func (r *release) check(p platform) error {
 	if err != nil {
 		return err
 	}
-	return r.goes(p, append([]string{"vet", "-overlay", overlay}, strings.Fields(string(out))...)...)
+	return r.goes(p, append(append([]string{"vet", "-overlay", overlay}, buildFlags...), strings.Fields(string(out))...)...)
 }
 
 // withoutTests writes what `go help build` says of -overlay: a tree that has no tests.
