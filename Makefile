@@ -4,6 +4,10 @@ GO ?= go
 FUZZTIME ?= 30s
 FUZZPART ?= 0/1
 
+# All of a build's variants but two would be compiled for nothing: everything is built like the binary, or with the race detector besides.
+export GOFLAGS := $(filter-out -trimpath,$(shell $(GO) env GOFLAGS)) -trimpath
+export CGO_ENABLED = 0
+
 # The checkers are run at fixed versions, so that a new release cannot break an old commit.
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
@@ -15,12 +19,11 @@ MODULES = . e2e bench deploy/deploytest release
 
 # A static binary that needs nothing of the machine it runs on.
 build:
-	flags="$$(cd release && CGO_ENABLED=0 $(GO) run -trimpath ./cmd/version -flags)" && \
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "$$flags" -o bin/tollgate ./cmd/proxy
+	flags="$$(cd release && $(GO) run ./cmd/version -flags)" && $(GO) build -buildvcs=false -ldflags "$$flags" -o bin/tollgate ./cmd/proxy
 
 # Which version the tree is, for builds that are not made here: docker build --build-arg VERSION="$(make -s version)".
 version:
-	@cd release && $(GO) run -trimpath ./cmd/version
+	@cd release && $(GO) run ./cmd/version
 
 # What is published of a version, into dist: docs/release.md. RELEASE takes flags, such as RELEASE='-platforms linux/amd64'.
 release:
