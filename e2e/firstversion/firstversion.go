@@ -107,11 +107,11 @@ func cached(root string) (string, error) {
 	if _, err := os.Stat(name); err == nil {
 		return name, nil
 	}
-	return name, build(root, name)
+	return name, buildFrom(root, name)
 }
 
-// build builds the binary as `make build` does.
-func build(root, name string) error {
+// buildFrom builds the binary of the commit in the history at root.
+func buildFrom(root, name string) error {
 	source, err := os.MkdirTemp("", "tollgate-first-")
 	if err != nil {
 		return err
@@ -121,12 +121,21 @@ func build(root, name string) error {
 		return err
 	}
 	unfinished := name + ".unfinished"
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w -X main.version="+Version, "-o", unfinished, "./cmd/proxy")
+	if err := build(source, unfinished); err != nil {
+		return err
+	}
+	return os.Rename(unfinished, name)
+}
+
+// build builds a folder of sources as `make build` does.
+func build(source, name string, flags ...string) error {
+	args := append([]string{"build", "-trimpath", "-ldflags", "-s -w -X main.version=" + Version, "-o", name}, flags...)
+	cmd := exec.Command("go", append(args, "./cmd/proxy")...)
 	cmd.Dir, cmd.Env = source, append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("building the first version: %w\n%s", err, text)
 	}
-	return os.Rename(unfinished, name)
+	return nil
 }
 
 // checkOut writes the files of the first version's commit into a folder.
