@@ -200,20 +200,27 @@ func (u *upgrade) end(killed bool) {
 	}
 }
 
-// TestFirstVersionRefuses: settings that the first version does not know have it refuse by name, and change nothing.
-func TestFirstVersionRefuses(t *testing.T) {
+// TestUnknownSettings: a running gateway refuses to reload settings that it does not know, by name, and goes on; so does a start, and changes
+// nothing.
+func TestUnknownSettings(t *testing.T) {
 	t.Parallel()
 	u := newUpgrade(t, firstversion.Binary(t))
-	u.start().stop()
-	u.configure(upgradeConfig + "\nof_a_later_version: {enabled: true}\n")
-	before := u.folderNow("audit")
-	for _, version := range []string{u.first, binary} {
-		if got := runBinary(t, version, u.env, "run", "--config", u.config); got.code != 1 || !strings.Contains(got.stderr, "of_a_later_version") {
-			t.Errorf("%+v", got)
+	for version, other := range map[string]string{u.first: binary, binary: u.first} {
+		u.binary = version
+		p := u.configure(upgradeConfig).start()
+		u.configure(upgradeConfig + "\nof_a_later_version: {enabled: true}\n")
+		if got := runBinary(t, other, u.env, "reload", "--config", u.config); got.code != 1 || !strings.Contains(got.stderr, "of_a_later_version") {
+			t.Errorf("reload: %+v", got)
 		}
-	}
-	u.sameFolder("audit", before)
-	if len(before) < 3 {
-		t.Errorf("the folder has %q", slices.Sorted(maps.Keys(before)))
+		u.turnsDown(p, attempt{who: asOffice, path: "/v2/no/such/operation"}, http.StatusNotFound, "TG.4001")
+		p.stop()
+		before := u.folderNow("audit")
+		if got := runBinary(t, version, u.env, "run", "--config", u.config); got.code != 1 || !strings.Contains(got.stderr, "of_a_later_version") {
+			t.Errorf("run: %+v", got)
+		}
+		u.sameFolder("audit", before)
+		if len(before) < 3 {
+			t.Errorf("the folder has %q", slices.Sorted(maps.Keys(before)))
+		}
 	}
 }
