@@ -53,17 +53,18 @@ func KeyOf(k caller.Key, now time.Time) Key {
 // keyMetrics shows when virtual keys end. Callers and ids come from the configuration.
 type keyMetrics struct{ keys func() []caller.Key }
 
-var keyExpiry = prometheus.NewDesc("tollgate_virtual_key_expiry_seconds",
-	"Time until a virtual key of a caller ends, of those that have an end; below 0 after that.", []string{"caller", "id"}, nil)
+var keyExpiry = prometheus.NewDesc("tollgate_virtual_key_expiry_timestamp_seconds",
+	"When a virtual key of a caller ends, of those that have an end.", []string{"caller", "id"}, nil)
 
 // Describe implements [prometheus.Collector].
-func (keyMetrics) Describe(to chan<- *prometheus.Desc) { to <- keyExpiry }
+func (keyMetrics) Describe(to chan<- *prometheus.Desc) { to <- keyExpiry; to <- oldKeyExpiry }
 
 // Collect implements [prometheus.Collector].
 func (m keyMetrics) Collect(to chan<- prometheus.Metric) {
 	for _, k := range m.keys() {
 		if k.NotAfter != 0 {
-			to <- prometheus.MustNewConstMetric(keyExpiry, prometheus.GaugeValue, time.Until(k.NotAfter.Time()).Seconds(), k.Caller, k.ID)
+			to <- gaugeOf(keyExpiry, timestamp(k.NotAfter.Time()), k.Caller, k.ID)
+			to <- gaugeOf(oldKeyExpiry, time.Until(k.NotAfter.Time()).Seconds(), k.Caller, k.ID)
 		}
 	}
 }

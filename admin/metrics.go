@@ -2,6 +2,7 @@ package admin
 
 import (
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -25,6 +26,7 @@ type Metrics struct {
 	cutOff     *prometheus.CounterVec
 	actHeld    *prometheus.CounterVec
 	capFull    *prometheus.CounterVec
+	fsync      prometheus.Histogram
 
 	mutex  sync.RWMutex
 	series map[labels]*series // each that has counted
@@ -43,6 +45,9 @@ var _ gateway.Observer = (*Metrics)(nil)
 
 // buckets reach from a call that never left the machine to the longest usual upstream deadline, in seconds.
 var buckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120}
+
+// fsyncBuckets reach from a disk with a protected cache to one that hangs, in seconds.
+var fsyncBuckets = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
 // NewMetrics registers the metrics.
 func NewMetrics(registry *prometheus.Registry) *Metrics {
@@ -90,8 +95,12 @@ func NewMetrics(registry *prometheus.Registry) *Metrics {
 		Name: "tollgate_cut_off_total",
 		Help: "Calls that were refused or cut off because a share was used up or a pace not kept, by setting and whose share it was.",
 	}, []string{"setting", "cause"})
+	m.fsync = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "tollgate_audit_fsync_seconds", Help: "Time of writes of records with their fsync, those that became durable. Several records share one under load.",
+		Buckets: fsyncBuckets,
+	})
 	m.beginAtZero()
-	registry.MustRegister(m.calls, m.outcomes, m.refusals, m.reasons, m.handshakes, m.malformed, m.total, m.upstream, m.waited, m.shadow, m.cutOff, m.actHeld, m.capFull,
+	registry.MustRegister(m.calls, m.outcomes, m.refusals, m.reasons, m.handshakes, m.malformed, m.total, m.upstream, m.waited, m.shadow, m.cutOff, m.actHeld, m.capFull, m.fsync,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -153,6 +162,9 @@ func (m *Metrics) Observe(r gateway.Result) {
 	}
 	m.countSpending(&r)
 }
+
+// Fsynced counts a write of records and its fsync.
+func (m *Metrics) Fsynced(took time.Duration) { m.fsync.Observe(took.Seconds()) }
 
 // Closed counts the outcome of a call that another process had begun.
 func (m *Metrics) Closed(o gateway.Outcome) { m.outcomes.WithLabelValues(o.Effect, o.Outcome).Inc() }

@@ -140,6 +140,7 @@ func (s *Service) start(ctx context.Context) error {
 		return fmt.Errorf("tls policy: %w", err)
 	}
 	s.metrics = admin.NewMetrics(s.registry)
+	admin.RegisterBuild(s.registry, s.process.Version)
 	if err := s.listenAdmin(ctx); err != nil {
 		return err
 	}
