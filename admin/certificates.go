@@ -75,32 +75,29 @@ func (c *Certificates) Describe(to chan<- *prometheus.Desc) {
 
 // Collect implements [prometheus.Collector].
 func (c *Certificates) Collect(to chan<- prometheus.Metric) {
-	certificates := soonest{}
+	certificates := soonest[[3]string]{}
 	for _, one := range c.sources.Certificates() {
 		certificates.add([3]string{one.Listener, one.Upstream, one.Name}, one.NotAfter)
 	}
-	certificates.send(to, c.expiry, oldCertificateExpiry)
-	lists := soonest{}
+	for labels, at := range certificates {
+		sendTime(to, c.expiry, oldCertificateExpiry, at, labels[:]...)
+	}
+	lists := soonest[[3]string]{}
 	for _, one := range c.sources.RevocationLists() {
 		if !one.NextUpdate.IsZero() {
 			lists.add([3]string{one.Listener, one.File, one.Issuer}, one.NextUpdate)
 		}
 	}
-	lists.send(to, c.update, oldListExpiry)
-}
-
-// soonest has the first of the times for each set of labels: certificates of one name, RSA and ECDSA, are one series.
-type soonest map[[3]string]time.Time
-
-func (s soonest) add(labels [3]string, at time.Time) {
-	if earlier, ok := s[labels]; !ok || at.Before(earlier) {
-		s[labels] = at
+	for labels, at := range lists {
+		sendTime(to, c.update, oldListExpiry, at, labels[:]...)
 	}
 }
 
-func (s soonest) send(to chan<- prometheus.Metric, desc, old *prometheus.Desc) {
-	for labels, at := range s {
-		to <- gaugeOf(desc, timestamp(at), labels[:]...)
-		to <- gaugeOf(old, time.Until(at).Seconds(), labels[:]...)
+// soonest has the first of the times for each set of labels: certificates of one name, RSA and ECDSA, are one series.
+type soonest[K comparable] map[K]time.Time
+
+func (s soonest[K]) add(labels K, at time.Time) {
+	if earlier, ok := s[labels]; !ok || at.Before(earlier) {
+		s[labels] = at
 	}
 }

@@ -37,6 +37,12 @@ func (d deprecated) Collect(to chan<- prometheus.Metric) {
 	to <- gaugeOf(oldCommit, d.Log().LastCommit.Seconds())
 }
 
+// sendTime sends a time, and by its old name how long it is until then.
+func sendTime(to chan<- prometheus.Metric, desc, old *prometheus.Desc, at time.Time, labels ...string) {
+	to <- gaugeOf(desc, timestamp(at), labels...)
+	to <- gaugeOf(old, time.Until(at).Seconds(), labels...)
+}
+
 // seconds returns how long the disk lasts: -1 when nothing is known, infinity for [Never].
 func (f *Forecast) seconds() float64 {
 	left, known := f.Left()

@@ -33,7 +33,7 @@ func TestDeprecatedValues(t *testing.T) {
 	}
 	got := valuesOf(t, keyMetrics{func() []caller.Key {
 		return []caller.Key{{Caller: "shop", ID: "TGSHOP", NotAfter: setting.NotAfter(time.Now().Add(time.Hour).UnixNano())}}
-	}})
+	}, strings.Clone})
 	if left := got["tollgate_virtual_key_expiry_seconds"]; left < 3500 || left > 3600 {
 		t.Errorf("a key that ends in an hour: %v", got)
 	}

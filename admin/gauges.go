@@ -30,6 +30,7 @@ type Sources struct {
 	Waiting      func() int // calls that wait for a limit
 	Failed       *ratelimit.Sources
 	Keys         func() []caller.Key // of callers
+	CallerLabel  func(caller string) string
 	Freezes      func() *freeze.Set
 	Caps         func() []CapUse
 	Spending     func() spend.Census
@@ -75,7 +76,7 @@ func RegisterState(registry *prometheus.Registry, s Sources) {
 	gauge("tollgate_failed_sources", "Sources of failed authentication that are remembered.", func() float64 { return float64(s.Failed.Len()) })
 	counter("tollgate_failed_sources_evicted_total", "Sources of failed authentication that were evicted for lack of room.",
 		func() float64 { return float64(s.Failed.Evicted()) })
-	registry.MustRegister(keyMetrics{s.Keys}, capMetrics{s.Caps})
+	registry.MustRegister(keyMetrics{s.Keys, s.CallerLabel}, capMetrics{s.Caps})
 	gauge("tollgate_spending_available", "1 while it is known what is held and used, so that calls that write or spend are taken.", func() float64 { return flag(s.SpendingOpen()) })
 	gauge("tollgate_acts_calls", "Calls that hold acts, or may return what they took of caps.", func() float64 { return float64(s.Spending().Calls) })
 	gauge("tollgate_acts_unknown_calls", "Calls that hold acts or caps and of which it is unknown whether they were done.", func() float64 { return float64(s.Spending().Unknown) })
@@ -84,7 +85,7 @@ func RegisterState(registry *prometheus.Registry, s Sources) {
 			Name: "tollgate_freezes", Help: "Freezes in force (tollgate freeze), by what they stop.", ConstLabels: prometheus.Labels{"kind": string(kind)},
 		}, func() float64 { return float64(s.Freezes().Count(kind)) }))
 	}
-	registry.MustRegister(signing{s.Credentials, s.Upstreams}, deprecated{s})
+	registry.MustRegister(signing{s.Credentials, s.Upstreams, s.CallerLabel}, deprecated{s})
 }
 
 var (

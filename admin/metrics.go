@@ -27,18 +27,21 @@ type Metrics struct {
 	actHeld    *prometheus.CounterVec
 	capFull    *prometheus.CounterVec
 	fsync      prometheus.Histogram
+	phases     *prometheus.HistogramVec
 
-	mutex  sync.RWMutex
-	series map[labels]*series // each that has counted
+	mutex   sync.RWMutex
+	callers map[string]bool          // those with a label of their own
+	series  map[labelsOfCall]*series // each that has counted
 }
 
-// labels are those of the series that a call counts in.
-type labels struct{ listener, caller, upstream, operation, effect, outcome, status string }
+// labelsOfCall are those of the series that a call counts in, but for the caller's, which is its name.
+type labelsOfCall struct{ listener, caller, upstream, operation, effect, outcome, status string }
 
 // series are what a call counts in. To look them up by their labels would be most of the cost of a count.
 type series struct {
 	calls, outcome  prometheus.Counter
 	total, upstream prometheus.Observer
+	phases          phases
 }
 
 var _ gateway.Observer = (*Metrics)(nil)
@@ -52,7 +55,7 @@ var fsyncBuckets = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025,
 // NewMetrics registers the metrics.
 func NewMetrics(registry *prometheus.Registry) *Metrics {
 	m := &Metrics{
-		series: map[labels]*series{},
+		series: map[labelsOfCall]*series{}, phases: newPhases(),
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tollgate_calls_total", Help: "Calls that were intended, by outcome.",
 		}, []string{"listener", "caller", "upstream", "operation", "effect", "outcome", "status"}),
@@ -100,7 +103,7 @@ func NewMetrics(registry *prometheus.Registry) *Metrics {
 		Buckets: fsyncBuckets,
 	})
 	m.beginAtZero()
-	registry.MustRegister(m.calls, m.outcomes, m.refusals, m.reasons, m.handshakes, m.malformed, m.total, m.upstream, m.waited, m.shadow, m.cutOff, m.actHeld, m.capFull, m.fsync,
+	registry.MustRegister(m.calls, m.outcomes, m.refusals, m.reasons, m.handshakes, m.malformed, m.total, m.upstream, m.waited, m.shadow, m.cutOff, m.actHeld, m.capFull, m.fsync, m.phases,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -126,8 +129,10 @@ const TokenUnreadable = "token_unreadable"
 // Refused counts a refusal.
 func (m *Metrics) Refused(r gateway.Result) {
 	m.reasons.WithLabelValues(r.Reason).Inc()
-	m.refusals.WithLabelValues(r.Listener, r.Caller, r.Upstream, r.Operation, r.Reason).Inc()
 	m.countSpending(&r)
+	m.mutex.RLock() // until it is counted: Follow may remove the label
+	defer m.mutex.RUnlock()
+	m.refusals.WithLabelValues(r.Listener, m.callerLabel(r.Caller), r.Upstream, r.Operation, r.Reason).Inc()
 }
 
 // countSpending counts what was in the way of a call that spends: what refused it, as its reason says, or would have.
@@ -149,11 +154,12 @@ func choose(first bool, a, b string) string {
 
 // Observe counts a call that was intended.
 func (m *Metrics) Observe(r gateway.Result) {
-	s := m.seriesOf(labels{r.Listener, r.Caller, r.Upstream, r.Operation, r.Effect, r.Outcome, statusClass(r.Status)})
+	s := m.seriesOf(labelsOfCall{r.Listener, r.Caller, r.Upstream, r.Operation, r.Effect, r.Outcome, statusClass(r.Status)})
 	s.calls.Inc()
 	s.outcome.Inc()
 	s.total.Observe(r.Total.Seconds())
 	s.upstream.Observe(r.UpstreamTime.Seconds())
+	s.phases.observe(&r)
 	if r.Waited > 0 {
 		m.waited.Observe(r.Waited.Seconds())
 	}
@@ -169,21 +175,22 @@ func (m *Metrics) Fsynced(took time.Duration) { m.fsync.Observe(took.Seconds()) 
 // Closed counts the outcome of a call that another process had begun.
 func (m *Metrics) Closed(o gateway.Outcome) { m.outcomes.WithLabelValues(o.Effect, o.Outcome).Inc() }
 
-func (m *Metrics) seriesOf(l labels) *series {
+func (m *Metrics) seriesOf(l labelsOfCall) *series {
 	m.mutex.RLock()
 	s := m.series[l]
 	m.mutex.RUnlock()
 	if s != nil {
 		return s
 	}
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
 	s = &series{
-		calls:    m.calls.WithLabelValues(l.listener, l.caller, l.upstream, l.operation, l.effect, l.outcome, l.status),
+		calls:    m.calls.WithLabelValues(l.listener, m.callerLabel(l.caller), l.upstream, l.operation, l.effect, l.outcome, l.status),
 		outcome:  m.outcomes.WithLabelValues(l.effect, l.outcome),
 		total:    m.total.WithLabelValues(l.listener, l.upstream, l.effect),
 		upstream: m.upstream.WithLabelValues(l.upstream, l.effect),
+		phases:   phasesOf(m.phases, l.upstream),
 	}
-	m.mutex.Lock()
-	defer m.mutex.Unlock()
 	m.series[l] = s
 	return s
 }
