@@ -23,6 +23,7 @@ build:
 # of which Go's test cache knows nothing: they always run. Four packages at a time, and four
 # tests of e2e, since many wait for disks and peers.
 test: tools
+	@[ -e .git ] || [ -n "$$TOLLGATE_FIRST_BINARY" ] || echo "NO GIT HISTORY: the tests of upgrades from the first version are skipped" >&2
 	CGO_ENABLED=1 $(GO) test -race -p 4 -timeout 15m ./...
 	$(GO) test -timeout 15m -run 'TestFaults' ./audit
 	$(GO) test -timeout 15m ./audit/verify
@@ -61,7 +62,7 @@ clean:
 # the provider's SDK, Python for the second verifier of audit logs, jq and xxd for the page on verifying by hand, Redis for
 # fleets of gateways, promtool for the alerts, a browser for the pages.
 tools:
-	@.ci/tools curl openssl gnutls-cli sslscan gcc strace node npm python3 jq xxd nginx redis-server promtool chromium
+	@.ci/tools git curl openssl gnutls-cli sslscan gcc strace node npm python3 jq xxd nginx redis-server promtool chromium
 	@$(MAKE) --no-print-directory e2e/node/node_modules
 
 # The provider's Node SDK, and what finds faults of pages for people with disabilities, at the versions of the lock file.
