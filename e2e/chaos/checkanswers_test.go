@@ -38,15 +38,20 @@ func changes(at subject) bool {
 	return k != nil && k.changes && at.operation == k.operation
 }
 
+// reasons are what records say in the place of the codes of answers.
+var reasons = func() map[string]string {
+	all := map[string]string{}
+	for _, code := range gateway.Codes() {
+		all[code.Number] = code.Reason
+	}
+	return all
+}()
+
 // checkAnswers: each caller got an answer with its reason, or lost the connection to a gateway that was being ended.
 func (c *evidence) checkAnswers() {
 	f := &faults{c: c, name: "every caller got an answer"}
-	reasons := map[string]string{}
-	for _, code := range gateway.Codes() {
-		reasons[code.Number] = code.Reason
-	}
 	for _, n := range c.notes {
-		wrong := c.answered(n, reasons)
+		wrong := c.answered(n)
 		if n.err != nil {
 			wrong = c.lost(n)
 		}
@@ -102,7 +107,7 @@ var causes = map[string]string{
 }
 
 // answered returns what is wrong with an answer; empty: nothing.
-func (c *evidence) answered(n *note, reasons map[string]string) string {
+func (c *evidence) answered(n *note) string {
 	h := c.calls[n.call]
 	switch {
 	case n.call == "":
@@ -117,14 +122,14 @@ func (c *evidence) answered(n *note, reasons map[string]string) string {
 		return "" // checkRecords says whether it may be missing
 	case h.intent == nil && (h.refusal == nil || h.refusal.why != reasons[n.code]):
 		return "the record has another reason"
-	case h.intent != nil && !c.confirmed(n, h.outcome, reasons):
+	case h.intent != nil && !c.confirmed(n, h.outcome):
 		return "the record has another outcome: " + h.outcome.outcome + " " + h.outcome.why
 	}
 	return ""
 }
 
 // confirmed reports whether an outcome is what the caller was answered. That of a read may be lost in a kill.
-func (c *evidence) confirmed(n *note, outcome *entry, reasons map[string]string) bool {
+func (c *evidence) confirmed(n *note, outcome *entry) bool {
 	if !n.kind.changes && n.life.how == killed && outcome.outcome == logfile.Unknown {
 		return true
 	}

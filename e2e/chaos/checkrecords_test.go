@@ -1,7 +1,9 @@
 package chaos
 
 import (
+	"slices"
 	"strings"
+	"time"
 
 	"tollgate/audit/logfile"
 )
@@ -29,9 +31,25 @@ func (c *evidence) checkRecords() {
 	for at, arrived := range c.arrived {
 		c.recorded(f, at, arrived)
 	}
+	c.checkKnown(f)
+}
+
+// checkKnown: each call id that a caller got is on record. Refusals that the log could not take one by one, since a disk was full, are
+// counted in its summaries.
+func (c *evidence) checkKnown(f *faults) {
+	missing := map[refused]int{}
 	for _, n := range c.notes {
-		if n.call != "" && c.calls[n.call] == nil && !c.mayBeMissing(n) {
+		switch {
+		case n.call == "" || c.calls[n.call] != nil || c.lostInKill(n):
+		case n.code == "" || strings.HasPrefix(n.code, "TG.7"):
 			f.add("call %s of %s, answered %d %s by %s at %v, is not on record", n.call, n.act, n.status, n.code, n.life.name, n.ended)
+		default:
+			missing[refused{n.life.replica, n.kind.caller, reasons[n.code]}]++
+		}
+	}
+	for at, n := range missing {
+		if n > c.summed[at] {
+			f.add("%d refusals by %s for %s of %s are not on record, and summaries count %d", n, at.replica.name, at.reason, at.caller, c.summed[at])
 		}
 	}
 }
@@ -64,24 +82,14 @@ func (c *evidence) recorded(f *faults, at subject, arrived []arrival) {
 	}
 }
 
-// mayBeMissing reports whether the record of a refusal may be missing: the log could not be written, or the gateway was killed before
-// the next record was.
-func (c *evidence) mayBeMissing(n *note) bool {
-	if n.code == "" || strings.HasPrefix(n.code, "TG.7") {
+// lostInKill reports whether the record of a refusal was lost with the gateway: it was killed before the log had the next record, or the
+// summary that would have counted it.
+func (c *evidence) lostInKill(n *note) bool {
+	if n.code == "" || strings.HasPrefix(n.code, "TG.7") || n.life.how != killed {
 		return false
 	}
-	if n.code == "TG.6001" {
-		return true
-	}
-	if n.life.how != killed {
-		return false
-	}
-	for _, at := range c.times[n.life.replica] {
-		if at.After(n.ended) && at.Before(n.life.ended) {
-			return false
-		}
-	}
-	return true
+	later := func(at time.Time) bool { return at.After(n.ended) && at.Before(n.life.ended) }
+	return !slices.ContainsFunc(c.times[n.life.replica], later) || !slices.ContainsFunc(c.summaries[n.life.replica], later) && n.life.full
 }
 
 // checkCredentials: each request is signed with a current key of the account that its kind of call is granted, and what no grant allows

@@ -42,6 +42,7 @@ func fillSegment(w *world, random *rand.Rand) error {
 func (r *replica) disk(random *rand.Rand, room uint64) error {
 	return r.while(func() error {
 		l := r.current()
+		l.full = true
 		r.w.happened("  %s writes no file beyond %d bytes", r.name, room)
 		if err := l.limitFiles(room); err != nil {
 			return err

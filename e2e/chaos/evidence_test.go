@@ -10,17 +10,25 @@ import (
 
 // evidence is what the three sides say: the logs, the provider, the callers.
 type evidence struct {
-	w        *world
-	calls    map[string]*history
-	about    map[subject][]*history // calls with an intent
-	times    map[*replica][]time.Time
-	arrivals []arrival
-	arrived  map[subject][]arrival
-	notes    []*note
+	w         *world
+	calls     map[string]*history
+	about     map[subject][]*history // calls with an intent
+	times     map[*replica][]time.Time
+	summed    map[refused]int // refusals that summaries count
+	summaries map[*replica][]time.Time
+	arrivals  []arrival
+	arrived   map[subject][]arrival
+	notes     []*note
 }
 
 // subject is what a call is about. By it requests at the provider are found on record, since they do not carry the call's id.
 type subject struct{ operation, act string }
+
+// refused is what summaries count refusals by.
+type refused struct {
+	replica        *replica
+	caller, reason string
+}
 
 // history is what the log says of one call.
 type history struct {
@@ -41,6 +49,7 @@ func (w *world) collect() *evidence {
 	w.t.Helper()
 	c := &evidence{
 		w: w, calls: map[string]*history{}, about: map[subject][]*history{}, times: map[*replica][]time.Time{},
+		summed: map[refused]int{}, summaries: map[*replica][]time.Time{},
 		arrivals: w.provider.arrivals, arrived: map[subject][]arrival{}, notes: w.notes,
 	}
 	for _, r := range w.replicas {
@@ -68,6 +77,12 @@ func (w *world) collect() *evidence {
 
 func (c *evidence) add(r *replica, record *logfile.Record) {
 	c.times[r] = append(c.times[r], record.Time)
+	if record.Kind == logfile.KindRefusals {
+		c.summaries[r] = append(c.summaries[r], record.Time)
+		for _, count := range record.Counts {
+			c.summed[refused{r, count.Caller, count.Reason}] += int(count.Count)
+		}
+	}
 	if record.Call == "" {
 		return
 	}
@@ -103,6 +118,7 @@ func newEntry(r *logfile.Record) *entry {
 
 // report says what happened, so that a run that says little can be seen.
 func (c *evidence) report() {
+	c.w.t.Helper()
 	answers, outcomes := map[string]int{}, map[string]int{}
 	for _, n := range c.notes {
 		switch {

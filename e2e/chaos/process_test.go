@@ -34,6 +34,7 @@ type life struct {
 	exited chan struct{} // closed when it has ended and its log is read
 	log    *os.File
 	before resources // when it was up
+	full   bool      // its disk was, for a while
 
 	mu        sync.Mutex
 	addresses map[string]string // of listeners by name; of the admin listener by "admin"

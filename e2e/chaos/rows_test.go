@@ -23,8 +23,8 @@ type row struct {
 func (w *world) rows() []row {
 	return []row{
 		{"replicas", replicaEvents(), 800 * time.Millisecond},
-		{"redis", redisEvents(), time.Second},
-		{"upstream", upstreamEvents(), time.Second},
+		{"redis", redisEvents(), 3 * time.Second},
+		{"upstream", upstreamEvents(), 2 * time.Second},
 		{"reloads", reloadEvents(), time.Second},
 		{"secrets", secretEvents(), time.Second},
 	}
