@@ -10,7 +10,7 @@ import (
 // by itself, which has a hard cap. Callers make 50 calls a second: reads, writes and spends, signed or by certificate. Meanwhile events
 // come at random, in five rows beside each other:
 //
-//	replicas  killed, stopped in good order, upgraded (replicas_test.go); their disks full (disks_test.go)
+//	replicas  killed, stopped in good order, suspended, upgraded (replicas_test.go); their disks full (disks_test.go)
 //	redis     killed, stopped, slow, emptied, unreachable, answers cut (redis_test.go)
 //	upstream  unreachable, stopped, slow, connections reset, answers cut, 5xx, 429, a certificate of another authority (upstream_test.go)
 //	reloads   good ones and bad ones; certificates and authorities rotated (reloads_test.go)

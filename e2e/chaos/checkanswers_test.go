@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"context"
 	"errors"
 	"syscall"
 
@@ -68,6 +69,8 @@ const clock = "15:04:05.000"
 func (c *evidence) lost(n *note) string {
 	how := n.life.endingBy(n.ended)
 	switch {
+	case n.leaves > 0 && errors.Is(n.err, context.DeadlineExceeded):
+		return ""
 	case how == "":
 		return "the connection to a gateway that was not ended is lost"
 	case how == stopped && !errors.Is(n.err, syscall.ECONNREFUSED) && !n.copied && !n.repeated && c.intended(n):

@@ -39,15 +39,32 @@ func fillSegment(w *world, random *rand.Rand) error {
 	return r.disk(random, uint64(info.Size()))
 }
 
+// disk has the gateway write no file beyond so many bytes for a while. Reloads go on meanwhile, and are refused.
 func (r *replica) disk(random *rand.Rand, room uint64) error {
+	l := r.current()
+	l.full = true
+	r.w.happened("  %s writes no file beyond %d bytes", r.name, room)
+	if err := l.limitFiles(room); err != nil {
+		return err
+	}
+	pause(random, 2*time.Second)
+	return l.limitFiles(unix.RLIM_INFINITY)
+}
+
+// fillAndKill kills a gateway while its disk is full. There is room again when it starts.
+func fillAndKill(w *world, random *rand.Rand) error {
+	r := w.any(random)
 	return r.while(func() error {
 		l := r.current()
 		l.full = true
-		r.w.happened("  %s writes no file beyond %d bytes", r.name, room)
-		if err := l.limitFiles(room); err != nil {
+		w.happened("  %s writes nothing, and is killed", r.name)
+		if err := l.limitFiles(1); err != nil {
 			return err
 		}
-		pause(random, 2*time.Second)
-		return l.limitFiles(unix.RLIM_INFINITY)
+		pause(random, time.Second)
+		if err := l.end(killed); err != nil {
+			return err
+		}
+		return r.start(l.binary)
 	})
 }

@@ -11,6 +11,7 @@ import (
 // evidence is what the three sides say: the logs, the provider, the callers.
 type evidence struct {
 	w         *world
+	broken    *faults // of records that do not fit together
 	calls     map[string]*history
 	about     map[subject][]*history // calls with an intent
 	times     map[*replica][]time.Time
@@ -52,6 +53,7 @@ func (w *world) collect() *evidence {
 		summed: map[refused]int{}, summaries: map[*replica][]time.Time{},
 		arrivals: w.provider.arrivals, arrived: map[subject][]arrival{}, notes: w.notes,
 	}
+	c.broken = &faults{c: c, name: "records fit together"}
 	for _, r := range w.replicas {
 		if err := logfile.Read(r.dir(), func(record *logfile.Record, _ []byte) error { c.add(r, record); return nil }); err != nil {
 			w.t.Errorf("the log of %s: %v", r.name, err)
@@ -66,7 +68,7 @@ func (w *world) collect() *evidence {
 			continue
 		}
 		if h.outcome == nil {
-			w.t.Errorf("call %s has no outcome", id)
+			c.broken.add("call %s has no outcome", id)
 			h.outcome = &entry{}
 		}
 		at := subject{h.intent.operation, h.intent.act}
@@ -96,9 +98,9 @@ func (c *evidence) add(r *replica, record *logfile.Record) {
 	case place == nil:
 		return
 	case *place != nil || h.replica != r:
-		c.w.t.Errorf("call %s has two records of kind %s", record.Call, record.Kind)
+		c.broken.add("call %s has two records of kind %s", record.Call, record.Kind)
 	case record.Kind == logfile.KindOutcome && h.intent == nil:
-		c.w.t.Errorf("call %s has an outcome and no intent before it", record.Call)
+		c.broken.add("call %s has an outcome and no intent before it", record.Call)
 	}
 	*place = newEntry(record)
 }
@@ -122,6 +124,8 @@ func (c *evidence) report() {
 	answers, outcomes := map[string]int{}, map[string]int{}
 	for _, n := range c.notes {
 		switch {
+		case n.err != nil && n.leaves > 0:
+			answers["not waited for"]++
 		case n.err != nil:
 			answers["lost"]++
 		case n.code != "":

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"math/rand/v2"
@@ -16,9 +17,10 @@ import (
 type note struct {
 	kind         *kind
 	act          string
-	life         *life // whom it asked
-	copied       bool  // the same signed request was sent to another gateway, too
-	repeated     bool  // the act was attempted before
+	life         *life         // whom it asked
+	copied       bool          // the same signed request was sent to another gateway, too
+	repeated     bool          // the act was attempted before
+	leaves       time.Duration // how long the caller waits for the answer; 0: as long as it takes
 	began, ended time.Time
 	status       int
 	code         string // of the gateway's own errors; empty: the provider answered
@@ -111,6 +113,9 @@ func (w *world) call(k *kind, act string, at *life, random *rand.Rand) *note {
 		return nil
 	}
 	first := &note{kind: k, act: act, life: at}
+	if random.IntN(30) == 1 {
+		first.leaves = time.Duration(1+random.IntN(200)) * time.Millisecond
+	}
 	w.send(s, first)
 	if now := at.replica.current(); k.mayRepeat && random.IntN(8) == 0 && now.running() {
 		if s, err = i.prepare(k, act, 1); err == nil {
@@ -136,6 +141,11 @@ func (w *world) send(s *sending, n *note) {
 	if err != nil {
 		w.t.Errorf("a request: %v", err)
 		return
+	}
+	if n.leaves > 0 {
+		leaving, cancel := context.WithTimeout(context.Background(), n.leaves)
+		defer cancel()
+		r = r.WithContext(leaving)
 	}
 	n.began = time.Now()
 	n.ask(s.identity.transport, r)

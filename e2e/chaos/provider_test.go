@@ -96,7 +96,8 @@ func (p *provider) choose(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if p.shown != nil {
 		return p.shown, nil
 	}
-	return &p.certificate, nil
+	own := p.certificate
+	return &own, nil
 }
 
 // show has new connections see another certificate; nil: the provider's own.

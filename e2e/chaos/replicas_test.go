@@ -3,6 +3,7 @@ package chaos
 import (
 	"fmt"
 	"math/rand/v2"
+	"syscall"
 	"time"
 )
 
@@ -11,7 +12,8 @@ func replicaEvents() []event {
 	return []event{
 		{"one is killed", killOne}, {"one is killed", killOne}, {"one is killed as it starts", killStarting}, {"two are killed", killTwo},
 		{"one is killed as it stops", killStopping}, {"one is stopped", stopOne}, {"one is upgraded", upgradeOne}, {"another is upgraded", upgradeOne},
-		{"a disk is full", fillDisk}, {"a disk has room for outcomes only", fillSegment},
+		{"one is suspended", suspendOne}, {"a disk is full", fillDisk}, {"a disk has room for outcomes only", fillSegment},
+		{"one is killed with a full disk", fillAndKill},
 	}
 }
 
@@ -45,6 +47,17 @@ func killTwo(w *world, random *rand.Rand) error {
 		return first
 	}
 	return second
+}
+
+// suspendOne has a gateway do nothing for a while, as on a machine that stands still.
+func suspendOne(w *world, random *rand.Rand) error {
+	l := w.any(random).current()
+	w.happened("  %s is suspended", l.name)
+	if err := l.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	pause(random, 3*time.Second)
+	return l.cmd.Process.Signal(syscall.SIGCONT)
 }
 
 // killStarting kills a gateway again and again while it recovers what the last kill left.
