@@ -70,16 +70,20 @@ func (c *evidence) recorded(f *faults, at subject, arrived []arrival) {
 		f.add("%d requests about %+v arrived, and %d are on record as sent", len(arrived), at, sent)
 	}
 	for i, a := range arrived {
-		before := 0
-		for _, h := range c.about[at] {
-			if !h.intent.time.After(a.at) {
-				before++
-			}
-		}
-		if before <= i {
+		if c.intendedBefore(at, a.at) <= i {
 			f.add("request %d about %+v arrived at %v, before its intent", i+1, at, a.at)
 		}
 	}
+}
+
+// intendedBefore is how many calls about a subject had an intent by then.
+func (c *evidence) intendedBefore(at subject, then time.Time) (n int) {
+	for _, h := range c.about[at] {
+		if !h.intent.time.After(then) {
+			n++
+		}
+	}
+	return n
 }
 
 // lostInKill reports whether the record of a refusal was lost with the gateway: it was killed before the log had the next record, or the

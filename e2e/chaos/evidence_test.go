@@ -59,6 +59,12 @@ func (w *world) collect() *evidence {
 			w.t.Errorf("the log of %s: %v", r.name, err)
 		}
 	}
+	c.join()
+	return c
+}
+
+// join sorts requests and calls by what they are about.
+func (c *evidence) join() {
 	for _, a := range c.arrivals {
 		at := subject{a.operation, a.act}
 		c.arrived[at] = append(c.arrived[at], a)
@@ -74,7 +80,6 @@ func (w *world) collect() *evidence {
 		at := subject{h.intent.operation, h.intent.act}
 		c.about[at] = append(c.about[at], h)
 	}
-	return c
 }
 
 func (c *evidence) add(r *replica, record *logfile.Record) {
@@ -85,9 +90,12 @@ func (c *evidence) add(r *replica, record *logfile.Record) {
 			c.summed[refused{r, count.Caller, count.Reason}] += int(count.Count)
 		}
 	}
-	if record.Call == "" {
-		return
+	if record.Call != "" {
+		c.addToCall(r, record)
 	}
+}
+
+func (c *evidence) addToCall(r *replica, record *logfile.Record) {
 	h := c.calls[record.Call]
 	if h == nil {
 		h = &history{replica: r}
@@ -121,25 +129,15 @@ func newEntry(r *logfile.Record) *entry {
 // report says what happened, so that a run that says little can be seen.
 func (c *evidence) report() {
 	c.w.t.Helper()
-	answers, outcomes := map[string]int{}, map[string]int{}
+	answers, outcomes, processes := map[string]int{}, map[string]int{}, 0
 	for _, n := range c.notes {
-		switch {
-		case n.err != nil && n.leaves > 0:
-			answers["not waited for"]++
-		case n.err != nil:
-			answers["lost"]++
-		case n.code != "":
-			answers[n.code]++
-		default:
-			answers["answered by the provider"]++
-		}
+		answers[n.summary()]++
 	}
 	for _, h := range c.calls {
 		if h.outcome != nil {
 			outcomes[h.outcome.outcome]++
 		}
 	}
-	processes := 0
 	for _, r := range c.w.replicas {
 		processes += len(r.lives)
 	}
@@ -149,4 +147,17 @@ func (c *evidence) report() {
 			c.w.t.Logf("  %-26s %d", name, counts[name])
 		}
 	}
+}
+
+// summary is what came of a request, in a word.
+func (n *note) summary() string {
+	switch {
+	case n.err != nil && n.leaves > 0:
+		return "not waited for"
+	case n.err != nil:
+		return "lost"
+	case n.code != "":
+		return n.code
+	}
+	return "answered by the provider"
 }

@@ -88,7 +88,7 @@ func (l *life) watch(pipe io.Reader) {
 	lines := bufio.NewScanner(pipe)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		_, _ = fmt.Fprintf(l.log, "%s\n", lines.Bytes()) // for whoever reads of a failure
+		_, _ = fmt.Fprintf(l.log, "%s\n", lines.Bytes()) // a failure shows its end
 		l.line(lines.Bytes())
 	}
 	_ = l.cmd.Wait() // the exit code is looked at where the end was asked for
@@ -155,7 +155,7 @@ func (l *life) end(how string) error {
 	return nil
 }
 
-// running reports whether the process is there. One that has ended though nobody ended it fails the test at the end.
+// running reports whether the process is there. One that has ended by itself fails the test at the end.
 func (l *life) running() bool {
 	select {
 	case <-l.exited:

@@ -29,7 +29,7 @@ func (f fault) last(w *world, random *rand.Rand) error {
 	return nil
 }
 
-// redisEvents are what befalls Redis, whose data nobody needs: members upload again what it has lost.
+// redisEvents are what befalls Redis. Members upload again what it has lost.
 func redisEvents() []event {
 	pass := func(w *world) { w.toRedis.Pass() }
 	return faultEvents([]fault{

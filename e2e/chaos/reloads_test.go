@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -57,7 +58,7 @@ var spoilt = []struct{ from, to string }{
 
 // badReload has a gateway refuse a configuration, and go on as before.
 func badReload(w *world, random *rand.Rand) error {
-	r := w.any(random)
+	r, way := w.any(random), spoilt[random.IntN(len(spoilt))]
 	return r.while(func() error {
 		text, err := r.settings.text()
 		if err != nil {
@@ -67,21 +68,23 @@ func badReload(w *world, random *rand.Rand) error {
 		if err != nil {
 			return err
 		}
-		way := spoilt[random.IntN(len(spoilt))]
 		w.happened("  %s has a bad configuration: %q", r.name, way.to)
-		if err := w.write(r.name+".yaml", strings.Replace(text, way.from, way.to, 1)); err != nil {
-			return err
-		}
-		status, body, failed := r.act(http.MethodPost, "/v1/reload")
-		if err := w.write(r.name+".yaml", text); err != nil {
-			return err
-		}
+		status, body, failed := r.tryReload(strings.Replace(text, way.from, way.to, 1), text)
 		after, err := r.plan()
 		if failed != nil || err != nil || status == http.StatusOK || before != after {
 			return fmt.Errorf("a bad configuration (%q) is answered %d %s %v; the plan was %s and is %s %v", way.to, status, body, failed, before, after, err)
 		}
 		return nil
 	})
+}
+
+// tryReload asks for a reload with a configuration, and puts another one in its place.
+func (r *replica) tryReload(text, behind string) (status int, body []byte, err error) {
+	if err := r.w.write(r.name+".yaml", text); err != nil {
+		return 0, nil, err
+	}
+	status, body, err = r.act(http.MethodPost, "/v1/reload")
+	return status, body, errors.Join(err, r.w.write(r.name+".yaml", behind))
 }
 
 // rotateCertificate waits until all gateways show the new certificate.
@@ -109,7 +112,7 @@ func rotateCertificate(w *world, _ *rand.Rand) error {
 	})
 }
 
-// rotateClients has the gateways trust a second authority, the caller use a certificate of it, and the gateways forget the first.
+// rotateClients has the gateways trust a second authority, the caller use a certificate of it, and the gateways trust the first no more.
 func rotateClients(w *world, _ *rand.Rand) error {
 	old, next := w.callers.authority, testpki.Must(testpki.New())
 	if err := w.trust("clients.pem", old, next); err != nil {
@@ -124,7 +127,7 @@ func rotateClients(w *world, _ *rand.Rand) error {
 	return w.trust("clients.pem", next)
 }
 
-// rotateProvider has the gateways trust a second authority, the provider show a certificate of it, and the gateways forget the first.
+// rotateProvider has the gateways trust a second authority, the provider show a certificate of it, and the gateways trust the first no more.
 func rotateProvider(w *world, _ *rand.Rand) error {
 	old, next := w.provider.authority, testpki.Must(testpki.New())
 	if err := w.trust("provider.pem", old, next); err != nil {

@@ -154,29 +154,37 @@ func (w *world) whole() {
 	}
 }
 
+// fleetState is the part of GET /v1/fleet that says whether all members share everything.
+type fleetState struct {
+	Up      bool
+	Epoch   struct{ Complete bool }
+	Closed  []struct{}
+	Members []struct {
+		State  string
+		Joined bool
+	}
+}
+
+func (s *fleetState) whole() bool {
+	for _, m := range s.Members {
+		if m.State != "present" || !m.Joined {
+			return false
+		}
+	}
+	return s.Up && s.Epoch.Complete && len(s.Closed) == 0 && len(s.Members) == len(members)
+}
+
 // shares returns why the member does not share everything with all; nil: it does.
 func (r *replica) shares() error {
 	_, body, err := r.act(http.MethodGet, "/v1/fleet")
 	if err != nil {
 		return err
 	}
-	var state struct {
-		Up      bool
-		Epoch   struct{ Complete bool }
-		Closed  []struct{}
-		Members []struct {
-			State  string
-			Joined bool
-		}
-	}
+	var state fleetState
 	if err := json.Unmarshal(body, &state); err != nil {
 		return err
 	}
-	whole := state.Up && state.Epoch.Complete && len(state.Closed) == 0 && len(state.Members) == len(members)
-	for _, m := range state.Members {
-		whole = whole && m.State == "present" && m.Joined
-	}
-	if !whole {
+	if !state.whole() {
 		return fmt.Errorf("the fleet is not whole: %s", body)
 	}
 	return nil
