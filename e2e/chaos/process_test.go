@@ -38,7 +38,6 @@ type life struct {
 
 	mu        sync.Mutex
 	addresses map[string]string // of listeners by name; of the admin listener by "admin"
-	keys      map[string]bool   // access keys of the cloud that it has changed to
 	how       string            // it is ended; empty: not yet
 	ending    time.Time         // when that began
 	ended     time.Time
@@ -48,7 +47,7 @@ type life struct {
 func (r *replica) launch(binary string) (*life, error) {
 	l := &life{
 		replica: r, number: len(r.lives), binary: binary, began: time.Now(), up: make(chan struct{}), exited: make(chan struct{}),
-		addresses: map[string]string{}, keys: map[string]bool{},
+		addresses: map[string]string{},
 	}
 	var err error
 	if l.log, err = os.OpenFile(r.file("log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
@@ -100,10 +99,7 @@ func (l *life) watch(pipe io.Reader) {
 func (l *life) line(line []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var entry struct {
-		Msg, Listener, Address string
-		AccessKey              string `json:"access_key"`
-	}
+	var entry struct{ Msg, Listener, Address string }
 	if json.Unmarshal(line, &entry) != nil {
 		return
 	}
@@ -112,8 +108,6 @@ func (l *life) line(line []byte) {
 		l.addresses[entry.Listener] = entry.Address
 	case "admin listening":
 		l.addresses["admin"] = entry.Address
-	case "the keys of a credential have changed":
-		l.keys[entry.AccessKey] = true
 	case "tollgate is up":
 		close(l.up)
 	}
@@ -123,13 +117,6 @@ func (l *life) address(listener string) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.addresses[listener]
-}
-
-// changedTo reports whether the process has changed to a key of the cloud while it ran.
-func (l *life) changedTo(accessKey string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.keys[accessKey]
 }
 
 // end ends the process, by a signal that fits how, and waits.

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"time"
 
 	"tollgate/internal/bsssim"
 )
@@ -23,10 +22,11 @@ func secretEvents() []event {
 
 var accounts = []string{"c-17", "c-18", "p-1"}
 
-// cloudKey is the key of an account in a generation. Its name says both.
+// cloudKey is the key of an account in a generation. Its name says both: the generation in the last four characters, which a gateway's status
+// shows.
 func cloudKey(account string, generation int) bsssim.Account {
 	a := bsssim.Account{
-		AccessKey: fmt.Sprintf("AK%sG%d", strings.ToUpper(strings.ReplaceAll(account, "-", "")), generation), DomainID: account, Class: bsssim.Customer,
+		AccessKey: fmt.Sprintf("AKCLOUD%sG%04d", strings.ToUpper(strings.ReplaceAll(account, "-", "")), generation), DomainID: account, Class: bsssim.Customer,
 	}
 	if account == "p-1" {
 		a.Class = bsssim.Partner
@@ -75,18 +75,37 @@ func rotateCloudKeys(w *world, _ *rand.Rand) error {
 	if err := w.writeCloudKeys(); err != nil {
 		return err
 	}
-	written := time.Now()
-	return await("all gateways sign with the new cloud keys", func() error {
-		for _, r := range w.replicas {
-			for _, account := range accounts {
-				key := cloudKey(account, w.provider.generation).AccessKey
-				if l := r.current(); l.began.Before(written) && !l.changedTo(key) {
-					return fmt.Errorf("gateway %s does not sign with %s", r.name, key)
-				}
-			}
+	for _, r := range w.replicas {
+		if err := await("gateway "+r.name+" signs with the new cloud keys", func() error { return r.signsWith(w.provider.generation) }); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
+}
+
+// signsWith returns why the gateway does not sign with the cloud keys of a generation; nil: it does.
+func (r *replica) signsWith(generation int) error {
+	status, body, err := r.act(http.MethodGet, "/v1/status")
+	if err != nil || status != http.StatusOK {
+		return fmt.Errorf("its status: %d %s %w", status, body, err)
+	}
+	var answer struct {
+		Credentials []struct {
+			AccessKey string `json:"access_key"`
+		}
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return err
+	}
+	for _, c := range answer.Credentials {
+		if !strings.HasSuffix(c.AccessKey, fmt.Sprintf("%04d", generation)) {
+			return fmt.Errorf("it signs with %s", c.AccessKey)
+		}
+	}
+	if len(answer.Credentials) != len(accounts) {
+		return fmt.Errorf("it has %d credentials", len(answer.Credentials))
+	}
+	return nil
 }
 
 // issueVirtualKey writes what gateways read of a key of a caller's.
