@@ -6,6 +6,10 @@ FUZZTIME ?= 30s
 FUZZPART ?= 0/1
 LENGTH ?= 10m
 
+# All of a build's variants but two would be compiled for nothing: everything is built like the binary, or with the race detector besides.
+export GOFLAGS := $(filter-out -trimpath,$(shell $(GO) env GOFLAGS)) -trimpath
+export CGO_ENABLED = 0
+
 # The checkers are run at fixed versions, so that a new release cannot break an old commit.
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
@@ -17,7 +21,7 @@ MODULES = . e2e bench deploy/deploytest
 
 # A static binary that needs nothing of the machine it runs on.
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/tollgate ./cmd/proxy
+	$(GO) build -ldflags '-s -w -X main.version=$(VERSION)' -o bin/tollgate ./cmd/proxy
 
 # All tests with the race detector, the seeds of the fuzz targets among them. Without it once more where a test makes every
 # change there is, and the detector lets it make a part of them only. Those in e2e build the product themselves,
