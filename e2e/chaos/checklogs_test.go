@@ -34,7 +34,7 @@ func (w *world) command(name string, arguments ...string) {
 // detector keeps up to four bytes for each of the heap, and returns none.
 const (
 	moreGoroutines = 40
-	moreFiles      = 40
+	moreFiles      = 30
 	moreHeap       = 48 << 20
 	moreResident   = 5 * moreHeap
 )
