@@ -89,6 +89,25 @@ func place(f *os.File, name string, err error, move func(from, to string) error)
 	return SyncDir(filepath.Dir(name))
 }
 
+// MakeDir makes a folder, and those above it, durably, where there is none.
+func MakeDir(dir string, mode os.FileMode) error {
+	parent := filepath.Dir(dir)
+	err := os.Mkdir(dir, mode)
+	if errors.Is(err, os.ErrNotExist) && parent != dir {
+		if err := MakeDir(parent, mode); err != nil {
+			return err
+		}
+		err = os.Mkdir(dir, mode)
+	}
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return SyncDir(parent)
+}
+
 // SyncDir makes durable which files a folder has, and under which names.
 func SyncDir(dir string) error {
 	f, err := os.Open(dir)
