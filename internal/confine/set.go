@@ -18,7 +18,8 @@ type Need struct {
 	Path  string // absolute
 	Key   string // of the configuration: "listeners[0].tls.client_ca"
 	Write bool   // what is there is changed, replaced or made
-	Make  bool   // the path is a folder, which is made where there is none
+	// Folder says that the path is a folder, which is made where there is none, if Make says so. Other paths are files, or either.
+	Folder, Make bool
 }
 
 // Set is what a process may use: folders, with all that is below them, and files of the system.
@@ -27,15 +28,19 @@ type Set struct {
 	files   []string
 }
 
-// NewSet returns what is needed. It makes the folders that are to be made: there are no rules for what is not there. A path whose folder is / is
-// an error, since with it everything would be allowed.
+// NewSet returns what is needed. It makes the folders that are to be made, since there are no rules for what is not there. A path whose folder is /
+// is an error: with it everything would be allowed.
 func NewSet(needs []Need) (*Set, error) {
 	s := &Set{folders: map[string]bool{}}
 	for _, n := range needs {
 		if n.Make {
-			_ = durable.MakeDir(n.Path, 0o700) // who uses it says what is wrong
+			_ = durable.MakeDir(n.Path, 0o700) // what uses it says what is wrong
 		}
-		for _, folder := range folders(n.Path) {
+		all := folders(n.Path, n.Folder)
+		if len(all) == 0 && n.Folder && !n.Make {
+			return nil, fmt.Errorf("%s: there is no %s, and what is not there at the start cannot be allowed", n.Key, n.Path)
+		}
+		for _, folder := range all {
 			if folder == "/" {
 				return nil, fmt.Errorf("hardening.landlock: the folder of %s (%s) is /, so that everything would be allowed: move it to a folder of its own",
 					n.Path, n.Key)
@@ -50,13 +55,16 @@ func NewSet(needs []Need) (*Set, error) {
 func (s *Set) add(folder string, write bool) { s.folders[folder] = s.folders[folder] || write }
 
 // folders returns the folders, without links, that hold what a path leads to: that of the path, where another file may take its place, and that
-// of what it links to. A folder stands for itself.
-func folders(path string) (all []string) {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
+// of what it links to. A folder stands for itself, and one that is missing for none.
+func folders(path string, folder bool) (all []string) {
+	real, err := filepath.EvalSymlinks(path)
+	if err == nil {
 		if info, err := os.Stat(real); err == nil && info.IsDir() {
 			return []string{real}
 		}
 		all = append(all, filepath.Dir(real))
+	} else if folder {
+		return nil
 	}
 	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
 		all = append(all, dir)

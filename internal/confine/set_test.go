@@ -40,7 +40,8 @@ func TestFolders(t *testing.T) {
 		{"a folder is itself", []Need{{Path: "callers.d"}}, []string{"callers.d"}, nil},
 		{"writing includes reading", []Need{{Path: "log", Write: true}, {Path: "log/index.sqlite"}, {Path: "log/deeper/x", Write: true}}, nil, []string{"log"}},
 		{"reading above does not include writing", []Need{{Path: "config.yaml"}, {Path: "log", Write: true}, {Path: "tls/tls.key"}}, []string{"."}, []string{"log"}},
-		{"a folder to be made", []Need{{Path: "made/of/several", Write: true, Make: true}}, nil, []string{"made/of/several"}},
+		{"a folder to be made", []Need{{Path: "made/of/several", Write: true, Folder: true, Make: true}}, nil, []string{"made/of/several"}},
+		{"one that cannot be made", []Need{{Path: "config.yaml/below", Write: true, Folder: true, Make: true}}, nil, nil},
 		{"what is not there has no rule", []Need{{Path: "nowhere/a"}}, nil, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -62,6 +63,14 @@ func in(root string, names []string) (paths []string) {
 		paths = append(paths, filepath.Join(root, name))
 	}
 	return paths
+}
+
+// TestMissing: of a folder that is missing the one above is not allowed in its place.
+func TestMissing(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "later")
+	if _, err := NewSet([]Need{{Path: missing, Key: "hardening.paths[0]", Folder: true}}); err == nil || !strings.Contains(err.Error(), "hardening.paths[0]: there is no "+missing) {
+		t.Errorf("error %v", err)
+	}
 }
 
 // TestEverything: a file at the top of all would allow all.
