@@ -23,7 +23,7 @@ type confined struct {
 	mode   string
 }
 
-// confine gives up all files that the configuration does not name, if it says so. What the standard library reads once and remembers is read before.
+// confine drops the access to all files that the configuration does not name, if it says so. What the standard library reads once and remembers is read before.
 func (s *Service) confine(c *config.Config) error {
 	if !c.Hardening.On() {
 		return nil
@@ -71,7 +71,7 @@ func (c *confined) log(logger *zap.Logger) {
 		return
 	}
 	read, write := c.set.Folders()
-	logger.Info("the process has given up all files but those of some folders", zap.Int("abi", c.result.ABI), zap.Strings("read", read), zap.Strings("write", write), without)
+	logger.Info("the process has dropped its access to all files but those of some folders", zap.Int("abi", c.result.ABI), zap.Strings("read", read), zap.Strings("write", write), without)
 }
 
 // allows is for [config.Options].

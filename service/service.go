@@ -3,7 +3,7 @@
 //
 //	service.go    start: what is opened, in which order
 //	state.go      what outlives a configuration, and what of it stays under another one
-//	confine.go    the files that the process gives up before it listens
+//	confine.go    the access to files that the process drops before it listens
 //	listeners.go  sockets and servers, which come and go with configurations
 //	plan.go       the plan that calls follow, made of a configuration and the state
 //	reload.go     another configuration takes the place of the one that runs, or is refused

@@ -90,7 +90,7 @@ func (k kernel) found() (r Result, err error) {
 	case errors.Is(err, syscall.EOPNOTSUPP):
 		err = errors.New("Landlock is not enabled in this kernel (its parameter lsm=)")
 	case err != nil:
-		err = fmt.Errorf("asking the kernel for Landlock: %w", err)
+		err = fmt.Errorf("asking the kernel for Landlock (a filter of system calls may forbid it): %w", err)
 	default:
 		r.ABI = abi
 	}

@@ -9,7 +9,7 @@ const (
 
 // Config is `hardening`: what the gateway takes away from itself when it starts.
 type Config struct {
-	// Whether the gateway gives up, at its start, all files that this configuration does not name (Landlock). `require`: it does not start
+	// Whether the gateway drops, at its start, its access to all files that this configuration does not name (Landlock). `require`: it does not start
 	// where the kernel cannot do that (Linux before 6.2). `try`: it does what the kernel can, and the log and readiness say what it cannot.
 	// `off`: the gateway reaches what its user does. While it is not `off`, a reload that names a file outside of the folders of the start is
 	// refused.
