@@ -13,9 +13,12 @@ import (
 	"tollgate/internal/setting"
 )
 
-// What the process uses of the file system follows from the fields with the tag `path`, wherever they stand: `read`, `write` (what is there is
-// replaced, or made) and `make` (a folder, made where there is none). Sockets that are listened on are such too; those that are connected to
+// What the process uses of the file system follows from the fields with the tag `path`, wherever they stand: `read`, `secret` (read, and perhaps no
+// path but the secret itself), `write` (what is there is replaced, or made) and `make` (a folder, made where there is none). Sockets that are listened on are such too; those that are connected to
 // need no right.
+
+// extras is how the keys of what `hardening.paths` names begin.
+const extras = "hardening.paths["
 
 // needFile adds what the main file names, and the file itself.
 func (b *builder) needFile() {
@@ -55,21 +58,24 @@ func (b *builder) need(path string, v reflect.Value, kind string) {
 			b.need(strings.TrimPrefix(path+"."+f.Key, "."), v.FieldByIndex(f.Index), f.Tag.Get("path"))
 		}
 	case reflect.String:
-		b.needPath(path, confine.Need{Path: v.String(), Key: path, Write: kind != "read", Folder: kind == "make", Make: kind == "make"}, v.String())
+		shown := setting.Resolve(b.dir, v.String())
+		if kind == "secret" {
+			shown = setting.Reference{File: v.String()}.Shown(b.dir).File
+		}
+		b.needPath(path, confine.Need{Path: v.String(), Key: path, Write: kind == "write" || kind == "make", Folder: kind == "make", Make: kind == "make"}, shown)
 	}
 }
 
-// needPath adds one path, as it stands in a file.
-func (b *builder) needPath(path string, n confine.Need, written string) {
-	if !b.file.Hardening.On() || written == "" || path == "admin.socket" && written == NoSocket {
+// needPath adds one path, as it stands in a file, and as it can be shown.
+func (b *builder) needPath(path string, n confine.Need, shown string) {
+	if !b.file.Hardening.On() || n.Path == "" || path == "admin.socket" && n.Path == NoSocket {
 		return
 	}
-	n.Path = setting.Resolve(b.dir, written)
-	shown := setting.Reference{File: written}.Shown(b.dir).File
+	n.Path = setting.Resolve(b.dir, n.Path)
 	switch folder := filepath.Dir(n.Path); {
 	case folder == "/" && !n.Folder || n.Path == "/":
 		b.problem(path, "move it to a folder of its own, or set hardening.landlock: off", "%s stands in /, and its folder has to be allowed: the gateway could use everything", shown)
-	case b.options.Allowed != nil && !b.options.Allowed(n.Path, n.Write):
+	case b.options.Allowed != nil && !strings.HasPrefix(n.Key, extras) && !b.options.Allowed(n.Path, n.Write): // a change of those needs a restart in any case
 		b.problem(path, "restart the gateway; or let hardening.paths name the folder, before the next start",
 			"%s is outside of the folders that the gateway gave itself when it started (hardening.landlock)", shown)
 	default:

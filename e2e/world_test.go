@@ -163,6 +163,9 @@ func harden(text string) string {
 	return strings.TrimRight(text, "\n") + "\nhardening: {landlock: require}\n"
 }
 
+// hardened is how a gateway is confined whose reloads name folders below that of its configuration which it is to write to.
+const hardened = "hardening: {landlock: require, paths: [{path: {{.Dir}}, write: true}]}\n"
+
 // start runs the gateway and waits until it is ready.
 func (w *world) start() *process {
 	w.t.Helper()
