@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 
 	"tollgate/internal/bsssim"
@@ -108,7 +107,8 @@ func procStatus(t testing.TB, p *process, key string) string {
 func TestHardeningNeedsAKernel(t *testing.T) {
 	t.Parallel()
 	const kernel = "landlock_create_ruleset"
-	without := []string{"strace", "-f", "--seccomp-bpf", "-qq", "-o", os.DevNull, "-e", "trace=" + kernel, "-e", fmt.Sprintf("inject=%s:error=%v", kernel, "ENOSYS")}
+	// With -D the gateway is the process that is started, and strace its child.
+	without := []string{"strace", "-D", "-f", "--seccomp-bpf", "-qq", "-o", os.DevNull, "-e", "trace=" + kernel, "-e", fmt.Sprintf("inject=%s:error=%v", kernel, "ENOSYS")}
 	w := newWorld(t, bsssim.Config{}).configure(standard + unlimited)
 	cmd := exec.Command(without[0], append(without[1:], w.binary, "run", "--config", w.config)...)
 	cmd.Env = append(w.env, raceOptions)
@@ -123,5 +123,5 @@ func TestHardeningNeedsAKernel(t *testing.T) {
 	if status := w.provinces(t, p.address("plain")); status != http.StatusOK {
 		t.Errorf("answer %d", status)
 	}
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	p.stop()
 }
