@@ -3,6 +3,7 @@
 GO ?= go
 FUZZTIME ?= 30s
 FUZZPART ?= 0/1
+LENGTH ?= 10m
 
 # All of a build's variants but two would be compiled for nothing: everything is built like the binary, or with the race detector besides.
 export GOFLAGS := $(filter-out -trimpath,$(shell $(GO) env GOFLAGS)) -trimpath
@@ -35,6 +36,7 @@ release:
 # of which Go's test cache knows nothing: they always run. Four packages at a time, and four
 # tests of e2e, since many wait for disks and peers.
 test: tools
+	@[ -e .git ] || [ -n "$$TOLLGATE_FIRST_BINARY" ] || echo "NO GIT HISTORY: the tests of upgrades from the first version are skipped" >&2
 	CGO_ENABLED=1 $(GO) test -race -p 4 -timeout 15m ./...
 	$(GO) test -timeout 15m -run 'TestFaults' ./audit
 	$(GO) test -timeout 15m ./audit/verify
@@ -48,8 +50,10 @@ lint:
 	for module in $(MODULES); do (cd $$module && $(GO) vet ./... && $(GO) run $(STATICCHECK) ./...) || exit 1; done
 	for module in $(MODULES); do (cd $$module && GO=$(GO) $(CURDIR)/.ci/vulncheck $(GOVULNCHECK)) || exit 1; done
 
-# The long forms of the random tests: more rounds, a new seed each time, which a failure prints.
+# The long forms of the random tests: more rounds, a new seed each time, which a failure prints. First a fleet under load for LENGTH, with
+# everything around it failing and changing (e2e/chaos).
 soak: tools
+	cd e2e && CGO_ENABLED=1 TOLLGATE_SOAK=1 TOLLGATE_CHAOS_LENGTH=$(LENGTH) $(GO) test -race -count=1 -timeout 0 -v ./chaos
 	for module in $(MODULES); do (cd $$module && CGO_ENABLED=1 TOLLGATE_SOAK=1 $(GO) test -race -count=1 -timeout 4h ./...) || exit 1; done
 
 # Every fuzz target for FUZZTIME each: a time (3m), or a number of inputs (200x), as CI does with the packages of one FUZZPART of three.

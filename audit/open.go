@@ -55,6 +55,9 @@ func advise(err error) error {
 	if !errors.As(err, &f) {
 		return err
 	}
+	if errors.Is(err, logfile.ErrUnknownKind) {
+		return fmt.Errorf("%w; nothing was changed: start the version that wrote it, which `tollgate audit records --kind start` shows; or restore the file from a copy", err)
+	}
 	return fmt.Errorf("%w; nothing was changed: restore the file from a copy, or move the whole directory away to begin a new log", err)
 }
 

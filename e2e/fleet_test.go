@@ -125,7 +125,7 @@ func (w *world) member(name string, names []string, more string) *member {
 	w.t.Helper()
 	own := strings.NewReplacer("NAME", name, "MEMBERS", strings.Join(names, ", "))
 	config := w.writeConfig("tollgate-"+name+".yaml", own.Replace(fleetConfig+more))
-	return &member{launch(w.t, config, w.env), name, config, w.file("audit-" + name), w.file(name + ".sock")}
+	return &member{launchBinary(w.t, w.binary, config, w.env), name, config, w.file("audit-" + name), w.file(name + ".sock")}
 }
 
 // overRedis is the section that makes a fleet of gateways over a Redis.

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"tollgate/e2e/firstversion"
 )
 
 // binary is the gateway under test.
@@ -32,7 +34,11 @@ func testMain(m *testing.M) int {
 			return 1
 		}
 	}
-	return m.Run()
+	code := m.Run()
+	if n := firstversion.Skipped(); n > 0 {
+		fmt.Fprintf(os.Stderr, "%d tests of upgrades were skipped: the history of the repository is not at hand\n", n)
+	}
+	return code
 }
 
 // build builds the gateway, with the race detector where the machine has a C compiler for it.

@@ -199,6 +199,11 @@ type result struct {
 // run runs a command of the binary to its end.
 func run(t testing.TB, env []string, args ...string) result {
 	t.Helper()
+	return runBinary(t, binary, env, args...)
+}
+
+func runBinary(t testing.TB, binary string, env []string, args ...string) result {
+	t.Helper()
 	cmd := exec.Command(binary, args...)
 	cmd.Env = append(env[:len(env):len(env)], raceOptions)
 	return runCommand(t, cmd)

@@ -2,6 +2,7 @@ package logfile
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -76,10 +77,16 @@ func parseHead(line []byte) (h Head, err error) {
 	return h, err
 }
 
+// ErrUnknownKind is wrapped by errors about a record of a kind that is not among [Kinds].
+var ErrUnknownKind = errors.New("this version of the program does not know its kind; a later version may have written it")
+
 // CheckHead returns an error if the numbers or the kind of a record are wrong.
 func CheckHead(seq, commit uint64, kind Kind) error {
-	if seq == 0 || commit == 0 || commit > seq || !kind.Known() {
+	if seq == 0 || commit == 0 || commit > seq || kind == "" {
 		return errors.New("seq, commit or kind is missing or wrong")
+	}
+	if !kind.Known() {
+		return fmt.Errorf("%w: %.40q", ErrUnknownKind, kind)
 	}
 	return nil
 }

@@ -29,6 +29,9 @@ type Log struct {
 	Plan string // that the records of calls name; empty: none
 	// Clock is the time of records that have none, and of checkpoints. Nil: Start and a Step for each record.
 	Clock func() time.Time
+	// Extra is added to the members of each record but checkpoints, which are exact: what no version has yet, such as `"novelty":"x"`.
+	// Empty: nothing is.
+	Extra string
 	// Forge changes what the next checkpoints state. Nil changes nothing.
 	Forge func(*logfile.State)
 
@@ -79,6 +82,9 @@ func (l *Log) Add(r *logfile.Record) {
 		r.Time = l.at(l.Seq)
 	}
 	l.line = r.Append(l.line[:0])
+	if l.Extra != "" && r.Kind != logfile.KindCheckpoint {
+		l.line = append(append(append(l.line[:len(l.line)-1], ','), l.Extra...), '}')
+	}
 	l.Tree.AddLine(l.line)
 	l.enter(r)
 	_ = must(l.w.Write(append(l.line, '\n')))

@@ -135,9 +135,15 @@ func (f *fold) settle(call, outcome string, r *logfile.Record) {
 	if s.Unknown && f.resolved != nil {
 		f.resolved.Settle(call, settlement)
 	}
-	if s.Unknown = outcome == logfile.Unknown; !s.Unknown {
+	if s.Unknown = !final(outcome); !s.Unknown {
 		delete(f.open, call)
 	}
+}
+
+// final reports whether a call holds nothing more than its outcome says. One that this version does not know, of a later version, is as good
+// as none.
+func final(outcome string) bool {
+	return slices.Contains([]string{logfile.Succeeded, logfile.Partial, logfile.Failed, logfile.NotSent}, outcome)
 }
 
 func (f *fold) event(r *logfile.Record) error {

@@ -91,10 +91,17 @@ func (g *gatewayLog) hasRecord(seq uint64) bool {
 	return err == nil && first <= seq
 }
 
-// TestPruningKeepsUnknownCalls: no segment goes that alone says what an unknown call holds, and when all have gone from before, it still holds.
+// TestPruningKeepsUnknownCalls: no segment goes that alone says what an unknown call holds, and when all have gone from before, it still holds. So
+// does a call with an outcome of a later version.
 func TestPruningKeepsUnknownCalls(t *testing.T) {
+	for _, outcome := range []string{logfile.Unknown, "postponed"} {
+		t.Run(outcome, func(t *testing.T) { pruningKeeps(t, outcome) })
+	}
+}
+
+func pruningKeeps(t *testing.T, outcome string) {
 	g := start(t, filepath.Join(t.TempDir(), "log"), new(atomic.Int64))
-	if err := g.call(t, "u", "CS1", logfile.Unknown); err != nil {
+	if err := g.call(t, "u", "CS1", outcome); err != nil {
 		t.Fatal(err)
 	}
 	intent := g.Status().LastSeq - 1
