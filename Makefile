@@ -3,6 +3,7 @@
 GO ?= go
 FUZZTIME ?= 30s
 FUZZPART ?= 0/1
+LENGTH ?= 10m
 
 # All of a build's variants but two would be compiled for nothing: everything is built like the binary, or with the race detector besides.
 export GOFLAGS := $(filter-out -trimpath,$(shell $(GO) env GOFLAGS)) -trimpath
@@ -49,8 +50,10 @@ lint:
 	for module in $(MODULES); do (cd $$module && $(GO) vet ./... && $(GO) run $(STATICCHECK) ./...) || exit 1; done
 	for module in $(MODULES); do (cd $$module && GO=$(GO) $(CURDIR)/.ci/vulncheck $(GOVULNCHECK)) || exit 1; done
 
-# The long forms of the random tests: more rounds, a new seed each time, which a failure prints.
+# The long forms of the random tests: more rounds, a new seed each time, which a failure prints. First a fleet under load for LENGTH, with
+# everything around it failing and changing (e2e/chaos).
 soak: tools
+	cd e2e && CGO_ENABLED=1 TOLLGATE_SOAK=1 TOLLGATE_CHAOS_LENGTH=$(LENGTH) $(GO) test -race -count=1 -timeout 0 -v ./chaos
 	for module in $(MODULES); do (cd $$module && CGO_ENABLED=1 TOLLGATE_SOAK=1 $(GO) test -race -count=1 -timeout 4h ./...) || exit 1; done
 
 # Every fuzz target for FUZZTIME each: a time (3m), or a number of inputs (200x), as CI does with the packages of one FUZZPART of three.

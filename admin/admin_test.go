@@ -26,6 +26,7 @@ func TestPages(t *testing.T) {
 	state := Readiness{Ready: false, Reasons: []string{"audit: no space"}}
 	registry := prometheus.NewRegistry()
 	metrics := NewMetrics(registry)
+	metrics.Follow([]string{"c"}, 1)
 	metrics.Observe(gateway.Result{Listener: "l", Caller: "c", Upstream: "u", Operation: "PayOrders", Effect: "spend", Outcome: "succeeded", Status: 204, Total: time.Second, WouldRefuse: []string{"trial"}})
 	metrics.Refused(gateway.Result{Listener: "l", Reason: "no_identity", Status: 401})
 	metrics.ConnectionRefused("l", "timeout")

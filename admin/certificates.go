@@ -38,10 +38,10 @@ type Certificates struct {
 func NewCertificates(registry *prometheus.Registry, s CertificateSources) *Certificates {
 	c := &Certificates{
 		sources: s,
-		expiry: prometheus.NewDesc("tollgate_certificate_expiry_seconds",
-			"Time until a certificate expires that handshakes depend on: each of a chain that the gateway shows, and the first to expire of a file of authorities; below 0 after that.", []string{"listener", "upstream", "name"}, nil),
-		update: prometheus.NewDesc("tollgate_revocation_list_expiry_seconds",
-			"Time until the next revocation list should be there; below 0 after that.", []string{"listener", "file", "issuer"}, nil),
+		expiry: prometheus.NewDesc("tollgate_certificate_expiry_timestamp_seconds",
+			"When a certificate expires that handshakes depend on: each of a chain that the gateway shows, and the first to expire of a file of authorities.", []string{"listener", "upstream", "name"}, nil),
+		update: prometheus.NewDesc("tollgate_revocation_list_next_update_timestamp_seconds",
+			"When the next revocation list should be there.", []string{"listener", "file", "issuer"}, nil),
 		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tollgate_certificate_reloads_total",
 			Help: "Certificates and lists that were read again, because they changed or were due or a reload was asked for, by result: ok or failed.",
@@ -68,38 +68,36 @@ func (c *Certificates) Reloaded(what string, err error) {
 
 // Describe implements [prometheus.Collector].
 func (c *Certificates) Describe(to chan<- *prometheus.Desc) {
-	to <- c.expiry
-	to <- c.update
+	for _, desc := range []*prometheus.Desc{c.expiry, c.update, oldCertificateExpiry, oldListExpiry} {
+		to <- desc
+	}
 }
 
 // Collect implements [prometheus.Collector].
 func (c *Certificates) Collect(to chan<- prometheus.Metric) {
-	now := time.Now()
-	certificates := soonest{}
+	certificates := soonest[[3]string]{}
 	for _, one := range c.sources.Certificates() {
 		certificates.add([3]string{one.Listener, one.Upstream, one.Name}, one.NotAfter)
 	}
-	certificates.send(to, c.expiry, now)
-	lists := soonest{}
+	for labels, at := range certificates {
+		sendTime(to, c.expiry, oldCertificateExpiry, at, labels[:]...)
+	}
+	lists := soonest[[3]string]{}
 	for _, one := range c.sources.RevocationLists() {
 		if !one.NextUpdate.IsZero() {
 			lists.add([3]string{one.Listener, one.File, one.Issuer}, one.NextUpdate)
 		}
 	}
-	lists.send(to, c.update, now)
-}
-
-// soonest has the first of the times for each set of labels: certificates of one name, RSA and ECDSA, are one series.
-type soonest map[[3]string]time.Time
-
-func (s soonest) add(labels [3]string, at time.Time) {
-	if earlier, ok := s[labels]; !ok || at.Before(earlier) {
-		s[labels] = at
+	for labels, at := range lists {
+		sendTime(to, c.update, oldListExpiry, at, labels[:]...)
 	}
 }
 
-func (s soonest) send(to chan<- prometheus.Metric, desc *prometheus.Desc, now time.Time) {
-	for labels, at := range s {
-		to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, at.Sub(now).Seconds(), labels[:]...)
+// soonest has the first of the times for each set of labels: certificates of one name, RSA and ECDSA, are one series.
+type soonest[K comparable] map[K]time.Time
+
+func (s soonest[K]) add(labels K, at time.Time) {
+	if earlier, ok := s[labels]; !ok || at.Before(earlier) {
+		s[labels] = at
 	}
 }

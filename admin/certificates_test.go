@@ -32,21 +32,21 @@ func TestCertificateMetrics(t *testing.T) {
 	m.Reloaded("listener https: gw.crt", nil)
 	m.Reloaded("upstream bss: us.crt", errors.New("no such file"))
 	page := get((&Server{Registry: registry}).Handler(Loopback), "http://localhost/metrics").Body.String()
-	for series, hours := range map[string]float64{
-		`tollgate_certificate_expiry_seconds{listener="https",name="gw.example",upstream=""}`:   10,
-		`tollgate_certificate_expiry_seconds{listener="",name="CN=us",upstream="bss"}`:          -10,
-		`tollgate_revocation_list_expiry_seconds{file="a.crl",issuer="CN=ca",listener="https"}`: 20,
-		`tollgate_certificate_reloads_total{result="ok",what="listener https: gw.crt"}`:         2. / 3600,
-		`tollgate_certificate_reloads_total{result="failed",what="listener https: gw.crt"}`:     0,
-		`tollgate_certificate_reloads_total{result="failed",what="upstream bss: us.crt"}`:       1. / 3600,
+	for series, want := range map[string]float64{
+		`tollgate_certificate_expiry_timestamp_seconds{listener="https",name="gw.example",upstream=""}`:        timestamp(now.Add(10 * time.Hour)),
+		`tollgate_certificate_expiry_timestamp_seconds{listener="",name="CN=us",upstream="bss"}`:               timestamp(now.Add(-10 * time.Hour)),
+		`tollgate_revocation_list_next_update_timestamp_seconds{file="a.crl",issuer="CN=ca",listener="https"}`: timestamp(now.Add(20 * time.Hour)),
+		`tollgate_certificate_reloads_total{result="ok",what="listener https: gw.crt"}`:                        2,
+		`tollgate_certificate_reloads_total{result="failed",what="listener https: gw.crt"}`:                    0,
+		`tollgate_certificate_reloads_total{result="failed",what="upstream bss: us.crt"}`:                      1,
 	} {
 		found := regexp.MustCompile("(?m)^"+regexp.QuoteMeta(series)+" (.*)$").FindAllStringSubmatch(page, -1)
 		if len(found) != 1 {
 			t.Errorf("%s stands there %d times", series, len(found))
 			continue
 		}
-		if got, err := strconv.ParseFloat(found[0][1], 64); err != nil || got > hours*3600 || got < hours*3600-600 && hours != float64(int(got))/3600 {
-			t.Errorf("%s is %s, want %v hours", series, found[0][1], hours)
+		if got, err := strconv.ParseFloat(found[0][1], 64); err != nil || got != want {
+			t.Errorf("%s is %s, want %v", series, found[0][1], want)
 		}
 	}
 	if strings.Contains(page, "b.crl") {

@@ -95,14 +95,13 @@ func (f *Forecast) at(span, least time.Duration) (time.Duration, bool) {
 	return time.Duration(left), true
 }
 
-// seconds is what the metric shows: -1 when nothing is known, infinity for Never.
-func (f *Forecast) seconds() float64 {
+// Full returns when the disk will be full, as [Forecast.Left] has it. It is not known while nothing fills it, either.
+func (f *Forecast) Full() (at time.Time, known bool) {
 	left, known := f.Left()
-	switch {
-	case !known:
-		return -1
-	case left == Never:
-		return math.Inf(1)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !known || left == Never || len(f.samples) == 0 {
+		return time.Time{}, false
 	}
-	return left.Seconds()
+	return f.samples[len(f.samples)-1].at.Add(left), true
 }

@@ -72,15 +72,3 @@ func TestForecastClock(t *testing.T) {
 		t.Errorf("got %+v", f.samples)
 	}
 }
-
-func TestForecastSeconds(t *testing.T) {
-	for want, f := range map[float64]*Forecast{
-		-1:          {},
-		math.Inf(1): watch(60, func(int) (int64, uint64) { return 1, 0 }),
-		600:         watch(10, func(m int) (int64, uint64) { return 10, uint64(m) }),
-	} {
-		if got := f.seconds(); got != want {
-			t.Errorf("got %v, want %v", got, want)
-		}
-	}
-}

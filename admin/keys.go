@@ -50,20 +50,33 @@ func KeyOf(k caller.Key, now time.Time) Key {
 	return answer
 }
 
-// keyMetrics shows when virtual keys end. Callers and ids come from the configuration.
-type keyMetrics struct{ keys func() []caller.Key }
+// keyMetrics shows when virtual keys end. Callers and ids come from the configuration. Of the callers that share a label it has the key that
+// ends first, without its id.
+type keyMetrics struct {
+	keys  func() []caller.Key
+	label func(caller string) string
+}
 
-var keyExpiry = prometheus.NewDesc("tollgate_virtual_key_expiry_seconds",
-	"Time until a virtual key of a caller ends, of those that have an end; below 0 after that.", []string{"caller", "id"}, nil)
+var keyExpiry = prometheus.NewDesc("tollgate_virtual_key_expiry_timestamp_seconds",
+	"When a virtual key of a caller ends, of those that have an end.", []string{"caller", "id"}, nil)
 
 // Describe implements [prometheus.Collector].
-func (keyMetrics) Describe(to chan<- *prometheus.Desc) { to <- keyExpiry }
+func (keyMetrics) Describe(to chan<- *prometheus.Desc) { to <- keyExpiry; to <- oldKeyExpiry }
 
 // Collect implements [prometheus.Collector].
 func (m keyMetrics) Collect(to chan<- prometheus.Metric) {
+	first := soonest[[2]string]{}
 	for _, k := range m.keys() {
-		if k.NotAfter != 0 {
-			to <- prometheus.MustNewConstMetric(keyExpiry, prometheus.GaugeValue, time.Until(k.NotAfter.Time()).Seconds(), k.Caller, k.ID)
+		if k.NotAfter == 0 {
+			continue
 		}
+		if label := m.label(k.Caller); label == k.Caller {
+			first.add([2]string{k.Caller, k.ID}, k.NotAfter.Time())
+		} else {
+			first.add([2]string{label, label}, k.NotAfter.Time())
+		}
+	}
+	for labels, at := range first {
+		sendTime(to, keyExpiry, oldKeyExpiry, at, labels[:]...)
 	}
 }

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -25,18 +26,22 @@ type Metrics struct {
 	cutOff     *prometheus.CounterVec
 	actHeld    *prometheus.CounterVec
 	capFull    *prometheus.CounterVec
+	fsync      prometheus.Histogram
+	phases     *prometheus.HistogramVec
 
-	mutex  sync.RWMutex
-	series map[labels]*series // each that has counted
+	mutex   sync.RWMutex
+	callers map[string]bool          // those with a label of their own
+	series  map[labelsOfCall]*series // each that has counted
 }
 
-// labels are those of the series that a call counts in.
-type labels struct{ listener, caller, upstream, operation, effect, outcome, status string }
+// labelsOfCall are those of the series that a call counts in, but for the caller's, which is its name.
+type labelsOfCall struct{ listener, caller, upstream, operation, effect, outcome, status string }
 
 // series are what a call counts in. To look them up by their labels would be most of the cost of a count.
 type series struct {
 	calls, outcome  prometheus.Counter
 	total, upstream prometheus.Observer
+	phases          phases
 }
 
 var _ gateway.Observer = (*Metrics)(nil)
@@ -44,10 +49,13 @@ var _ gateway.Observer = (*Metrics)(nil)
 // buckets reach from a call that never left the machine to the longest usual upstream deadline, in seconds.
 var buckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120}
 
+// fsyncBuckets reach from a disk with a protected cache to one that hangs, in seconds.
+var fsyncBuckets = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
+
 // NewMetrics registers the metrics.
 func NewMetrics(registry *prometheus.Registry) *Metrics {
 	m := &Metrics{
-		series: map[labels]*series{},
+		series: map[labelsOfCall]*series{}, phases: newPhases(),
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tollgate_calls_total", Help: "Calls that were intended, by outcome.",
 		}, []string{"listener", "caller", "upstream", "operation", "effect", "outcome", "status"}),
@@ -90,8 +98,12 @@ func NewMetrics(registry *prometheus.Registry) *Metrics {
 		Name: "tollgate_cut_off_total",
 		Help: "Calls that were refused or cut off because a share was used up or a pace not kept, by setting and whose share it was.",
 	}, []string{"setting", "cause"})
+	m.fsync = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "tollgate_audit_fsync_seconds", Help: "Time of writes of records with their fsync, those that became durable. Several records share one under load.",
+		Buckets: fsyncBuckets,
+	})
 	m.beginAtZero()
-	registry.MustRegister(m.calls, m.outcomes, m.refusals, m.reasons, m.handshakes, m.malformed, m.total, m.upstream, m.waited, m.shadow, m.cutOff, m.actHeld, m.capFull,
+	registry.MustRegister(m.calls, m.outcomes, m.refusals, m.reasons, m.handshakes, m.malformed, m.total, m.upstream, m.waited, m.shadow, m.cutOff, m.actHeld, m.capFull, m.fsync, m.phases,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -117,8 +129,10 @@ const TokenUnreadable = "token_unreadable"
 // Refused counts a refusal.
 func (m *Metrics) Refused(r gateway.Result) {
 	m.reasons.WithLabelValues(r.Reason).Inc()
-	m.refusals.WithLabelValues(r.Listener, r.Caller, r.Upstream, r.Operation, r.Reason).Inc()
 	m.countSpending(&r)
+	m.mutex.RLock() // until it is counted: Follow may remove the label
+	defer m.mutex.RUnlock()
+	m.refusals.WithLabelValues(r.Listener, m.callerLabel(r.Caller), r.Upstream, r.Operation, r.Reason).Inc()
 }
 
 // countSpending counts what was in the way of a call that spends: what refused it, as its reason says, or would have.
@@ -140,11 +154,12 @@ func choose(first bool, a, b string) string {
 
 // Observe counts a call that was intended.
 func (m *Metrics) Observe(r gateway.Result) {
-	s := m.seriesOf(labels{r.Listener, r.Caller, r.Upstream, r.Operation, r.Effect, r.Outcome, statusClass(r.Status)})
+	s := m.seriesOf(labelsOfCall{r.Listener, r.Caller, r.Upstream, r.Operation, r.Effect, r.Outcome, statusClass(r.Status)})
 	s.calls.Inc()
 	s.outcome.Inc()
 	s.total.Observe(r.Total.Seconds())
 	s.upstream.Observe(r.UpstreamTime.Seconds())
+	s.phases.observe(&r)
 	if r.Waited > 0 {
 		m.waited.Observe(r.Waited.Seconds())
 	}
@@ -154,24 +169,28 @@ func (m *Metrics) Observe(r gateway.Result) {
 	m.countSpending(&r)
 }
 
+// Fsynced counts a write of records and its fsync.
+func (m *Metrics) Fsynced(took time.Duration) { m.fsync.Observe(took.Seconds()) }
+
 // Closed counts the outcome of a call that another process had begun.
 func (m *Metrics) Closed(o gateway.Outcome) { m.outcomes.WithLabelValues(o.Effect, o.Outcome).Inc() }
 
-func (m *Metrics) seriesOf(l labels) *series {
+func (m *Metrics) seriesOf(l labelsOfCall) *series {
 	m.mutex.RLock()
 	s := m.series[l]
 	m.mutex.RUnlock()
 	if s != nil {
 		return s
 	}
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
 	s = &series{
-		calls:    m.calls.WithLabelValues(l.listener, l.caller, l.upstream, l.operation, l.effect, l.outcome, l.status),
+		calls:    m.calls.WithLabelValues(l.listener, m.callerLabel(l.caller), l.upstream, l.operation, l.effect, l.outcome, l.status),
 		outcome:  m.outcomes.WithLabelValues(l.effect, l.outcome),
 		total:    m.total.WithLabelValues(l.listener, l.upstream, l.effect),
 		upstream: m.upstream.WithLabelValues(l.upstream, l.effect),
+		phases:   phasesOf(m.phases, l.upstream),
 	}
-	m.mutex.Lock()
-	defer m.mutex.Unlock()
 	m.series[l] = s
 	return s
 }

@@ -8,13 +8,14 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tollgate/audit/logfile"
 	"tollgate/gateway"
 )
 
 // payment is a call of which it is unknown whether it was done.
 var payment = gateway.Result{
 	Listener: "127.0.0.1:8443", Caller: "billing", Upstream: "bss", Operation: "PayOrders", Effect: "spend",
-	Outcome: "unknown", Total: 3 * time.Millisecond, UpstreamTime: time.Millisecond,
+	Outcome: "unknown", Total: 3 * time.Millisecond, UpstreamTime: time.Millisecond, Steps: logfile.Steps{Durable: 2000, Sent: 2010, FirstByte: 2700, Answered: 2990},
 }
 
 // TestFromZero: the series that alerts ask for an increase of exist before anything has happened, and count the first time.

@@ -38,13 +38,13 @@ func NewReloads(registry *prometheus.Registry, now time.Time, hash string) *Relo
 func (r *Reloads) Reloaded(now time.Time, hash string) {
 	r.Published(hash)
 	r.successful.Set(1)
-	r.at.Set(seconds(now))
+	r.at.Set(timestamp(now))
 }
 
 // Refused shows that a configuration was refused.
 func (r *Reloads) Refused(now time.Time) {
 	r.successful.Set(0)
-	r.at.Set(seconds(now))
+	r.at.Set(timestamp(now))
 }
 
 // Published shows the plan that runs.
@@ -54,5 +54,3 @@ func (r *Reloads) Published(hash string) {
 	r.info.Reset()
 	r.info.WithLabelValues(hash).Set(1)
 }
-
-func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

@@ -12,6 +12,7 @@ import (
 type signing struct {
 	credentials func() []*credential.Credential
 	upstreams   func() []*gateway.Upstream
+	label       func(caller string) string
 }
 
 var (
@@ -34,18 +35,14 @@ func (signing) Describe(to chan<- *prometheus.Desc) {
 
 // Collect implements [prometheus.Collector].
 func (s signing) Collect(to chan<- prometheus.Metric) {
-	send := func(desc *prometheus.Desc, value float64, labels ...string) {
-		to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
-	}
+	send := func(desc *prometheus.Desc, value float64, labels ...string) { to <- gaugeOf(desc, value, labels...) }
 	for _, c := range s.credentials() {
 		_, paused := c.Paused()
 		_, trial := c.OnTrial()
 		send(pausedDesc, flag(paused), c.Name())
 		send(trialDesc, flag(trial), c.Name())
-		for _, pause := range c.Pauses() {
-			if pause.Caller != "" {
-				send(callerPausedDesc, 1, c.Name(), pause.Caller)
-			}
+		for caller := range s.pausedFor(c) {
+			send(callerPausedDesc, 1, c.Name(), caller)
 		}
 	}
 	for _, u := range s.upstreams() {
@@ -53,4 +50,15 @@ func (s signing) Collect(to chan<- prometheus.Metric) {
 			send(skewDesc, skew.Seconds(), u.Name)
 		}
 	}
+}
+
+// pausedFor returns the labels of the callers for which a credential is paused, each once.
+func (s signing) pausedFor(c *credential.Credential) map[string]bool {
+	labels := map[string]bool{}
+	for _, pause := range c.Pauses() {
+		if pause.Caller != "" {
+			labels[s.label(pause.Caller)] = true
+		}
+	}
+	return labels
 }

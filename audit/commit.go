@@ -163,6 +163,7 @@ func (l *Log) takeFull() *batch {
 // the same place, until it works: that is how later records keep their order. A failed sync is never repeated.
 func (l *Log) commit(b *batch) error {
 	start := l.cfg.Now()
+	attempt := start
 	for wait := minBackoff; ; wait = min(2*wait, maxBackoff) {
 		err := l.live.append(b.buf)
 		if err == nil {
@@ -173,13 +174,15 @@ func (l *Log) commit(b *batch) error {
 			l.finish(b, err)
 			return err
 		}
+		attempt = l.cfg.Now()
 	}
+	durable := l.cfg.Now()
 	l.mu.Lock()
 	l.writeErr = nil
 	l.inFlight = 0
 	l.status.Commits++
 	l.status.Written += uint64(len(b.buf))
-	l.status.LastCommit = l.cfg.Now().Sub(start)
+	l.status.LastCommit = durable.Sub(start)
 	l.took(l.status.LastCommit)
 	l.status.DurableSeq = b.last
 	l.note() // in one step with inFlight, or the same bytes would count as space twice
@@ -188,6 +191,9 @@ func (l *Log) commit(b *batch) error {
 	l.finish(b, nil)
 	if idle {
 		runtime.Gosched() // a caller that was alone goes on at once; the books can wait
+	}
+	if l.cfg.Fsynced != nil {
+		l.cfg.Fsynced(durable.Sub(attempt))
 	}
 	l.appendToTree(b)
 	l.recycle(b)

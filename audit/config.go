@@ -166,6 +166,9 @@ type Options struct {
 	// Published is called with each checkpoint, as a signed note, when it is durable. It may take its time: the log goes on,
 	// and when several checkpoints come meanwhile, the newest is next. Optional.
 	Published func(note string)
+	// Fsynced is called after each write of records that became durable, with how long the write and its fsync took. It is called by one goroutine
+	// at a time, which commits nothing meanwhile. Optional.
+	Fsynced func(took time.Duration)
 	// Blobs has the texts of the plans that records name: Prune removes those that none names any more. Nil: there are none.
 	Blobs *blobs.Store
 	// NeededFrom returns the first record that who derives something from the log still needs: Prune removes no segment that has it, or a

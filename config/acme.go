@@ -71,7 +71,7 @@ func (b *builder) challengeAddressTaken(a setting.Address) {
 	if b.file.Admin != nil && !b.Failed("admin") && a.Overlaps(b.file.Admin.Address) {
 		b.problem("http_challenge.address", "", "this is the admin address too")
 	}
-	if m := b.config.Metrics; m != nil && a.Overlaps(m.Address) {
+	if m := b.config.Metrics; m.Listens() && a.Overlaps(m.Address) {
 		b.problem("http_challenge.address", "", "this is the address of the metrics listener too")
 	}
 	if r := b.config.Review; r != nil && a.Overlaps(r.Address) {

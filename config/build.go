@@ -83,7 +83,8 @@ func (b *builder) build() {
 	b.buildCallers()
 	b.buildGrants()
 	b.buildListeners()
-	b.buildMetrics(b.file.Metrics)
+	b.config.Metrics = b.file.Metrics
+	b.buildMetrics(&b.config.Metrics)
 	b.buildReview(b.file.Review)
 	b.buildIdentities()
 	b.buildFleet(b.file.Fleet)

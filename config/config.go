@@ -36,8 +36,8 @@ type Config struct {
 	TLSPolicies map[string]tlspolicy.Config // beside the built-in ones
 
 	Audit         audit.Config
-	Admin         *Admin             // nil: there is none
-	Metrics       *Metrics           // nil: there is none
+	Admin         *Admin // nil: there is none
+	Metrics       Metrics
 	Review        *Review            // nil: there is none
 	Identities    []session.Identity // sorted by name
 	Log           Log

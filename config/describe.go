@@ -372,8 +372,8 @@ func withoutRedis(c *Config, w ratelimit.Without) string {
 func (d describer) rest(c *Config) {
 	d.section("audit", describeAudit(&c.Audit)...)
 	d.section("admin", describeAdmin(c.Admin)...)
-	if c.Metrics != nil {
-		d.section("metrics", describeMetrics(c.Metrics))
+	if c.Metrics.Listens() {
+		d.section("metrics", describeMetrics(&c.Metrics))
 		d.certificates(c.Metrics.TLS)
 	}
 	if c.Review != nil {

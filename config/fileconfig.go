@@ -44,8 +44,8 @@ type fileConfig struct {
 	Audit audit.Config `yaml:"audit" need:"yes"`
 	// Where those who operate the gateway reach it: the admin socket, and health and metrics. Without this section there is none.
 	Admin *Admin `yaml:"admin" reload:"restart"`
-	// A listener for metrics and readiness beyond the machine. Without this section there is none.
-	Metrics *Metrics `yaml:"metrics" reload:"restart"`
+	// A listener for metrics and readiness beyond the machine, and which callers metrics name. Without an address there is no listener.
+	Metrics Metrics `yaml:"metrics"`
 	// Pages on which people review what the log says. Without this section there are none. Another process can serve them too: `tollgate review`.
 	Review *Review `yaml:"review" reload:"restart"`
 	// The people who may sign in to review pages, by name. They are no callers.

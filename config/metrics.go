@@ -13,16 +13,25 @@ const MetricsListener = "metrics"
 // MinToken is how many characters a bearer token has at least: it is all that stands between a network and a guess.
 const MinToken = 16
 
-// Metrics is `metrics`, a listener that serves `/metrics` and `/readyz` beyond the machine.
+// Metrics is `metrics`: a listener that serves `/metrics` and `/readyz` beyond the machine, and what metrics name.
 type Metrics struct {
-	// Where to listen, as for listeners, without unix sockets.
-	Address setting.Address `yaml:"address" need:"yes" reload:"restart"`
+	// Where to listen, as for listeners, without unix sockets. Without it there is no such listener.
+	Address setting.Address `yaml:"address" reload:"restart"`
 	// TLS, as of a listener. Needed unless the address is a loopback one.
 	TLS *certs.ListenerTLS `yaml:"tls" reload:"restart"`
 	// The token that scrapers send (`Authorization: Bearer …`), of at least 16 characters. One in a file is read at each request, so it may change.
 	// Beyond loopback there has to be a token, or a `client_ca` in `tls`; where there are both, either is enough.
 	BearerToken setting.Reference `yaml:"bearer_token" reload:"restart"`
+	// How many callers have their names as the label `caller` of metrics, wherever these are served; the others are together `(other)`. With more
+	// callers than that, those that have had a label keep it over reloads, and what is free goes by name.
+	Callers int `yaml:"callers" range:"0..10000"`
 }
+
+// Default returns the defaults of the section.
+func (Metrics) Default() Metrics { return Metrics{Callers: 200} }
+
+// Listens reports whether there is a listener.
+func (m *Metrics) Listens() bool { return m.Address != setting.Address{} }
 
 // listener returns the metrics listener as far as it is one like others.
 func (m *Metrics) listener() *Listener {
@@ -35,7 +44,7 @@ func (m *Metrics) HasToken() bool { return m.BearerToken != setting.Reference{} 
 // Secured are the listeners that may have TLS: those of callers, that of metrics and that of review pages.
 func (c *Config) Secured() []*Listener {
 	all := slices.Clip(c.Listeners)
-	if c.Metrics != nil {
+	if c.Metrics.Listens() {
 		all = append(all, c.Metrics.listener())
 	}
 	if c.Review != nil {
@@ -47,11 +56,17 @@ func (c *Config) Secured() []*Listener {
 // buildMetrics completes the section `metrics`.
 func (b *builder) buildMetrics(m *Metrics) {
 	const path = "metrics"
-	if m == nil || b.Failed(path) {
+	if b.Failed(path) {
 		return
 	}
 	if m.Address.Socket != "" {
 		b.problem(path+".address", "the admin socket serves metrics: remove the section", "the metrics listener is for other machines, which reach no unix socket")
+		return
+	}
+	if !m.Listens() {
+		if m.TLS != nil || m.HasToken() {
+			b.problem(path, "add address: HOST:PORT", "tls and bearer_token are of a listener, which needs an address")
+		}
 		return
 	}
 	b.metricsProtection(path, m)
@@ -67,7 +82,6 @@ func (b *builder) buildMetrics(m *Metrics) {
 		b.clients(path+".tls", l)
 	}
 	b.metricsPlace(path, m)
-	b.config.Metrics = m
 }
 
 // metricsProtection checks that beyond loopback metrics are served over TLS only, and to authenticated peers.

@@ -19,7 +19,7 @@ func Restarts(before, after *Config) (keys []string) {
 		return !reflect.DeepEqual(before.TLSPolicies[policy], after.TLSPolicies[policy])
 	}
 	// The servers of metrics and of review pages and the connections of a fleet are not replaced by a reload.
-	if m := before.Metrics; m != nil && m.TLS != nil && reflect.DeepEqual(m, after.Metrics) && changed(m.TLS.Policy) {
+	if m := before.Metrics; m.TLS != nil && reflect.DeepEqual(m.TLS, after.Metrics.TLS) && changed(m.TLS.Policy) {
 		keys = append(keys, "tls_policies."+m.TLS.Policy+", which metrics uses")
 	}
 	if r := before.Review; r != nil && r.TLS != nil && reflect.DeepEqual(r, after.Review) && changed(r.TLS.Policy) {

@@ -72,7 +72,7 @@ func (b *builder) reviewPlace(path string, r *Review) {
 	if b.file.Admin != nil && !b.Failed("admin") && r.Address.Overlaps(b.file.Admin.Address) {
 		b.problem(path+".address", "", "this is the admin address too")
 	}
-	if m := b.config.Metrics; m != nil && r.Address.Overlaps(m.Address) {
+	if m := b.config.Metrics; m.Listens() && r.Address.Overlaps(m.Address) {
 		b.problem(path+".address", "", "this is the address of the metrics listener too")
 	}
 	for i, l := range b.file.Listeners {

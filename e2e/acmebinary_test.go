@@ -131,7 +131,7 @@ func TestGatewayACME(t *testing.T) {
 			p := a.launched(w, from, to)
 			p.becomesReady()
 			first := a.served(w, p)
-			if _, metrics := p.admin("/metrics"); !strings.Contains(metrics, `tollgate_certificate_expiry_seconds{listener="https",name="gateway.example"`) {
+			if _, metrics := p.admin("/metrics"); !strings.Contains(metrics, `tollgate_certificate_expiry_timestamp_seconds{listener="https",name="gateway.example"`) {
 				t.Error("metrics do not say when the certificate expires")
 			}
 			p.stop()

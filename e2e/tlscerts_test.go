@@ -192,7 +192,7 @@ func TestCertificateSwap(t *testing.T) {
 	for _, want := range []string{
 		`tollgate_certificate_reloads_total{result="failed",what="listener https: ` + w.file("gateway.crt") + ", " + w.file("gateway.key") + `"} ` + fmt.Sprint(swaps),
 		`tollgate_certificate_reloads_total{result="failed",what="listener mounted: ` + w.file("secret/gateway.crt") + ", " + w.file("secret/gateway.key") + `"} 0`,
-		`tollgate_certificate_expiry_seconds{listener="mounted",name="gateway.example",upstream=""} 8`, // a day has 86400 seconds
+		`tollgate_certificate_expiry_timestamp_seconds{listener="mounted",name="gateway.example",upstream=""} 1.`, // a Unix time of these years
 	} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("metrics do not have %s", want)
@@ -498,7 +498,7 @@ func TestCertificateTowardsUpstream(t *testing.T) {
 				t.Errorf("%s, %s: %d %s\n%s", version, name, got.status, got.body, end.said())
 			}
 		}
-		if _, metrics := p.admin("/metrics"); !strings.Contains(metrics, `tollgate_certificate_expiry_seconds{listener="",name="CN=gateway-two",upstream="u0"}`) {
+		if _, metrics := p.admin("/metrics"); !strings.Contains(metrics, `tollgate_certificate_expiry_timestamp_seconds{listener="",name="CN=gateway-two",upstream="u0"}`) {
 			t.Error("our certificate has no expiry in the metrics")
 		}
 		p.stop()

@@ -268,7 +268,8 @@ type Result struct {
 	Status       int
 	Total        time.Duration
 	Waited       time.Duration
-	UpstreamTime time.Duration
+	UpstreamTime time.Duration // from Steps.Durable to the end of the exchange
+	Steps        logfile.Steps
 	WouldRefuse  []string // limits in shadow mode that would have refused the call; must not be changed
 
 	Act      string   // that the call is; empty: none that is known
@@ -316,6 +317,6 @@ func (c *call) observe(r *logfile.Record) {
 	}
 	result := c.result(c.settledAt, r.Reason, r.Status)
 	result.Outcome = r.Outcome
-	result.UpstreamTime = time.Duration(r.UpstreamMicros) * time.Microsecond
+	result.UpstreamTime, result.Steps = time.Duration(r.UpstreamMicros)*time.Microsecond, c.steps
 	c.Observer.Observe(result)
 }

@@ -23,8 +23,8 @@ import (
 // listenMetrics opens the metrics listener. It comes after the log, which has what it refuses.
 func (s *Service) listenMetrics(ctx context.Context) error {
 	c := s.config.Load()
-	m := c.Metrics
-	if m == nil {
+	m := &c.Metrics
+	if !m.Listens() {
 		return nil
 	}
 	inner, err := accept.Listen(ctx, m.Address.Network(), m.Address.Listen())

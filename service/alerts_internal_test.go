@@ -18,17 +18,14 @@ const alertFolder = "../deploy/prometheus/"
 // alert is a rule.
 type alert struct {
 	Alert       string
-	Expr        string
 	Labels      struct{ Severity string }
 	Annotations struct{ Summary, Description, Runbook string }
 }
 
 // alertTest is a file for promtool.
 type alertTest struct {
-	RuleFiles []string `yaml:"rule_files"`
-	Tests     []struct {
-		Series []struct{ Series string } `yaml:"input_series"`
-		Rules  []struct {
+	Tests []struct {
+		Rules []struct {
 			Name   string `yaml:"alertname"`
 			Alerts []any  `yaml:"exp_alerts"`
 		} `yaml:"alert_rule_test"`
@@ -68,36 +65,6 @@ func TestAlertsFireAndAreSilent(t *testing.T) {
 	}
 }
 
-// TestAlertsAskForWhatIsThere: rules, and the series that they are tried on, name metrics, labels and values that a gateway has. Those whose
-// increase is asked for it has from the start.
-func TestAlertsAskForWhatIsThere(t *testing.T) {
-	g := startEverything(t)
-	born, documented := seriesOf(t, g.registry), documentedMetrics(t)
-	g.happenEverything(t)
-	had := seriesOf(t, g.registry)
-	for name, a := range alerts(t) {
-		for _, s := range selectors(a.Expr) {
-			if problem := s.problem(documented, had); problem != "" {
-				t.Errorf("%s: %s", name, problem)
-			}
-			if strings.Contains(a.Expr, "increase("+s.text) && !s.isIn(born[s.metric]) {
-				t.Errorf("%s: no series of %s exists before the first count", name, s.text)
-			}
-		}
-	}
-	for _, test := range alertTests(t) {
-		for _, one := range test.Tests {
-			for _, series := range one.Series {
-				for _, s := range selectors(series.Series) {
-					if problem := s.problem(documented, nil); problem != "" {
-						t.Errorf("a test of %s: %s", test.RuleFiles, problem)
-					}
-				}
-			}
-		}
-	}
-}
-
 // TestAlertsAreExplained: each alert is in docs/metrics.md with its severity, and has a runbook that exists.
 func TestAlertsAreExplained(t *testing.T) {
 	documented := map[string]string{}
@@ -119,70 +86,6 @@ func TestAlertsAreExplained(t *testing.T) {
 			t.Errorf("%s: no section %s", name, a.Annotations.Runbook)
 		}
 	}
-}
-
-// selector is a metric in an expression, with what is asked of its labels.
-type selector struct {
-	text, metric string
-	matchers     map[string]string // by label: alternatives, between bars
-}
-
-var (
-	selectorText = regexp.MustCompile(`\b((?:tollgate|process)_\w+)(?:\{([^}]*)\})?`)
-	matcherText  = regexp.MustCompile(`(\w+)\s*=~?\s*"([^"]*)"`)
-)
-
-func selectors(expr string) (all []selector) {
-	for _, found := range selectorText.FindAllStringSubmatch(expr, -1) {
-		s := selector{found[0], found[1], map[string]string{}}
-		for _, m := range matcherText.FindAllStringSubmatch(found[2], -1) {
-			s.matchers[m[1]] = m[2]
-		}
-		all = append(all, s)
-	}
-	return all
-}
-
-// problem says which of a selector's names a gateway does not have. Values are looked for in series, if there are any.
-func (s *selector) problem(documented map[string]metric, series map[string][]map[string]string) string {
-	if strings.HasPrefix(s.metric, "process_") {
-		return ""
-	}
-	m, ok := documented[s.metric]
-	if !ok {
-		return "no metric " + s.metric
-	}
-	for label := range s.matchers {
-		if label != "job" && label != "instance" && !slices.Contains(strings.Fields(m.labels), label) {
-			return s.metric + " has no label " + label
-		}
-	}
-	if series != nil && !s.isIn(series[s.metric]) {
-		return "no series is like " + s.text
-	}
-	return ""
-}
-
-// isIn reports whether there are series for each alternative of each matcher.
-func (s *selector) isIn(series []map[string]string) bool {
-	series = slices.DeleteFunc(slices.Clone(series), func(labels map[string]string) bool { return !s.matches(labels) })
-	for label, matcher := range s.matchers {
-		for alternative := range strings.SplitSeq(matcher, "|") {
-			if !slices.ContainsFunc(series, func(labels map[string]string) bool { return labels[label] == alternative }) {
-				return false
-			}
-		}
-	}
-	return len(series) > 0
-}
-
-func (s *selector) matches(labels map[string]string) bool {
-	for label, matcher := range s.matchers {
-		if !slices.Contains(strings.Split(matcher, "|"), labels[label]) {
-			return false
-		}
-	}
-	return true
 }
 
 func alerts(t *testing.T) map[string]alert {

@@ -32,7 +32,7 @@ func shareDescriptors(c *config.Config, limit int) descriptors {
 	if c.Admin != nil && c.Admin.Address != (setting.Address{}) { // besides the socket
 		own += adminConns + 1
 	}
-	for _, there := range []bool{c.Metrics != nil, c.Review != nil} {
+	for _, there := range []bool{c.Metrics.Listens(), c.Review != nil} {
 		if there {
 			own += adminConns + 1
 		}

@@ -46,7 +46,7 @@ func (s *Service) wayOptions(u *upstream.Config, p *tlsParts) (options []upstrea
 	if u.Addresses == nil && u.Proxy.Host == "" {
 		options = append(options, upstream.OnPrivate(s.privateNote(u)))
 	}
-	return options
+	return append(options, upstream.OnOpen(func(o upstream.Opening) { s.metrics.Opened(u.Name, o.Connect, o.TLS) }))
 }
 
 // privateNote returns what notes that the name of an upstream leads to a private address.

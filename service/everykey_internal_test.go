@@ -40,6 +40,7 @@ limits: {published: false, unauthenticated: {rate: 10/s, burst: 10, sources: 100
 caps: [{name: spent, match: {callers: [app]}, each: day, amount: {CNY: "100"}, mode: soft}]
 identities: {li: {proofs: [{token: {sha256: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae}}, {certificate: {uri: "spiffe://test/li"}}], roles: [viewer]}}
 audit: {dir: audit}
+metrics: {callers: 7}
 log: {level: info}
 `
 
@@ -50,6 +51,7 @@ var changes = map[string][2]string{
 	"credentials": {"\ncallers", "\n  more: {class: partner, upstream: gone, access_key: {env: AK2}, secret_key: {env: SK2}}\ncallers"},
 	"include":     {"[callers.d]", "[callers.d, more.d]"}, "reload": {"\naudit", "\nreload: {watch: true}\naudit"}, "reload.watch": {"\naudit", "\nreload: {watch: true}\naudit"},
 	"limits": {"{published: false, ", "{"}, "log": {"\nlog: {level: info}", "\nlog: {level: warn}"}, "log.level": {"level: info", "level: error"},
+	"metrics": {"callers: 7", "callers: 8"}, "metrics.callers": {"callers: 7", "callers: 9"},
 	"bounds": {"\naudit", "\nbounds: {calls: 700}\naudit"},
 
 	"bounds.all_headers": {"\naudit", "\nbounds: {all_headers: 63MiB}\naudit"}, "bounds.bodies": {"\naudit", "\nbounds: {bodies: 255MiB}\naudit"}, "bounds.body": {"\naudit", "\nbounds: {body: 11MiB}\naudit"},

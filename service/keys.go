@@ -7,6 +7,7 @@ import (
 
 	"tollgate/admin"
 	"tollgate/caller"
+	"tollgate/config"
 )
 
 // maxKeyWarnings bounds how many keys of callers readiness names.
@@ -18,6 +19,14 @@ func (s *state) takeCallers(r *caller.Registry) {
 		r.TakeUses(former)
 	}
 	s.callers.Store(r)
+}
+
+// callerNames are those of a configuration.
+func callerNames(c *config.Config) (names []string) {
+	for i := range c.Callers {
+		names = append(names, c.Callers[i].Name)
+	}
+	return names
 }
 
 // virtualKeys are the keys of callers that are in force.

@@ -3,7 +3,9 @@ package service
 import (
 	"fmt"
 	"io"
+	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,7 +103,7 @@ func TestKeysListed(t *testing.T) {
 	if warnings := strings.Join(g.readiness().Warnings, "\n"); !strings.Contains(warnings, "key TGONE of caller other ends in 7") || strings.Contains(warnings, "TGTWO") {
 		t.Errorf("warnings: %s", warnings)
 	}
-	if found := g.gauge(t, "tollgate_virtual_key_expiry_seconds"); len(found) != 1 || found[0] < 250_000 || found[0] > 260_000 {
+	if found := g.gauge(t, "tollgate_virtual_key_expiry_timestamp_seconds"); len(found) != 1 || math.Abs(found[0]-float64(soon)/1e9) > 1 {
 		t.Errorf("the metric has %v", found)
 	}
 	g.withKeys(t, overKey, twoKey)
@@ -138,5 +140,33 @@ func TestManyKeyWarnings(t *testing.T) {
 	got := g.keyWarnings(time.Now())
 	if len(got) != maxKeyWarnings+1 || !strings.HasPrefix(got[maxKeyWarnings], "3 more keys") {
 		t.Errorf("%d warnings, the last is %q", len(got), got[len(got)-1])
+	}
+}
+
+// TestCallerLabels: a reload changes how many callers metrics name, and a caller without a label counts as another one, in each metric.
+func TestCallerLabels(t *testing.T) {
+	g := run(t)
+	labels := func() (all []string) {
+		for _, series := range seriesOf(t, g.registry)["tollgate_calls_total"] {
+			all = append(all, series["caller"])
+		}
+		return all
+	}
+	g.want(t, "local", http.StatusOK, "")
+	if got := labels(); !slices.Equal(got, []string{"app"}) {
+		t.Errorf("by default: %v", got)
+	}
+	g.change(t, "audit: {", "metrics: {callers: 0}\naudit: {")
+	if got := labels(); len(got) != 0 {
+		t.Errorf("series of a label that is gone: %v", got)
+	}
+	g.want(t, "local", http.StatusOK, "")
+	g.answers(reject)
+	g.want(t, "local", http.StatusServiceUnavailable, "TG.6004")
+	if got := labels(); slices.Contains(got, "app") || !slices.Contains(got, "(other)") {
+		t.Errorf("without labels: %v", got)
+	}
+	if paused := seriesOf(t, g.registry)["tollgate_credential_caller_paused"]; len(paused) != 1 || paused[0]["caller"] != "(other)" {
+		t.Errorf("a pause for one caller: %v", paused)
 	}
 }

@@ -32,7 +32,7 @@ func (s *Service) openLog(ctx context.Context) (audit.Recovery, error) {
 	open := logOptions(a, s.process.Version, s.private, s.logger)
 	s.blobs = blobs.New(a.Dir)
 	open.Blobs, open.NeededFrom = s.blobs, s.spending.neededFrom
-	open.Published, open.Progress = s.published, s.starting.progress
+	open.Published, open.Progress, open.Fsynced = s.published, s.starting.progress, s.metrics.Fsynced
 	log, recovery, err := audit.OpenContext(ctx, open)
 	if err != nil {
 		return recovery, fmt.Errorf("audit log: %w", err)

@@ -86,6 +86,10 @@ func (g *running) happenEverything(t *testing.T) {
 	g.metrics.ConnectionRefused("local", "timeout")
 	g.metrics.Malformed("local", "header")
 	rules := testpki.Must(ratelimit.NewRules(ratelimit.Config{Published: true}))
+	for minute := range uint64(11) { // of use of the disk
+		g.forecast.Add(time.Now().Add(time.Duration(minute)*time.Minute), 1<<20, minute)
+	}
+	g.waitForIndex(t)
 	g.limiter.Throttled(rules.Of(ratelimit.Subject{Operation: "PayOrders", Credential: "main", Upstream: "bss", Quota: 10}), 30*time.Second)
 }
 

@@ -142,6 +142,7 @@ func (s *Service) start(ctx context.Context) error {
 		return fmt.Errorf("tls policy: %w", err)
 	}
 	s.metrics = admin.NewMetrics(s.registry)
+	admin.RegisterBuild(s.registry, s.process.Version)
 	if err := s.listenAdmin(ctx); err != nil {
 		return err
 	}
@@ -236,11 +237,12 @@ func (s *Service) makeGateway(ctx context.Context, recovery audit.Recovery, hash
 func (s *Service) registerState() {
 	s.reloads.metrics = admin.NewReloads(s.registry, time.Now(), s.planID())
 	s.certificates.metrics = admin.NewCertificates(s.registry, s.certificates.metricsSources())
+	s.registry.MustRegister(admin.UseSources{Calls: s.gateway.Use, Listeners: s.listenerUse, Upstreams: s.upstreamUse})
 	admin.RegisterState(s.registry, admin.Sources{
 		Log: s.log.Status, Checkpointed: s.checkpointed.Load, Copies: s.copies.Status, Forecast: &s.forecast, Indexed: s.indexed,
 		Credentials: s.signers, Upstreams: s.signedUpstreams, Replay: s.replay, Limiter: s.limiter, Waiting: s.waiting,
 		Caps: s.capUse, Spending: s.spending.ledger.Census, SpendingOpen: func() bool { return s.rebuilding() == "" },
-		Failed: s.sources, Freezes: s.freezes.Gate().Set, Keys: s.virtualKeys,
+		Failed: s.sources, Freezes: s.freezes.Gate().Set, Keys: s.virtualKeys, CallerLabel: s.metrics.CallerLabel,
 		Withheld: func() uint64 { return s.refusals.Withheld() + s.connectionRefusals.Withheld() },
 	})
 }

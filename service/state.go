@@ -318,6 +318,7 @@ func (s *Service) adopt(c *config.Config, o *opened, publish func(*gateway.Plan)
 	s.config.Store(c)
 	s.descriptors.log(s.logger)
 	s.takeCallers(o.plan.Callers)
+	s.metrics.Follow(callerNames(c), c.Metrics.Callers)
 	publish(o.plan)
 	s.blobs.InForce(o.plan.ID, time.Now())
 	s.reloads.stale = false

@@ -32,6 +32,7 @@ type pool struct {
 	config  Config
 	tls     *tls.Config                             // nil for plain HTTP
 	connect func(context.Context) (net.Conn, error) // of config
+	opened  func(Opening)                           // is called with each connection; nil: nothing is
 	slots   chan struct{}                           // the places: one for each connection in use
 	now     func() time.Time
 	watches watches // of the exchanges
@@ -44,7 +45,7 @@ type pool struct {
 }
 
 func newPool(config Config, protection *tls.Config, w *way) *pool {
-	return &pool{config: config, tls: protection, connect: w.connect, slots: make(chan struct{}, config.MaxConnections), now: time.Now}
+	return &pool{config: config, tls: protection, connect: w.connect, opened: w.opened, slots: make(chan struct{}, config.MaxConnections), now: time.Now}
 }
 
 // get returns an idle connection that is still good, or a new one, ready for an exchange, and what time it is then. It waits while all are
@@ -212,22 +213,36 @@ func (p *pool) dial(ctx context.Context, deadline time.Time) (*conn, error) {
 	defer cancel()
 	ctx, stop := context.WithTimeout(ctx, time.Duration(p.config.ConnectTimeout))
 	defer stop()
+	began := p.now()
 	raw, err := p.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{pool: p, raw: raw, stream: raw, until: p.now().Add(p.age())}
+	connected := p.now()
+	c := &conn{pool: p, raw: raw, stream: raw, until: connected.Add(p.age())}
 	c.look, _ = peek.New(raw)
-	if p.config.URL.Scheme != "https" {
-		return c, nil
+	took := Opening{Connect: connected.Sub(began)}
+	if p.config.URL.Scheme == "https" {
+		if err = c.secure(ctx); err != nil {
+			return nil, err
+		}
+		took.TLS = p.now().Sub(connected)
 	}
-	c.records = &records{Conn: raw}
-	if c.stream, c.tls, err = p.handshake(ctx, c.records); err != nil {
-		_ = raw.Close()
-		return nil, err
+	if p.opened != nil {
+		p.opened(took)
+	}
+	return c, nil
+}
+
+// secure puts TLS on top of a new connection, or closes it.
+func (c *conn) secure(ctx context.Context) (err error) {
+	c.records = &records{Conn: c.raw}
+	if c.stream, c.tls, err = c.pool.handshake(ctx, c.records); err != nil {
+		_ = c.raw.Close()
+		return err
 	}
 	c.records.settled = true
-	return c, nil
+	return nil
 }
 
 // age returns how old a new connection may become: up to a tenth less than the greatest age, so that those that were opened together are

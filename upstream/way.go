@@ -18,6 +18,7 @@ type way struct {
 	login    func() secret.String // for the proxy: user:password; nil: none
 	private  func(netip.Addr)     // see OnPrivate; nil: nothing is called
 	once     sync.Once            // of that
+	opened   func(Opening)        // see OnOpen; nil: nothing is called
 }
 
 // Option is something that a transport has besides its configuration.
@@ -28,6 +29,15 @@ func WithProxyLogin(login func() secret.String) Option { return func(w *way) { w
 
 // OnPrivate calls f with the first address connected to that is neither public nor of this machine.
 func OnPrivate(f func(netip.Addr)) Option { return func(w *way) { w.private = f } }
+
+// Opening is how long it took to open a connection.
+type Opening struct {
+	Connect time.Duration // lookup of the name and proxy included
+	TLS     time.Duration // the handshake; 0: plain HTTP
+}
+
+// OnOpen calls f with each connection that was opened, concurrently.
+func OnOpen(f func(Opening)) Option { return func(w *way) { w.opened = f } }
 
 // connect opens a connection to the upstream, through its proxy if it has one.
 func (w *way) connect(ctx context.Context) (net.Conn, error) {

@@ -93,6 +93,15 @@ func (p *Proxy) Break() {
 	}
 }
 
+// Reset ends the open connections by RST, wherever in a message they are.
+func (p *Proxy) Reset() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for l := range p.links {
+		l.reset()
+	}
+}
+
 // Cuts is how many connections [Proxy.Cut] has ended.
 func (p *Proxy) Cuts() int {
 	p.mu.Lock()
@@ -251,6 +260,14 @@ func (l *link) pass(from net.Conn, each func([]byte) error) {
 			return
 		}
 	}
+}
+
+// reset has the kernel drop what is still to be sent, and send RST.
+func (l *link) reset() {
+	for _, c := range []net.Conn{l.near, l.far} {
+		_ = c.(*net.TCPConn).SetLinger(0) // fails where it is closed already
+	}
+	l.end()
 }
 
 func (l *link) end() { _ = errors.Join(l.near.Close(), l.far.Close()) } // either may be closed already

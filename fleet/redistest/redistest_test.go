@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -197,6 +198,7 @@ func TestProxy(t *testing.T) {
 		{"half", (*Proxy).Half, ":1", os.ErrDeadlineExceeded},
 		{"cut", func(p *Proxy) { p.Cut(3) }, ":1\r", io.EOF},
 		{"refuse", (*Proxy).Refuse, "", io.EOF},
+		{"reset", (*Proxy).Reset, "", syscall.ECONNRESET},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s.Do("DEL", "n")
