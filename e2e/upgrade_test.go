@@ -108,7 +108,7 @@ func (u *upgrade) by(version string, args ...string) string {
 func (u *upgrade) commands(p *process) {
 	u.t.Helper()
 	for _, args := range [][]string{
-		{"status"}, {"status", "--json"}, {"health"}, {"acts"}, {"acts", "--json"}, {"caps"}, {"caps", "--json"}, {"freezes"}, {"reload", "--dry-run"}, {"reload"}, {"diff"},
+		{"status"}, {"status", "--json"}, {"health"}, {"acts"}, {"acts", "--json"}, {"caps"}, {"caps", "--json"}, {"freezes"}, {"reload", "--dry-run"}, {"reload"},
 		{"audit", "verify"}, {"audit", "list"}, {"audit", "report"},
 	} {
 		if u.by(u.other, args...) == "" {
