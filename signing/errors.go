@@ -84,4 +84,6 @@ type HeaderError struct {
 func (e *HeaderError) Error() string { return e.Message().String() }
 
 // Message returns the text.
-func (e *HeaderError) Message() words.Message { return words.Say("error.header", "Header", e.Name, "Why", e.Msg) }
+func (e *HeaderError) Message() words.Message {
+	return words.Say("error.header", "Header", e.Name, "Why", e.Msg)
+}

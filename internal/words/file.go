@@ -18,7 +18,7 @@ func (f forms) of(count int64) string {
 }
 
 // parse reads a file of messages. It is YAML of one form, which is read so since each start of the program waits for it: a line `id: "text"`,
-// or a line `id:` with `  one: "text"` and `  other: "text"` below. A text has no escapes but \" and \\.
+// or a line `id:` with `  one: "text"` and `  other: "text"` below. A text has no escapes but \", \\ and \n.
 func parse(file string) (map[string]forms, error) {
 	all := make(map[string]forms, strings.Count(file, "\n"))
 	id, number := "", 0
