@@ -62,7 +62,10 @@ func source(t *testing.T) *program {
 // adds are the values that functions which are called with an id add to those that stand there.
 var adds = map[string][]string{"problem": {"Byte"}, "Join": {"First", "Next"}}
 
-// code finds calls of Text and Said whose id stands there, and all calls with the id of a refusal's message, or its beginning.
+// speakers are the functions whose first argument that is a text is the id of a message.
+var speakers = []string{"Text", "Said", "Say", "line"}
+
+// code finds calls of those functions whose id stands there, and all calls with the id of a refusal's message, or its beginning.
 func (p *program) code(name string) error {
 	set := token.NewFileSet()
 	file, err := parser.ParseFile(set, name, nil, parser.SkipObjectResolution)
@@ -80,7 +83,7 @@ func (p *program) code(name string) error {
 		f, _ := call.Fun.(*ast.SelectorExpr)
 		for i, arg := range call.Args {
 			id, part := p.begins(arg)
-			if i == 0 && f != nil && (f.Sel.Name == "Text" || f.Sel.Name == "Said") && id != "" && !part || strings.HasPrefix(id, "error.") {
+			if f != nil && slices.Contains(speakers, f.Sel.Name) && id != "" && !part || strings.HasPrefix(id, "error.") {
 				u := use{set.Position(n.Pos()).String(), id, part, p.names(call.Args[i+1:])}
 				if f != nil {
 					u.values = append(u.values, adds[f.Sel.Name]...)
