@@ -1,22 +1,34 @@
 # What developers and CI run. `make test` and `make lint` must pass before a change goes in.
 
 GO ?= go
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 FUZZTIME ?= 30s
 FUZZPART ?= 0/1
+
+# All of a build's variants but two would be compiled for nothing: everything is built like the binary, or with the race detector besides.
+export GOFLAGS := $(filter-out -trimpath,$(shell $(GO) env GOFLAGS)) -trimpath
+export CGO_ENABLED = 0
 
 # The checkers are run at fixed versions, so that a new release cannot break an old commit.
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 # The modules of this repository: the product, and the tests and measurements whose dependencies stay out of it.
-MODULES = . e2e bench deploy/deploytest
+MODULES = . e2e bench deploy/deploytest release
 
-.PHONY: build test lint soak fuzz bench screenshots clean tools
+.PHONY: build version release test lint soak fuzz bench screenshots clean tools
 
 # A static binary that needs nothing of the machine it runs on.
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/tollgate ./cmd/proxy
+	flags="$$(cd release && $(GO) run ./cmd/version -flags)" && $(GO) build -buildvcs=false -ldflags "$$flags" -o bin/tollgate ./cmd/proxy
+
+# Which version the tree is, for builds that are not made here: docker build --build-arg VERSION="$(make -s version)".
+version:
+	@cd release && $(GO) run ./cmd/version
+
+# What is published of a version, into dist: docs/release.md. RELEASE takes flags, such as RELEASE='-platforms linux/amd64'.
+release:
+	rm -rf dist
+	cd release && $(GO) run . -out ../dist $(RELEASE)
 
 # All tests with the race detector, the seeds of the fuzz targets among them. Without it once more where a test makes every
 # change there is, and the detector lets it make a part of them only. Those in e2e build the product themselves,
@@ -29,6 +41,7 @@ test: tools
 	cd e2e && CGO_ENABLED=1 $(GO) test -race -parallel 4 -timeout 15m -count=1 ./...
 	cd bench && $(GO) test ./...
 	cd deploy/deploytest && $(GO) test -timeout 15m ./...
+	cd release && $(GO) test -timeout 15m -count=1 ./...
 
 lint:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted by gofmt:" $$unformatted; exit 1; fi
@@ -55,13 +68,14 @@ screenshots: tools
 	cd e2e && $(GO) run ./browser/screenshots -out ../build/screenshots
 
 clean:
-	rm -rf bin build
+	rm -rf bin build dist
 
 # What the tests call besides Go: independent peers, a C compiler for the race detector, strace for disks that fail, Node for
 # the provider's SDK, Python for the second verifier of audit logs, jq and xxd for the page on verifying by hand, Redis for
-# fleets of gateways, promtool for the alerts, a browser for the pages.
+# fleets of gateways, promtool for the alerts, a browser for the pages, systemd-analyze for the unit, groff for the man pages, git for
+# versions.
 tools:
-	@.ci/tools curl openssl gnutls-cli sslscan gcc strace node npm python3 jq xxd nginx redis-server promtool chromium
+	@.ci/tools curl openssl gnutls-cli sslscan gcc strace node npm python3 jq xxd nginx redis-server promtool chromium systemd-analyze groff git
 	@$(MAKE) --no-print-directory e2e/node/node_modules
 
 # The provider's Node SDK, and what finds faults of pages for people with disabilities, at the versions of the lock file.

@@ -34,14 +34,6 @@ type ahead struct {
 	start, end int    // of what was not read yet
 }
 
-// secure prepares a connection for TLS on top of it.
-func (c *conn) secure() {
-	if system, ok := c.Conn.(syscall.Conn); ok {
-		c.ahead.raw, _ = system.SyscallConn()
-		c.ahead.fill = c.ahead.receiveReady
-	}
-}
-
 // ReadAhead makes the connection receive much at a time, or stops that. It is called by the one goroutine that reads.
 func (c *conn) ReadAhead(on bool) { c.ahead.on = on }
 
@@ -96,24 +88,6 @@ func (a *ahead) receive() error {
 		return io.EOF
 	}
 	return nil
-}
-
-// receiveReady receives what there is, into a buffer, and reports whether there was something, the end or an error included.
-func (a *ahead) receiveReady(fd uintptr) bool {
-	if a.on {
-		a.buffer = aheadBuffers.Get().(*[aheadSize]byte)[:]
-	} else {
-		a.buffer = recordBuffers.Get().(*[recordSize]byte)[:]
-	}
-	n, err := syscall.Read(int(fd), a.buffer)
-	for err == syscall.EINTR {
-		n, err = syscall.Read(int(fd), a.buffer)
-	}
-	a.start, a.end, a.failed = 0, max(n, 0), err
-	if a.end == 0 {
-		a.giveBack()
-	}
-	return err != syscall.EAGAIN
 }
 
 // giveBack returns the buffer to its pool. What is in it is encrypted.

@@ -209,7 +209,7 @@ func (o *Options) complete() error {
 		o.Now = time.Now
 	}
 	if o.disk == nil {
-		o.disk = &osDisk{dir: o.Dir}
+		o.disk = diskOf(o.Dir)
 	}
 	if o.keys == nil {
 		o.keys = keyFile{o.file("", o.Key.File, keyName), o.Report}

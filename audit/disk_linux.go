@@ -29,11 +29,3 @@ func lookUp(path string) (fileID, error) {
 	}
 	return fileID{device: unix.Mkdev(st.Dev_major, st.Dev_minor), inode: st.Ino, size: int64(st.Size)}, err
 }
-
-func freeBytes(dir string) int64 {
-	var st unix.Statfs_t
-	if err := unix.Statfs(dir, &st); err != nil {
-		return -1
-	}
-	return int64(st.Bavail) * st.Bsize
-}

@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build unix && !linux
 
 package audit
 
@@ -7,5 +7,3 @@ import "os"
 func datasync(f *os.File) error { return f.Sync() }
 
 func lookUp(path string) (fileID, error) { return lstat(path) }
-
-func freeBytes(string) int64 { return -1 }

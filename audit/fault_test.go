@@ -18,6 +18,7 @@ import (
 
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
+	"tollgate/internal/soaktest"
 )
 
 // small is a configuration in which a few records fill a segment.
@@ -183,7 +184,7 @@ func TestFaults(t *testing.T) {
 			for _, mode := range []fault{notDone, doneAnyway} {
 				for at := 1; at <= ops && !t.Failed(); at++ {
 					for i, ending := range []string{"close", "kill", "power loss"} {
-						if raceEnabled && (at+i)%6 != 0 { // the plain run makes all of them
+						if raceEnabled && (at+i)%17 != 0 { // the plain run makes all of them
 							continue
 						}
 						synctest.Test(t, func(t *testing.T) { faultOnce(t, before.clone(), c.config, at, mode, ending) })
@@ -404,7 +405,8 @@ func end(l *Log) {
 
 // TestPowerLossInCommit loses power at each write and sync of concurrent commits, with many patterns of lost sectors.
 func TestPowerLossInCommit(t *testing.T) {
-	for seed := range uint64(300) {
+	for i := range soaktest.Some(300, 4) {
+		seed := uint64(i)
 		synctest.Test(t, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 7))
 			d := newMemDisk()

@@ -6,15 +6,14 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
-
 	"tollgate/internal/durable"
+	"tollgate/internal/osfile"
 )
 
 // InUse reports whether a process writes the log in dir. It writes nothing; a shared lock is taken for the moment of
 // asking, since flock(2) knows no other way.
 func InUse(dir string) (bool, error) {
-	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDONLY|osfile.NoFollow|osfile.NonBlock, 0)
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil // no process has ever written here, or it is a copy
 	}

@@ -304,9 +304,9 @@ func TestPruneFaultsOfALongRun(t *testing.T) {
 		t.Fatalf("%d operations", ops)
 	}
 	for _, mode := range []fault{notDone, doneAnyway} {
-		for at := 1; at <= ops && !t.Failed(); at++ {
-			for _, ending := range []string{"kill", "power loss"} {
-				synctest.Test(t, func(t *testing.T) { pruneLongRun(t, at, mode, ending) })
+		for i := range soaktest.Some(2*ops, 4) {
+			if ending := []string{"kill", "power loss"}[i%2]; !t.Failed() {
+				synctest.Test(t, func(t *testing.T) { pruneLongRun(t, 1+i/2, mode, ending) })
 			}
 		}
 	}
@@ -501,7 +501,7 @@ func TestPruneFaults(t *testing.T) {
 	for mode, endings := range map[fault][]string{
 		notDone: {"close", "kill", "power loss"}, doneAnyway: {"close", "kill", "power loss"}, noSpace: {"kill"},
 	} {
-		for i := range soaktest.Some(ops*len(endings), 4) {
+		for i := range soaktest.Some(ops*len(endings), 11) {
 			if at, ending := 1+i/len(endings), endings[i%len(endings)]; !t.Failed() {
 				synctest.Test(t, func(t *testing.T) { pruneOnce(t, d.clone(), at, mode, ending, pruned) })
 			}

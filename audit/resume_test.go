@@ -80,7 +80,7 @@ func TestEveryByteOfTheLiveSegment(t *testing.T) {
 		}
 		text := d.bytes(live)
 		last := bytes.LastIndexByte(text[:len(text)-1], '\n') + 1
-		for i := range soaktest.Some(len(text), 5) {
+		for i := range soaktest.Some(len(text), 13) {
 			for _, b := range []byte{text[i] ^ 1, 0} {
 				changed := bytes.Clone(text)
 				changed[i] = b

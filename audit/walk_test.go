@@ -84,15 +84,16 @@ func readEnd(d *memDisk, now time.Time) (r recovery, ok bool, err error) {
 // are set, and compares what each start finds with all records there are.
 func TestStartsLikeAFullScan(t *testing.T) {
 	t.Parallel()
-	quick := 0
-	eachSeed(t, 6, func(t *testing.T, seed uint64) {
+	quick, runs := 0, 0
+	eachSeed(t, 2, func(t *testing.T, seed uint64) {
 		h := &random{T: t, rng: rand.New(rand.NewPCG(seed, 12)), d: newMemDisk(), taken: map[string]taken{}}
 		for range 12 {
 			h.round()
 		}
 		quick += h.quick
+		runs++
 	})
-	if quick < 30 {
+	if quick < 5*runs {
 		t.Errorf("only %d starts went by the checkpoints", quick)
 	}
 }

@@ -97,26 +97,3 @@ func valueText(t reflect.Type, f strictyaml.Field) string {
 	}
 	return "text"
 }
-
-var yamlBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
-
-// TestManualExamples loads the complete examples of the manual: those that begin with listeners.
-func TestManualExamples(t *testing.T) {
-	data, err := os.ReadFile(manual)
-	if err != nil {
-		t.Fatal(err)
-	}
-	complete := 0
-	for _, block := range yamlBlock.FindAllStringSubmatch(string(data), -1) {
-		if !strings.Contains(block[1], "listeners:") {
-			continue
-		}
-		complete++
-		if _, err := Parse("docs/config.md", []byte(block[1]), t.TempDir(), Options{}); err != nil {
-			t.Errorf("%v", err)
-		}
-	}
-	if complete == 0 {
-		t.Error("the manual has no complete example")
-	}
-}

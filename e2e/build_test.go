@@ -17,7 +17,7 @@ func TestStaticBinary(t *testing.T) {
 		t.Skip("the format of other systems' binaries says nothing here")
 	}
 	out := filepath.Join(t.TempDir(), "tollgate")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w -X main.version=v1.2.3-test", "-o", out, "./cmd/proxy")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w -X main.version=1.2.3-test -X main.commit=0123abcd", "-o", out, "./cmd/proxy")
 	cmd.Dir = ".."
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
@@ -38,7 +38,7 @@ func TestStaticBinary(t *testing.T) {
 		}
 	}
 	text, err := exec.Command(out, "version").Output()
-	if err != nil || strings.TrimSpace(string(text)) != "tollgate v1.2.3-test" {
+	if err != nil || !strings.HasPrefix(string(text), "tollgate 1.2.3-test\ncommit 0123abcd\n") {
 		t.Errorf("version says %q, %v", text, err)
 	}
 }

@@ -2,10 +2,8 @@ package service
 
 import (
 	"fmt"
-	"math"
 
 	"go.uber.org/zap"
-	"golang.org/x/sys/unix"
 
 	"tollgate/config"
 	"tollgate/internal/setting"
@@ -24,15 +22,6 @@ const (
 type descriptors struct {
 	limit, needed      int
 	configured, shared int // connections of all listeners
-}
-
-// maxDescriptors returns the process's limit. The standard library has raised the soft one to the hard one by now.
-func maxDescriptors() int {
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return math.MaxInt
-	}
-	return int(min(uint64(limit.Cur), math.MaxInt))
 }
 
 // shareDescriptors leaves the listeners what upstreams do not need, but at least half of what the process itself does not need, and a

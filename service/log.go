@@ -28,7 +28,7 @@ func (s *Service) openLog(ctx context.Context) (audit.Recovery, error) {
 	s.copies = mirror.Start(places(a.Checkpoints.Copies), func(place string, err error) {
 		s.logger.Error("a checkpoint was not copied; it is tried again", zap.String("place", place), zap.Error(err))
 	})
-	defer s.starting.log(s.logger)()
+	defer s.starting.log(s.logger, func(progress string) { s.notify(s.process.Manager.Status(progress)) })()
 	open := logOptions(a, s.process.Version, s.private, s.logger)
 	s.blobs = blobs.New(a.Dir)
 	open.Blobs, open.NeededFrom = s.blobs, s.spending.neededFrom

@@ -10,11 +10,10 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/sys/unix"
-
 	"tollgate/audit"
 	"tollgate/audit/mirror"
 	"tollgate/config"
+	"tollgate/internal/osfile"
 )
 
 // Losses returns what the audit log of a configuration has lost, by what its copies and its index know. It changes nothing. No
@@ -50,13 +49,15 @@ func AcceptLoss(ctx context.Context, c *config.Config, version string, ids []str
 
 // sameUser refuses to write a log of another user: the gateway could not go on with it.
 func sameUser(dir string) error {
-	var lock unix.Stat_t
-	err := unix.Stat(filepath.Join(dir, "lock"), &lock)
+	lock, err := os.Stat(filepath.Join(dir, "lock"))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	if err == nil && int(lock.Uid) != os.Geteuid() {
-		err = fmt.Errorf("the audit log in %s is of the user %d: run this as that user", dir, lock.Uid)
+	if err != nil {
+		return err
 	}
-	return err
+	if owner, ok := osfile.OwnerOf(lock); ok && owner.UID != os.Geteuid() {
+		return fmt.Errorf("the audit log in %s is of the user %d: run this as that user", dir, owner.UID)
+	}
+	return nil
 }

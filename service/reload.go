@@ -90,7 +90,7 @@ func (s *Service) recordLoaded(plan string) {
 
 // Reload reads the configuration again and puts it in force, whole or not at all. With dryRun it only says what that would change. But for a
 // watch, certificates and the keys of credentials are read again too, whatever the configuration file says. One reload runs at a time.
-func (s *Service) Reload(ctx context.Context, by Trigger, dryRun bool) (Reloaded, error) {
+func (s *Service) Reload(ctx context.Context, by Trigger, dryRun bool) (r Reloaded, err error) {
 	s.reloads.Lock()
 	defer s.reloads.Unlock()
 	switch _, running := s.starting.readiness(); {
@@ -98,6 +98,10 @@ func (s *Service) Reload(ctx context.Context, by Trigger, dryRun bool) (Reloaded
 		return Reloaded{}, errStarting
 	case s.isDraining():
 		return Reloaded{}, errStopping
+	}
+	if !dryRun {
+		ended := s.notifyReload()
+		defer func() { ended(err) }()
 	}
 	if !dryRun && by.By != ByWatch {
 		s.certificates.reload()

@@ -28,7 +28,9 @@ func Run(ctx context.Context, c *config.Config, p Process, hangUps <-chan os.Sig
 		return err
 	}
 	p.Logger.Info("tollgate is up", zap.String("version", p.Version), zap.String("tls13", s.suites.String()))
+	s.notify(p.Manager.Ready("serving"))
 	failure := s.untilStopped(ctx, hangUps)
+	s.notify(p.Manager.Stopping("draining: calls under way may end"))
 	s.announceEnd()
 	time.Sleep(noticeTime)
 	if err = s.Drain(); err == nil {

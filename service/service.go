@@ -33,6 +33,7 @@ import (
 	"tollgate/config"
 	"tollgate/gateway"
 	"tollgate/internal/setting"
+	"tollgate/internal/systemd"
 	"tollgate/ratelimit"
 	"tollgate/replay"
 	"tollgate/review/session"
@@ -45,6 +46,7 @@ type Process struct {
 	Version   string // of the program, for the log
 	Logger    *zap.Logger
 	Level     *zap.AtomicLevel  // of Logger, which follows log.level; nil: it stays as it is
+	Manager   systemd.Manager   // learns when the gateway is ready, reloads and stops
 	LookupEnv setting.LookupEnv // finds the keys that are kept in the environment; nil: os.LookupEnv
 	// Load reads the configuration that the service was started with again, with its secrets, by these options. Nil: it stays, and only what it
 	// refers to is read again.

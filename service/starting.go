@@ -51,8 +51,8 @@ func (s *starting) readiness() (r admin.Readiness, over bool) {
 	}
 }
 
-// log logs now and then how far the reading of the log is, until stop is called.
-func (s *starting) log(logger *zap.Logger) (stop func()) {
+// log logs now and then how far the reading of the log is, and calls report with it, until stop is called.
+func (s *starting) log(logger *zap.Logger, report func(progress string)) (stop func()) {
 	ticker, stopped, done := time.NewTicker(sayReading), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -61,6 +61,7 @@ func (s *starting) log(logger *zap.Logger) (stop func()) {
 			case <-ticker.C:
 				percent, _ := s.percent()
 				logger.Info("reading the audit log", zap.Int64("percent", percent), zap.Int64("bytes", s.read.Load()), zap.Int64("of", s.total.Load()))
+				report(s.String())
 			case <-stopped:
 				return
 			}

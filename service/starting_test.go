@@ -29,7 +29,8 @@ func TestStarting(t *testing.T) {
 			}
 		}
 		says("starting")
-		stop := s.log(zap.New(core))
+		reported := make(chan string, 10)
+		stop := s.log(zap.New(core), func(progress string) { reported <- progress })
 		s.progress(0, 5<<40)
 		says("reading the log, 0 %")
 		s.progress(2<<40, 5<<40)
@@ -37,6 +38,9 @@ func TestStarting(t *testing.T) {
 		time.Sleep(2*sayReading + time.Second)
 		if lines := logged.FilterMessage("reading the audit log").All(); len(lines) != 2 || lines[0].ContextMap()["percent"] != int64(40) {
 			t.Errorf("in eleven seconds it logged %v", lines)
+		}
+		if first := <-reported; first != "reading the log, 40 %" || len(reported) != 1 {
+			t.Errorf("it reported %q, and %d more", first, len(reported))
 		}
 		s.progress(5<<40, 5<<40)
 		says("reading the log, 100 %")

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 
-	"golang.org/x/sys/unix"
+	"tollgate/internal/osfile"
 )
 
 // Unpacked is the log of a bundle whose segments can be read at any place: of an archive each is unpacked into a folder when it is first opened, since
@@ -80,11 +80,11 @@ func (u *Unpacked) checkRoom(packed fs.File) error {
 	if err != nil {
 		return err
 	}
-	var disk unix.Statfs_t
-	if err := unix.Statfs(u.dir, &disk); err != nil {
+	free, err := osfile.Free(u.dir)
+	if err != nil {
 		return fmt.Errorf("%s: %w", u.dir, err)
 	}
-	if free := int64(disk.Bavail) * int64(disk.Bsize); free-leaveFree < info.Size() {
+	if free-leaveFree < info.Size() {
 		return fmt.Errorf("%s has %d bytes once it is unpacked, and %s has room for %d: set TMPDIR to a folder with more", info.Name(), info.Size(), u.dir, max(free-leaveFree, 0))
 	}
 	return nil

@@ -9,10 +9,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
-
 	"tollgate/audit/checkpoint"
 	"tollgate/internal/durable"
+	"tollgate/internal/osfile"
 )
 
 // File is a file to which lines are appended durably. It is created, readable by its owner only, if it does not exist; its
@@ -35,7 +34,7 @@ func Writer(name string, w io.Writer) Place {
 
 func appendTo(path string, lines []byte) (err error) {
 	// Without O_NONBLOCK, opening a pipe without a reader would hang.
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE|unix.O_NONBLOCK, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE|osfile.NonBlock, 0o600)
 	if err != nil {
 		return err
 	}

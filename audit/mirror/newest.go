@@ -9,9 +9,8 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"tollgate/audit/checkpoint"
+	"tollgate/internal/osfile"
 )
 
 // readPatience is how long reading a place may take: a mount whose server is gone can hang for ever.
@@ -67,7 +66,7 @@ func wait(ctx context.Context, place string, answer <-chan Kept) Kept {
 // newestIn reads a file of copies from its end.
 func newestIn(ctx context.Context, path, log string) (none checkpoint.Checkpoint, err error) {
 	// Without O_NONBLOCK, opening a pipe without a writer would hang.
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	f, err := os.OpenFile(path, os.O_RDONLY|osfile.NonBlock, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return none, nil
 	}

@@ -11,14 +11,13 @@ import (
 	"regexp"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"tollgate/internal/durable"
+	"tollgate/internal/osfile"
 )
 
 // lock is held while a database is made, so that two are not made at once and what is left over can be recognised.
 func (x *Index) lock() (unlock func(), err error) {
-	f, err := os.OpenFile(x.file+".lock", os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
+	f, err := os.OpenFile(x.file+".lock", os.O_CREATE|os.O_RDWR|osfile.NoFollow, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -75,23 +74,19 @@ func (x *Index) removeLeftovers() error {
 	return nil
 }
 
-// publish renames a database to the index's name, by a symbolic link, and removes the one that had it.
-func publish(path, file string) error {
+// publish has the index's name lead to a database, removes the one that had it, and returns where the database is then.
+func publish(path, file string) (string, error) {
 	before, err := target(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+		return "", err
 	}
-	link := path + ".link"
-	if err := os.Symlink(filepath.Base(path), link); err != nil {
-		return err
-	}
-	if err := os.Rename(link, file); err != nil {
-		return errors.Join(err, os.Remove(link))
+	if path, err = lead(path, file); err != nil {
+		return "", err
 	}
 	if before == "" || before == file || !strings.HasPrefix(before, file+"-") { // what is not ours stays
-		return nil
+		return path, nil
 	}
-	return discard(before)
+	return path, discard(before)
 }
 
 // target is the file that the index's name stands for: itself, if it is no link.

@@ -221,7 +221,7 @@ func (x *Index) openOrCreate(ctx context.Context, first uint64) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	return path, publish(path, x.file)
+	return publish(path, x.file)
 }
 
 // current returns the path of the database; none if there is none, or only one that is outdated.

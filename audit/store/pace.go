@@ -4,8 +4,6 @@ import (
 	"context"
 	"runtime"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -43,15 +41,6 @@ func newPacer(lag func() uint64) *pacer {
 		now: time.Now, used: processTime, sleep: sleep, cores: min(runtime.NumCPU(), runtime.GOMAXPROCS(0)), lag: lag,
 		woke: time.Now(), load: 1, // until it is known
 	}
-}
-
-// processTime returns the CPU time of the process so far.
-func processTime() time.Duration {
-	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &t); err != nil {
-		return 0
-	}
-	return time.Duration(t.Nano())
 }
 
 // step rests if a stretch of work is over.

@@ -36,7 +36,7 @@ func (x *Index) Rebuild(ctx context.Context, progress func(done, total int64)) (
 	}
 	seq, err := x.build(ctx, path, first, progress)
 	if err == nil {
-		err = publish(path, x.file)
+		_, err = publish(path, x.file)
 	}
 	if err != nil {
 		return 0, errors.Join(err, discard(path))

@@ -47,5 +47,6 @@ func (x *Index) StepBack(ctx context.Context, first uint64) error {
 	if path, err = x.create(ctx, first); err != nil {
 		return fmt.Errorf("%s: making an empty index: %w", x.file, err)
 	}
-	return publish(path, x.file)
+	_, err = publish(path, x.file)
+	return err
 }

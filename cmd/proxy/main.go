@@ -2,10 +2,8 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
-	"os"
 	"runtime"
 	"runtime/debug"
 
@@ -19,22 +17,20 @@ import (
 	"tollgate/internal/sdkconfig"
 )
 
-// version is set by the linker ("-X main.version=..."); otherwise it is that of the module's build information.
-var version string
+// version and commit are set by the linker (release/cmd/version prints how); otherwise they are those of the build information.
+var version, commit string
 
-func main() {
-	os.Exit(cli.Execute(context.Background(), rootCommand(), os.Args[1:], os.Stdout, os.Stderr))
-}
+func rootCommand() *cobra.Command { return commandsOn(runtime.GOOS) }
 
-func rootCommand() *cobra.Command {
+func commandsOn(system string) *cobra.Command {
 	root := cli.Program(programVersion(),
-		cli.Chapter("The gateway and its configuration:", runCommand(), checkCommand(), explainCommand(), diffCommand(), schemaCommand()),
+		cli.Chapter("The gateway and its configuration:", needsLinux(system, runCommand()), checkCommand(), explainCommand(), diffCommand(), schemaCommand()),
 		cli.Chapter("A running gateway:", statusCommand(), healthCommand(), reloadCommand(), freezeCommand(), freezesCommand(), unfreezeCommand(),
 			fleetCommand()),
 		cli.Chapter("Money:", actsCommand(), capsCommand(), resolveCommand()),
 		cli.Chapter("Callers:", keyCommand(), sdkConfigCommand()),
 		cli.Chapter("What was called, and what may be:", auditcmd.Command(), reviewcmd.Command(), catalogCommand(), tlscmd.Command()),
-		cli.Chapter("To try it:", demoCommand(), simulateCommand()),
+		cli.Chapter("To try it:", needsLinux(system, demoCommand()), simulateCommand()),
 		cli.Chapter("This program:", versionCommand(), cli.CompletionCommand()))
 	cli.Complete(root, map[string]cobra.CompletionFunc{"lang": cli.OfferOf(sdkconfig.Languages()...)})
 	return root
@@ -43,6 +39,7 @@ func rootCommand() *cobra.Command {
 // versions is what `version --json` prints.
 type versions struct {
 	Version  string `json:"version"`
+	Commit   string `json:"commit"`
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
 }
@@ -52,9 +49,9 @@ func versionCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "version", Short: "Print the version", Example: "  tollgate version", Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			v := versions{programVersion(), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
+			v := versions{programVersion(), programCommit(), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
 			return printAs(cmd.OutOrStdout(), asJSON, &v, func(w io.Writer, v *versions) error {
-				_, err := fmt.Fprintln(w, "tollgate "+v.Version)
+				_, err := fmt.Fprintf(w, "tollgate %s\ncommit %s\n%s %s\n", v.Version, v.Commit, v.Go, v.Platform)
 				return err
 			})
 		},
@@ -81,5 +78,22 @@ func programVersion() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version
 	}
-	return "unknown"
+	return unknown
+}
+
+const unknown = "unknown"
+
+// programCommit returns the commit that the program was built from.
+func programCommit() string {
+	if commit != "" {
+		return commit
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				return s.Value
+			}
+		}
+	}
+	return unknown
 }

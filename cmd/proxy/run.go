@@ -12,6 +12,7 @@ import (
 
 	"tollgate/config"
 	"tollgate/internal/cli"
+	"tollgate/internal/systemd"
 	"tollgate/service"
 )
 
@@ -40,7 +41,7 @@ func runCommand() *cobra.Command {
 			ctx, hangUps, stop := serving(cmd.Context())
 			defer stop()
 			return service.Run(ctx, c, service.Process{
-				Version: programVersion(), Logger: logger, Level: &level, Load: func(o config.Options) (*config.Config, error) { return config.Load(file, o) },
+				Version: programVersion(), Logger: logger, Level: &level, Manager: systemd.Find(), Load: func(o config.Options) (*config.Config, error) { return config.Load(file, o) },
 			}, hangUps)
 		},
 	}

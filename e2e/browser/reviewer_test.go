@@ -29,8 +29,8 @@ type command struct {
 func startReview(t *testing.T, args ...string) *command {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "tollgate")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./cmd/proxy")
-	build.Dir = "../.."
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", binary, "./cmd/proxy") // as make build does, which is in the cache
+	build.Dir, build.Env = "../..", append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"tollgate/config"
+	"tollgate/internal/osfile"
 )
 
 const (
@@ -34,8 +34,8 @@ func ConfigFile() (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("looking for the configuration: %w", err)
 		}
-		if owner, ok := info.Sys().(*syscall.Stat_t); ok && owner.Uid != 0 && int(owner.Uid) != os.Geteuid() {
-			return "", UsageError("./%s belongs to another user (uid %d), so it is read only when it is named: --config %s", DefaultConfig, owner.Uid, DefaultConfig)
+		if owner, ok := osfile.OwnerOf(info); ok && owner.UID != 0 && owner.UID != os.Geteuid() {
+			return "", UsageError("./%s belongs to another user (uid %d), so it is read only when it is named: --config %s", DefaultConfig, owner.UID, DefaultConfig)
 		}
 	}
 	return DefaultConfig, nil

@@ -1,6 +1,9 @@
 // Package durable changes files so that a change is whole, and outlasts a loss of power once it is done: a new file gets its name
 // when its bytes are on the disk, and then the folder is synced, since fsync(2) of a file does not reach its name. Locks are
 // those of flock(2): they belong to an open file, and end when it is closed or its process ends.
+//
+// On Windows names are not synced, since there is no call for it: after a loss of power a file that was replaced can be the one before.
+// The locks are those of LockFileEx, of a byte that no file has; a folder has none.
 package durable
 
 import (
@@ -9,8 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // Replace closes a temporary file and renames it, within its folder, in place of another. err is the error of writing it. After
@@ -108,31 +109,11 @@ func MakeDir(dir string, mode os.FileMode) error {
 	return SyncDir(parent)
 }
 
-// SyncDir makes durable which files a folder has, and under which names.
-func SyncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
-
-// ErrLocked is the error of a lock that another open file has.
-const ErrLocked = unix.EWOULDBLOCK
-
 // Lock takes the lock of an open file, and waits for it.
-func Lock(f *os.File) error { return flock(f, unix.LOCK_EX) }
+func Lock(f *os.File) error { return lock(f, exclusive) }
 
 // TryLock is like [Lock], but returns [ErrLocked] instead of waiting.
-func TryLock(f *os.File) error { return flock(f, unix.LOCK_EX|unix.LOCK_NB) }
+func TryLock(f *os.File) error { return lock(f, exclusive|atOnce) }
 
 // TryShare is like [TryLock] for a lock that several may have at once.
-func TryShare(f *os.File) error { return flock(f, unix.LOCK_SH|unix.LOCK_NB) }
-
-func flock(f *os.File, how int) error {
-	for {
-		if err := unix.Flock(int(f.Fd()), how); err != unix.EINTR {
-			return err
-		}
-	}
-}
+func TryShare(f *os.File) error { return lock(f, shared|atOnce) }

@@ -6,7 +6,8 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"syscall"
+
+	"tollgate/internal/osfile"
 )
 
 // Exposure describes who, beside the file's owner and the groups of this process, may read or change the file that a path
@@ -17,11 +18,11 @@ func Exposure(path string) string {
 	if err != nil {
 		return ""
 	}
-	owner, ok := info.Sys().(*syscall.Stat_t)
+	owner, ok := osfile.OwnerOf(info)
 	if !ok {
 		return ""
 	}
-	who := self().others(info.Mode(), owner.Uid, grantsOf(info.Mode(), owner.Gid, accessList(path)))
+	who := self().others(info.Mode(), uint32(owner.UID), grantsOf(info.Mode(), uint32(owner.GID), accessList(path)))
 	if who == "" {
 		return ""
 	}

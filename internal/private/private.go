@@ -17,6 +17,9 @@
 //
 // Rights are read from the opened file or, following symbolic links, from the file that the path leads to. With a POSIX
 // ACL (acl(5)) the group bits of the mode are only its mask, and its entries count: systemd hands credentials over with one.
+//
+// On Windows nothing is tightened and [Exposure] knows of none, since modes say nothing there and access lists are not read: who may use a file
+// is what the folder has that it is in. On other systems than Linux the mode alone counts.
 package private
 
 import (
@@ -26,7 +29,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
+
+	"tollgate/internal/osfile"
 )
 
 // ErrNotRegular is wrapped by the errors of folders, pipes and devices.
@@ -79,7 +83,7 @@ func readWith(path string, limit int64, before func(*os.File, fs.FileInfo)) ([]b
 
 // open does not wait for the writer of a pipe.
 func open(path string) (*os.File, fs.FileInfo, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := os.OpenFile(path, os.O_RDONLY|osfile.NonBlock, 0)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -136,7 +140,7 @@ func TightenAll(dir string, report Report, patterns ...string) {
 // tighten leaves an open file to its owner if group or others have one of the rights in question.
 func tighten(f *os.File, info fs.FileInfo, rights fs.FileMode, report Report) {
 	found := Finding{Path: f.Name(), Mode: info.Mode().Perm(), Now: info.Mode().Perm()}
-	if found.Mode&rights == 0 {
+	if !osfile.HasModes || found.Mode&rights == 0 {
 		return
 	}
 	if isOurs(f.Name(), info) && f.Chmod(found.Mode&^groupAndOthers) == nil {
@@ -165,8 +169,8 @@ func isOurs(path string, opened fs.FileInfo) bool {
 
 // ownerOf returns -1 where the system names none.
 func ownerOf(info fs.FileInfo) int {
-	if owner, ok := info.Sys().(*syscall.Stat_t); ok {
-		return int(owner.Uid)
+	if owner, ok := osfile.OwnerOf(info); ok {
+		return owner.UID
 	}
 	return -1
 }

@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
+	"tollgate/internal/osfile"
 )
 
 // giveIndexToOwner makes the files of an index that root has built those of the owner of their directory, as whom the gateway runs: it could
@@ -24,11 +24,11 @@ func giveIndexToOwner(index string) error {
 
 // giveToOwner changes the owner of a file of root's that has no other name: the owner of a directory may have put a link to another file in it.
 func giveToOwner(file string) error {
-	var dir, info unix.Stat_t
-	if err := unix.Stat(filepath.Dir(file), &dir); err != nil {
+	folder, err := os.Stat(filepath.Dir(file))
+	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(file, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	f, err := os.OpenFile(file, os.O_RDONLY|osfile.NoFollow|osfile.NonBlock, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -36,8 +36,13 @@ func giveToOwner(file string) error {
 		return err
 	}
 	defer func() { _ = f.Close() }()
-	if err := unix.Fstat(int(f.Fd()), &info); err != nil || info.Uid != 0 || info.Nlink != 1 || info.Mode&unix.S_IFMT != unix.S_IFREG {
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
 		return err
 	}
-	return f.Chown(int(dir.Uid), int(dir.Gid))
+	gateway, known := osfile.OwnerOf(folder)
+	if owner, ok := osfile.OwnerOf(info); !known || !ok || owner.UID != 0 || owner.Links != 1 {
+		return nil
+	}
+	return f.Chown(gateway.UID, gateway.GID)
 }

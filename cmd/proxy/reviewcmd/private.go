@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"syscall"
 
 	"tollgate/internal/cli"
+	"tollgate/internal/osfile"
 )
 
 // othersWrite is the bit of a mode by which every user may write.
@@ -21,7 +21,7 @@ func privateFolder() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("a folder for indexes: %w", err)
 	}
-	if info.Mode()&othersWrite != 0 && info.Mode()&fs.ModeSticky == 0 {
+	if osfile.HasModes && info.Mode()&othersWrite != 0 && info.Mode()&fs.ModeSticky == 0 {
 		return "", fmt.Errorf("a folder for indexes: other users may rename what is in %s (its mode has no sticky bit): set TMPDIR to a folder of your own", parent)
 	}
 	private, err := os.MkdirTemp(parent, "tollgate-review-") // mode 0700
@@ -42,10 +42,10 @@ func checkIndex(file string) error {
 		if err != nil {
 			return cli.FlagError("index", err)
 		}
-		if owner, ok := info.Sys().(*syscall.Stat_t); ok && int(owner.Uid) != os.Geteuid() {
-			return cli.UsageError("--index: %s belongs to another user (uid %d)", file, owner.Uid)
+		if owner, ok := osfile.OwnerOf(info); ok && owner.UID != os.Geteuid() {
+			return cli.UsageError("--index: %s belongs to another user (uid %d)", file, owner.UID)
 		}
-		if info.Mode().IsRegular() && info.Mode()&othersWrite != 0 {
+		if osfile.HasModes && info.Mode().IsRegular() && info.Mode()&othersWrite != 0 {
 			return cli.UsageError("--index: every user may write to %s (mode %#o)", file, info.Mode().Perm())
 		}
 	}

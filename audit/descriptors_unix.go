@@ -1,7 +1,8 @@
+//go:build unix
+
 package audit
 
 import (
-	"errors"
 	"os"
 	"sync"
 
@@ -68,8 +69,4 @@ func (s *spares) empty() {
 		_ = unix.Close(fd)
 	}
 	s.fds = nil
-}
-
-func lacksDescriptors(err error) bool {
-	return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE)
 }
