@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"tollgate/config"
-	"tollgate/service"
 )
 
 // gatewayIn renders the chart, and returns the gateway's configuration and its StatefulSet.
@@ -33,7 +32,7 @@ func TestChartStopTime(t *testing.T) {
 		c, set := gatewayIn(t, "central", values)
 		pod := &set.Spec.Template.Spec
 		checkStop(t, c, pod, gatewayOf(pod))
-		needed := service.StopTime(c) + time.Duration(gatewayOf(pod).Lifecycle.PreStop.Sleep.Seconds)*time.Second
+		needed := stopTime(c) + time.Duration(gatewayOf(pod).Lifecycle.PreStop.Sleep.Seconds)*time.Second
 		if spare := time.Duration(*pod.TerminationGracePeriodSeconds)*time.Second - needed; spare > 10*time.Second {
 			t.Errorf("%s: %v to spare", values, spare)
 		}
