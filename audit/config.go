@@ -21,7 +21,7 @@ import (
 // are zero, allows smaller ones than the configuration does, and does not use HashKey and Index.
 type Config struct {
 	// The folder of the log. Only one gateway can write to it.
-	Dir string `yaml:"dir" reload:"restart" need:"yes"`
+	Dir string `yaml:"dir" path:"make" reload:"restart" need:"yes"`
 	// The size after which a new file is begun.
 	SegmentSize setting.Size `yaml:"segment_size" reload:"restart" range:"1MiB..16GiB"`
 	// Disk space that is kept for the outcomes of calls already sent.
@@ -69,7 +69,7 @@ type KeyConfig struct {
 	// The key file. It is made (mode 0600) when there is none and the log has no key yet; one of the gateway's user is given
 	// that mode again at a start, one of another user, such as a mounted Secret, is taken as it is. On another volume than the
 	// log it proves more. Its folder must exist, unless it is that of the log. Default: `signing.key` in the folder of the log.
-	File string `yaml:"file" reload:"restart" need:"yes"`
+	File string `yaml:"file" path:"write" reload:"restart" need:"yes"`
 }
 
 // HashKeyConfig is `hash_key` of `audit`.
@@ -77,7 +77,7 @@ type HashKeyConfig struct {
 	// The key file. A start makes it (mode 0600) when there is none. Of what records withhold on purpose they have hashes under this key,
 	// which say nothing to those who have the log alone; so it belongs on another volume where others read the log. Its folder must
 	// exist, unless it is that of the log. Default: `hash.key` in the folder of the log, beside `signing.key`.
-	File string `yaml:"file" reload:"restart" need:"yes"`
+	File string `yaml:"file" path:"write" reload:"restart" need:"yes"`
 }
 
 // Checkpoints is `checkpoints` of `audit`. While only the reserve is left of a disk, none is written but at Close.
@@ -100,7 +100,7 @@ func (Checkpoints) Default() Checkpoints {
 type CheckpointCopy struct {
 	// A file to which each checkpoint is appended as a line of JSON. It must not be in the folder of the log: it proves
 	// nothing there. Its folder must exist.
-	File string `yaml:"file" reload:"restart"`
+	File string `yaml:"file" path:"write" reload:"restart"`
 	// `true`: the same line to standard output.
 	Stdout bool `yaml:"stdout" reload:"restart"`
 }
@@ -113,7 +113,7 @@ type IndexConfig struct {
 	// Whether the gateway keeps the index up to date.
 	Enabled bool `yaml:"enabled" reload:"restart"`
 	// The database's file (SQLite). Default: `index.sqlite` in the folder of the log.
-	File string `yaml:"file" reload:"restart"`
+	File string `yaml:"file" path:"write" reload:"restart"`
 	// The time zone whose days it sums up, such as `Asia/Shanghai`: reports by the index are fast for whole days of that zone, and of others
 	// they read more. A change makes a new index by itself, which takes a while for a long log.
 	Zone string `yaml:"zone" reload:"restart"`

@@ -33,7 +33,7 @@ var _ disk = (*osDisk)(nil)
 func (d *osDisk) path(name string) string { return filepath.Join(d.dir, name) }
 
 func (d *osDisk) Lock() (io.Closer, error) {
-	if err := createDir(d.dir); err != nil {
+	if err := durable.MakeDir(d.dir, dirMode); err != nil {
 		return nil, fmt.Errorf("creating the audit directory: %w", err)
 	}
 	f, err := os.OpenFile(d.path(lockName), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, fileMode)
@@ -69,25 +69,6 @@ type lock struct {
 func (l lock) Close() error {
 	l.disk.spares.close() // the folder's lock is theirs as well
 	return errors.Join(l.file.Close(), l.disk.folder.Close())
-}
-
-// createDir makes a directory, and those above it, durably, where there is none.
-func createDir(dir string) error {
-	parent := filepath.Dir(dir)
-	err := os.Mkdir(dir, dirMode)
-	if errors.Is(err, os.ErrNotExist) && parent != dir {
-		if err := createDir(parent); err != nil {
-			return err
-		}
-		err = os.Mkdir(dir, dirMode)
-	}
-	if errors.Is(err, os.ErrExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return durable.SyncDir(parent)
 }
 
 const (

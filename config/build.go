@@ -73,6 +73,7 @@ func (b *builder) note(format string, args ...any) {
 
 // build goes from what depends on nothing to what depends on much.
 func (b *builder) build() {
+	b.needFile()
 	b.addParts("", b.config.File, b.file.Callers)
 	b.include()
 	b.joinCallers()
@@ -141,7 +142,7 @@ func (b *builder) buildRest() {
 	b.buildAudit(f.Audit)
 	b.buildAdmin(f.Admin)
 	b.httpChallenge(f.HTTPChallenge)
-	b.config.Log, b.config.Bounds, b.config.Reload = f.Log, f.Bounds, f.Reload
+	b.config.Log, b.config.Bounds, b.config.Reload, b.config.Hardening = f.Log, f.Bounds, f.Reload, f.Hardening
 	if f.Bounds.Bodies < f.Bounds.Body && !b.Failed("bounds") {
 		b.problem("bounds", "", "bodies (%v, all together) is less than body (%v, one): not even one such call could be served",
 			f.Bounds.Bodies, f.Bounds.Body)

@@ -6,6 +6,7 @@ import (
 	"tollgate/credential"
 	"tollgate/fleet"
 	"tollgate/grants"
+	"tollgate/internal/confine"
 	"tollgate/ratelimit"
 	"tollgate/review/session"
 	"tollgate/spend"
@@ -44,8 +45,11 @@ type Config struct {
 	HTTPChallenge *HTTPChallenge // nil: no certificate needs it
 	Bounds        Bounds
 	Reload        Reload
+	Hardening     confine.Config
 	// PrivateFiles are those that only the gateway should be able to use, each once. They need not exist.
 	PrivateFiles []PrivateFile
+	// Needs are the paths that the files name, where hardening wants to know; nil otherwise.
+	Needs []confine.Need
 
 	grantPlaces []string
 	notes       []string

@@ -390,6 +390,9 @@ func (d describer) rest(c *Config) {
 	if c.HTTPChallenge != nil {
 		d.section("http challenges", "answered at "+c.HTTPChallenge.Address.Listen())
 	}
+	if c.Hardening.On() {
+		d.section("hardening", describeHardening(c))
+	}
 	d.section("bounds", fmt.Sprintf("bodies of %v, all together %v; %d calls at a time; %v to stop",
 		c.Bounds.Body, c.Bounds.Bodies, c.Bounds.Calls, time.Duration(c.Bounds.Drain)))
 }

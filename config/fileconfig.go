@@ -6,6 +6,7 @@ import (
 	"tollgate/credential"
 	"tollgate/fleet"
 	"tollgate/grants"
+	"tollgate/internal/confine"
 	"tollgate/ratelimit"
 	"tollgate/review/session"
 	"tollgate/spend"
@@ -33,7 +34,7 @@ type fileConfig struct {
 	// but none with a dot in front and none in directories below. Such a file has the key `callers` and no other. A caller is defined once
 	// in all files; an entry with `extends: true` adds ways to be known. Relative paths, also those in included files, are relative to
 	// the folder of the main file.
-	Include []string `yaml:"include"`
+	Include []string `yaml:"include" path:"read"`
 	// How often calls may be made.
 	Limits ratelimit.Config `yaml:"limits"`
 	spend.Config
@@ -59,6 +60,8 @@ type fileConfig struct {
 	Bounds Bounds `yaml:"bounds"`
 	// When this file is loaded again.
 	Reload Reload `yaml:"reload"`
+	// What the gateway takes away from itself: [hardening](hardening.md).
+	Hardening confine.Config `yaml:"hardening" reload:"restart"`
 }
 
 // callerConfig is one entry of `callers`.

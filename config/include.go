@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 
 	"tollgate/caller"
@@ -118,6 +119,9 @@ func (b *builder) addParts(shown, file string, callers map[string]callerConfig) 
 			path = strictyaml.In(shown, path)
 		}
 		b.callerParts = append(b.callerParts, callerPart{name, path, file, callers[name]})
+		if shown != "" { // those of the main file are needed with it
+			b.need(path, reflect.ValueOf(callers[name]), "")
+		}
 	}
 }
 

@@ -16,6 +16,9 @@ type Options struct {
 	Secrets bool
 	// LookupEnv finds environment variables; nil means os.LookupEnv.
 	LookupEnv setting.LookupEnv
+	// Allowed reports whether the process may use a file at a path, absolute, or write to it. A configuration that names another one is
+	// refused. Nil means all.
+	Allowed func(path string, write bool) bool
 }
 
 // Load reads the configuration file at path, with those that it includes; relative paths in all of them are relative to its folder. If

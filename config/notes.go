@@ -58,6 +58,7 @@ func (b *builder) takeNotes() {
 		b.noteAuditFolders()
 		b.noteProxy()
 	}
+	b.noteHardening()
 	if b.file.Admin == nil {
 		b.note("there is no admin section: no health, no metrics, and no command reaches the running gateway")
 	}

@@ -17,6 +17,7 @@ import (
 	"tollgate/catalog"
 	"tollgate/config/strictyaml"
 	"tollgate/internal/certs"
+	"tollgate/internal/confine"
 	"tollgate/ratelimit"
 	"tollgate/tlspolicy"
 	"tollgate/upstream"
@@ -25,7 +26,7 @@ import (
 // The sections' types, with their comments and tags, are the source of the JSON Schema and of the manual's tables. This file reads them.
 
 // folders are those of the packages that have sections.
-var folders = []string{"config", "internal/setting", "audit", "caller", "catalog", "credential", "fleet", "grants", "internal/certs", "ratelimit", "review/session", "spend", "tlspolicy", "upstream"}
+var folders = []string{"config", "internal/setting", "audit", "caller", "catalog", "credential", "fleet", "grants", "internal/certs", "internal/confine", "ratelimit", "review/session", "spend", "tlspolicy", "upstream"}
 
 // description is what the source of a section says of it.
 type description struct {
@@ -126,6 +127,7 @@ func fileTypes() []reflect.Type {
 var named = map[reflect.Type]string{
 	reflect.TypeFor[certs.ACMEDNS](): "acmeDNS", reflect.TypeFor[tlspolicy.Config](): "tlsPolicy",
 	reflect.TypeFor[ratelimit.Config](): "limits", reflect.TypeFor[catalog.Declaration](): "endpoint",
+	reflect.TypeFor[confine.Config](): "hardening", reflect.TypeFor[confine.Extra](): "hardeningPath",
 }
 
 // inPackage are the sections whose names say too little without that of their package.

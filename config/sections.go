@@ -27,7 +27,7 @@ type Admin struct {
 	// 0600, and it serves the gateway's own user and root only. `none`: there is no socket. Default: `NAME-HASH.sock`, after the
 	// configuration file and its path, in the first of these folders that the gateway may write to: `$RUNTIME_DIRECTORY`, which
 	// systemd sets; `/run/tollgate`; `$XDG_RUNTIME_DIR/tollgate`. Where it may write to none, the log and readiness say that there is no socket.
-	Socket string `yaml:"socket" reload:"restart"`
+	Socket string `yaml:"socket" path:"write" reload:"restart"`
 }
 
 // Log is `log`, the operational log.

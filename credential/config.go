@@ -27,7 +27,7 @@ type KeyFile struct {
 	// The path of a JSON file as programs for AWS's `credential_process` write it: `Version` (1), `AccessKeyId`, `SecretAccessKey`, and for
 	// temporary keys `SessionToken` and `Expiration`. Keys that change in it are used within 20 seconds. Only the gateway's user and groups
 	// should be able to read it.
-	File string `yaml:"file" need:"yes"`
+	File string `yaml:"file" path:"secret" need:"yes"`
 }
 
 // Shown returns the path as it can be shown: see [setting.Reference.Shown].

@@ -15,6 +15,7 @@ func TestReloadACME(t *testing.T) {
 	t.Parallel()
 	w, a := newWorld(t, bsssim.Config{}), newAuthority(t, authorityOptions{})
 	w.trustDirectory(a)
+	central := central + hardened // its folder of certificates comes with a reload
 	with := replaceOnce(t, central, "\nupstreams:", `
   - {name: asked, address: "127.0.0.1:0", hosts: [gateway.example], tls: {certificate: `+a.certificate()+`}}
 upstreams:`)
@@ -60,6 +61,7 @@ func TestReloadToACME(t *testing.T) {
 	w.trustDirectory(a)
 	w.issuer = w.issuer.Clone()
 	w.issuer.AppendCertsFromPEM(w.ca.CertPEM())
+	central := central + hardened
 	w.configure(central)
 	p := a.launched(w, a.tls, "https")
 	before := w.shown(p.address("https"))

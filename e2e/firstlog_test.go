@@ -61,6 +61,13 @@ func newFirstWorld(t testing.TB) *world {
 	w := newWorld(t, bsssim.Config{Unthrottled: true, PayAgain: true})
 	must(t, w.simulator.Deposit("c-17", "1000000"))
 	w.env = append(w.env, "TILL_SK="+tillSecret)
+	w.provider.Store(&handling{http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/v2/orders/customer-orders/details/") {
+			http.Error(rw, "{}", http.StatusBadGateway) // or the gateway would settle what is unknown, sooner or later
+			return
+		}
+		w.simulator.ServeHTTP(rw, r)
+	})})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	w.values.App = w.serveOn(listener, &app{})

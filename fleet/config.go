@@ -73,7 +73,7 @@ type TLS struct {
 	// The TLS policy: `huawei-high`, `huawei` or one of `tls_policies`.
 	Policy string `yaml:"policy" reload:"restart"`
 	// A PEM file with the authorities that are trusted. Default: those of the system.
-	CA string `yaml:"ca" reload:"restart"`
+	CA string `yaml:"ca" path:"read" reload:"restart"`
 	// The name that the certificates of all servers must have. Default: the host that is connected to.
 	ServerName setting.Host `yaml:"server_name" reload:"restart"`
 	// The certificate that is shown to a server that asks for one. The files are PEM.

@@ -76,6 +76,7 @@ var (
 	countsUnknown    = Code{"TG.6011", "counts_unavailable", 503, "Earlier calls cannot be looked up now"}
 	marksUnknown     = Code{"TG.6012", "signatures_unavailable", 503, "Used signatures cannot be looked up now"}
 	spendingUnknown  = Code{"TG.6013", "spending_unavailable", 503, "What was spent cannot be looked up now"}
+	memoryBusy       = Code{"TG.6014", "memory_busy", 503, "Too little memory is free for another call"}
 
 	notSent        = Code{"TG.7001", "not_sent", 502, "The upstream did not take the call"}
 	outcomeUnknown = Code{"TG.7002", "unknown", 502, "The upstream gave no usable answer"}
@@ -96,7 +97,7 @@ func Codes() []Code {
 		unknownOperation, bodyTooSlow, replayed, bodyTooLarge, encodedBody, wrongHost, otherContentType, actHeld,
 		overLimit, tooManyFailures,
 		logUnavailable, bodiesBusy, callsBusy, credentialPaused, replayFull, callerLeft, headersBusy, clockRejected, stopping,
-		keysOnTrial, countsUnknown, marksUnknown, spendingUnknown,
+		keysOnTrial, countsUnknown, marksUnknown, spendingUnknown, memoryBusy,
 		notSent, outcomeUnknown, notSentInTime, unknownInTime, redirected,
 		internalFault,
 	}

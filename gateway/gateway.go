@@ -72,7 +72,7 @@ type ReplayMemory interface {
 	Mark(ctx context.Context, k replay.Key, date, now time.Time) error
 }
 
-// Config joins the parts of a gateway that outlive its plans. All members but MAC, Freezes and Ledger are required.
+// Config joins the parts of a gateway that outlive its plans. All members but MAC, Freezes, Ledger and MemoryBusy are required.
 type Config struct {
 	Limiter  Limiter
 	Sources  *ratelimit.Sources // limits failed authentication by source
@@ -83,8 +83,10 @@ type Config struct {
 	Ledger   spend.Ledger // of what calls that spend hold and use; nil: one that ends with the process
 	Refusals *audit.Refusals
 	Observer Observer
-	Logger   *zap.Logger
-	Now      func() time.Time
+	// MemoryBusy is true while so little memory is free that no call may begin. Nil: it never is.
+	MemoryBusy *atomic.Bool
+	Logger     *zap.Logger
+	Now        func() time.Time
 }
 
 // Gateway takes calls. Create it with [New].
@@ -112,6 +114,9 @@ func New(config Config, plan *Plan) *Gateway {
 	}
 	if config.Ledger == nil {
 		config.Ledger = spend.NewMemory()
+	}
+	if config.MemoryBusy == nil {
+		config.MemoryBusy = new(atomic.Bool)
 	}
 	g := &Gateway{Config: config, ending: newShutdown(), ledger: new(ledger), hash: config.MAC.Short}
 	g.Publish(plan)

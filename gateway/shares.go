@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"tollgate/config"
 	"tollgate/internal/setting"
@@ -106,10 +107,26 @@ func (c *call) begin() *Refusal {
 	if c.identity.Caller != "" {
 		c.connection.prove()
 	}
+	if refusal := c.checkMemory(); refusal != nil {
+		return refusal
+	}
 	if whose, ok := c.ledger.take(&c.account, places, 1); !ok {
 		return c.exhausted(places, whose)
 	}
 	return nil
+}
+
+// memoryWait is when a caller may come again. It is longer than the time in which memory is looked at.
+const memoryWait = 5 * time.Second
+
+// checkMemory refuses a call while memory is short. Those under way end.
+func (c *call) checkMemory() *Refusal {
+	if !c.MemoryBusy.Load() {
+		return nil
+	}
+	r := refusal(memoryBusy, "no new call begins until more memory is free; repeat later")
+	r.RetryAfter = memoryWait
+	return r
 }
 
 // become counts what the call has taken for the caller that was proven, and lets further streams of its connection go on.

@@ -62,10 +62,10 @@ func startOf(t *testing.T, text string) *operated {
 		}
 		return keys(name)
 	}
-	read := func() (*config.Config, error) {
+	read := func(config.Options) (*config.Config, error) {
 		return config.Load(o.file, config.Options{Secrets: true, LookupEnv: env})
 	}
-	c, err := read()
+	c, err := read(config.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

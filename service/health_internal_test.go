@@ -28,7 +28,7 @@ func TestHealthPage(t *testing.T) {
 }
 
 // sayingHealth matches the functions whose texts /readyz shows.
-var sayingHealth = regexp.MustCompile(`^(service/\S+ (\w*[wW]arnings|\w*[nN]otes|readiness|without|differences|unrecordedText|logReason|fleetReadiness)|service/starting.go String|fleet/info.go warnings|fleet/freezes/merge.go Lifts|credential/credential.go FixedNote|internal/private/exposure.go Exposure)$`)
+var sayingHealth = regexp.MustCompile(`^(service/\S+ (\w*[wW]arnings|\w*[nN]otes|readiness|without|differences|unrecordedText|logReason|fleetReadiness)|service/starting.go String|service/pressure.go reasons|fleet/info.go warnings|fleet/freezes/merge.go Lifts|credential/credential.go FixedNote|internal/private/exposure.go Exposure)$`)
 
 // healthPieces returns what is constant of the page's texts: what stands between … and names in capitals.
 func healthPieces(t *testing.T) (pieces []string) {

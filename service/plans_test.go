@@ -53,7 +53,7 @@ func (p *planned) keys(t *testing.T, access, secret string) {
 	}
 }
 
-func (p *planned) load() (*config.Config, error) {
+func (p *planned) load(config.Options) (*config.Config, error) {
 	text := fmt.Sprintf(`
 listeners: [{name: app, address: "127.0.0.1:0", caller: app}]
 upstreams: {bss: {url: %q, catalog: cn}}
@@ -67,7 +67,7 @@ audit: {dir: audit}
 
 func (p *planned) start(t *testing.T) error {
 	t.Helper()
-	c, err := p.load()
+	c, err := p.load(config.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

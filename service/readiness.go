@@ -18,8 +18,8 @@ func (s *Service) readiness() admin.Readiness {
 	}
 	now := time.Now()
 	warnings := slices.Concat(s.freezeWarnings(), s.spendingWarnings(), s.fleetReadiness(), s.reloads.warnings(), s.evidenceWarnings(), s.descriptorWarnings(),
-		s.certificates.warnings(now), s.private.exposed(), s.signingWarnings(now), s.keyWarnings(now), s.limitWarnings())
-	r := admin.Readiness{Ready: true, Warnings: warnings, Notes: append(s.signingNotes(), s.admin.notes...)}
+		s.certificates.warnings(now), s.private.exposed(), s.pressure.warnings(), s.confined.warnings(), s.signingWarnings(now), s.keyWarnings(now), s.limitWarnings())
+	r := admin.Readiness{Ready: true, Warnings: warnings, Notes: slices.Concat(s.signingNotes(), s.admin.notes, s.confined.notes())}
 	if s.fleet != nil {
 		r.Notes = append(r.Notes, config.SpendAlone)
 	}
@@ -28,6 +28,9 @@ func (s *Service) readiness() admin.Readiness {
 	}
 	if without := s.certificates.without(); len(without) > 0 {
 		r.Ready, r.Reasons = false, append(r.Reasons, without...)
+	}
+	if reasons := s.pressure.reasons(); len(reasons) > 0 {
+		r.Ready, r.Reasons = false, append(r.Reasons, reasons...)
 	}
 	if s.isDraining() {
 		r.Ready, r.Reasons = false, append(r.Reasons, "draining: the gateway is stopping")

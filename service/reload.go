@@ -131,7 +131,7 @@ func (s *Service) load() (*config.Config, error) {
 	if s.process.Load == nil {
 		return s.config.Load(), nil
 	}
-	return s.process.Load()
+	return s.process.Load(config.Options{Secrets: true, LookupEnv: s.process.LookupEnv, Allowed: s.confined.allows()})
 }
 
 // carryOut puts a configuration in force, or says what that would change.

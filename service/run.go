@@ -17,7 +17,9 @@ import (
 func Run(ctx context.Context, c *config.Config, p Process, hangUps <-chan os.Signal) error {
 	defer RedirectStandardLog(p.Logger)()
 	defer manageMemory()()
-	s, err := Start(ctx, c, p)
+	memory := newPressure(p.Machine, p.Logger)
+	defer memory.limitRuntime()()
+	s, err := start(ctx, c, p, memory)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		p.Logger.Info("stopped while starting", zap.Error(err))
 		return nil

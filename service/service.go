@@ -3,6 +3,7 @@
 //
 //	service.go    start: what is opened, in which order
 //	state.go      what outlives a configuration, and what of it stays under another one
+//	confine.go    the access to files that the process drops before it listens
 //	listeners.go  sockets and servers, which come and go with configurations
 //	plan.go       the plan that calls follow, made of a configuration and the state
 //	reload.go     another configuration takes the place of the one that runs, or is refused
@@ -16,6 +17,7 @@ package service
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -46,8 +48,10 @@ type Process struct {
 	Level     *zap.AtomicLevel  // of Logger, which follows log.level; nil: it stays as it is
 	Manager   systemd.Manager   // learns when the gateway is ready, reloads and stops
 	LookupEnv setting.LookupEnv // finds the keys that are kept in the environment; nil: os.LookupEnv
-	// Load reads the configuration that the service was started with again. Nil: it stays, and only what it refers to is read again.
-	Load func() (*config.Config, error)
+	// Load reads the configuration that the service was started with again, with its secrets, by these options. Nil: it stays, and only what it
+	// refers to is read again.
+	Load    func(config.Options) (*config.Config, error)
+	Machine fs.FS // the file system in which control groups are looked for; nil: the real one
 }
 
 // Service is a running gateway: what is made of its configuration ([Service.open]), and the state that outlives it.
@@ -61,6 +65,8 @@ type Service struct {
 	gateway      *gateway.Gateway
 	suites       tlspolicy.Plan // guarded by reloads
 	metrics      *admin.Metrics
+	pressure     *pressure
+	confined     confined
 	registry     *prometheus.Registry
 	private      *privateFiles
 	admin        operators
@@ -116,10 +122,14 @@ const summaryPeriod = 5 * time.Second
 // [Service.Drain]. The admin listener answers from the beginning: reading a long log takes a while. When ctx
 // ends meanwhile, so does Start, and the error wraps that of ctx.
 func Start(ctx context.Context, c *config.Config, p Process) (*Service, error) {
+	return start(ctx, c, p, newPressure(p.Machine, p.Logger))
+}
+
+func start(ctx context.Context, c *config.Config, p Process, memory *pressure) (*Service, error) {
 	files := newPrivateFiles(c.PrivateFiles, p.Logger)
 	secrets := setting.Secrets{Dir: c.Dir, LookupEnv: p.LookupEnv}
 	s := &Service{
-		process: p, logger: p.Logger, secrets: secrets, private: files, registry: prometheus.NewRegistry(),
+		process: p, logger: p.Logger, secrets: secrets, private: files, registry: prometheus.NewRegistry(), pressure: memory,
 		state: state{
 			limiter: ratelimit.NewLimiter(), listeners: map[string]*liveListener{}, leavingServers: map[string]*leaving{},
 			certificates: newTLSReloader(p.Logger, secrets, files.found),
@@ -141,6 +151,10 @@ func (s *Service) start(ctx context.Context) error {
 	if err := s.fixTLS(s.config.Load()); err != nil { // before the first handshake
 		return fmt.Errorf("tls policy: %w", err)
 	}
+	if err := s.confine(s.config.Load()); err != nil { // before the first byte of a peer
+		return err
+	}
+	s.background(s.pressure.watch)
 	s.metrics = admin.NewMetrics(s.registry)
 	admin.RegisterBuild(s.registry, s.process.Version)
 	if err := s.listenAdmin(ctx); err != nil {
@@ -210,7 +224,7 @@ func (s *Service) makeGateway(ctx context.Context, recovery audit.Recovery, hash
 	}
 	parts := gateway.Config{
 		Limiter: s.limiter, Ledger: s.spending.ledger, Sources: s.sources, Replay: s.replay, Log: s.log, MAC: hashKey, Freezes: s.freezes.Gate(), Refusals: s.refusals,
-		Observer: s.metrics, Logger: s.logger, Now: time.Now,
+		Observer: s.metrics, MemoryBusy: &s.pressure.busy, Logger: s.logger, Now: time.Now,
 	}
 	if err := s.openFleet(ctx, c, &parts); err != nil {
 		return err
@@ -238,6 +252,7 @@ func (s *Service) registerState() {
 	s.reloads.metrics = admin.NewReloads(s.registry, time.Now(), s.planID())
 	s.certificates.metrics = admin.NewCertificates(s.registry, s.certificates.metricsSources())
 	s.registry.MustRegister(admin.UseSources{Calls: s.gateway.Use, Listeners: s.listenerUse, Upstreams: s.upstreamUse})
+	admin.RegisterMemory(s.registry, s.pressure.sources())
 	admin.RegisterState(s.registry, admin.Sources{
 		Log: s.log.Status, Checkpointed: s.checkpointed.Load, Copies: s.copies.Status, Forecast: &s.forecast, Indexed: s.indexed,
 		Credentials: s.signers, Upstreams: s.signedUpstreams, Replay: s.replay, Limiter: s.limiter, Waiting: s.waiting,

@@ -40,6 +40,7 @@ type running struct {
 	client      *http.Client
 	onDisk      *config.Config // what Reload reads, unless unreadable is set
 	unreadable  error
+	machine     *machine // where there is memory enough
 }
 
 const configuration = `
@@ -105,8 +106,9 @@ func (g *running) start(t *testing.T, changes ...string) {
 // startAgain starts a gateway on the files of one that has ended.
 func (g *running) startAgain(t *testing.T, changes ...string) (err error) {
 	t.Helper()
+	g.machine = newMachine()
 	g.Service, err = Start(t.Context(), g.load(t, changes...), Process{
-		Version: "test", Logger: zap.NewNop(), LookupEnv: keyOf, Load: func() (*config.Config, error) { return g.onDisk, g.unreadable },
+		Version: "test", Logger: zap.NewNop(), LookupEnv: keyOf, Machine: g.machine, Load: func(config.Options) (*config.Config, error) { return g.onDisk, g.unreadable },
 	})
 	return err
 }

@@ -41,10 +41,8 @@ func runFile(t *testing.T, watch bool) *watching {
 		t.Fatal(err)
 	}
 	w.write(t, "tollgate.yaml", w.text())
-	load := func() (*config.Config, error) {
-		return config.Load(w.file, config.Options{Secrets: true, LookupEnv: keyOf})
-	}
-	c, err := load()
+	load := func(o config.Options) (*config.Config, error) { return config.Load(w.file, o) }
+	c, err := load(config.Options{Secrets: true, LookupEnv: keyOf})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +130,7 @@ func TestWatchLeavesABadFileAlone(t *testing.T) {
 	w := runFile(t, true)
 	w.looks(t, 2)
 	loads, load := 0, w.process.Load
-	w.process.Load = func() (*config.Config, error) { loads++; return load() }
+	w.process.Load = func(o config.Options) (*config.Config, error) { loads++; return load(o) }
 	w.write(t, "tollgate.yaml", "listeners: [")
 	w.looks(t, 5)
 	if warnings := strings.Join(w.readiness().Warnings, "\n"); loads != 1 || !strings.Contains(warnings, "the file on disk differs from what runs") {
@@ -151,9 +149,9 @@ func TestWatchReadsTwice(t *testing.T) {
 	w.looks(t, 2)
 	load := w.process.Load
 	w.write(t, "tollgate.yaml", w.text("  other: {", "  half: {}\n  other: {"))
-	w.process.Load = func() (*config.Config, error) {
+	w.process.Load = func(o config.Options) (*config.Config, error) {
 		defer w.write(t, "tollgate.yaml", w.text("  other: {", "  whole: {}\n  other: {"))
-		return load()
+		return load(o)
 	}
 	w.looks(t, 2)
 	w.process.Load = load

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
@@ -58,7 +59,9 @@ var (
 	following = pragmas{"synchronous(NORMAL)", "cache_size(-16000)", "journal_size_limit(16777216)", "busy_timeout(5000)"}
 	// What is built is no index before it is complete and synced.
 	building = pragmas{"journal_mode(OFF)", "synchronous(OFF)", "locking_mode(EXCLUSIVE)", "cache_size(-64000)"}
-	reading  = pragmas{"query_only(1)", "cache_size(-16000)", "busy_timeout(5000)"}
+	// Temporary tables stay in memory: a process that is confined to its folders, or whose file system can only be read, has none for them.
+	always  = pragmas{"trusted_schema(0)", "cell_size_check(1)", "temp_store(MEMORY)"}
+	reading = pragmas{"query_only(1)", "cache_size(-16000)", "busy_timeout(5000)"}
 )
 
 // cachedKinds bounds the kinds in the memory of a writer.
@@ -73,7 +76,7 @@ func connect(ctx context.Context, log fs.FS, file, mode string, set pragmas) (*d
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() { // SQLite would wait for the writer of a pipe
 		return nil, cmp.Or(err, errors.New("it is no regular file"))
 	}
-	query := url.Values{"mode": {mode}, "_dqs": {"0"}, "_pragma": append(pragmas{"trusted_schema(0)", "cell_size_check(1)"}, set...)}
+	query := url.Values{"mode": {mode}, "_dqs": {"0"}, "_pragma": slices.Concat(always, set)}
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}).String())
 	if err != nil {
 		return nil, err

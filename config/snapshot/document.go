@@ -57,6 +57,9 @@ func (w *writer) sections(c *config.Config, generations map[string]Generation) m
 	if c.Review != nil { // plans without pages are the texts that they were before there were any
 		sections["review"] = w.section(c.Review)
 	}
+	if c.Hardening.On() || len(c.Hardening.Paths) > 0 {
+		sections["hardening"] = w.section(c.Hardening)
+	}
 	if len(c.Identities) > 0 {
 		sections["identities"] = func() {
 			named(w, c.Identities, func(i session.Identity) string { return i.Name }, func(i session.Identity) { w.value(reflect.ValueOf(i)) })

@@ -129,6 +129,7 @@ var left = map[string]string{
 	"Config.File":         "where it was read from decides nothing",
 	"Config.Files[]":      "where it was read from decides nothing",
 	"Config.Dirs[]":       "where it was read from decides nothing",
+	"Config.Needs":        "paths that stand where they belong, once more",
 	"Config.PrivateFiles": "the places of secrets and keys, which stand where they belong",
 	"Config.TLSPolicies":  "must be good policies: TestPolicies",
 }

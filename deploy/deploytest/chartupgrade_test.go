@@ -72,7 +72,7 @@ func TestChartRestarts(t *testing.T) {
 		"{fleet: {redis: {address: 'other.redis.svc:6379'}}}", "{fleet: {redis: {prefix: other}}}",
 		"{audit: {dir: /var/lib/tollgate/other}}", "{audit: {keep: 401d}}", "{audit: {checkpoints: {every: 11s}}}", "{audit: {deadline: 3s}}",
 		"{callers: {finance-reports: {grants: []}}}", "{limits: {max_wait: 3s}}", "{bounds: {bodies: 128MiB}}", "{bounds: {drain: 80s}}", "{reload: null}",
-		"{fleet: {members: [tollgate-0, tollgate-1, tollgate-2]}}", "{fleet: {patience: 6ms}}", "{log: {level: debug}}",
+		"{fleet: {members: [tollgate-0, tollgate-1, tollgate-2]}}", "{fleet: {patience: 6ms}}", "{metrics: {callers: 100}}", "{log: {level: debug}}",
 		"{upstreams: {bss: {deprecated: allow}}}", "{identities: {li-wei: {roles: [reviewer]}}}",
 	} {
 		if restarted(t, "production", "{}", "config: "+values) {

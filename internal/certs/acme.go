@@ -45,12 +45,12 @@ type ACMEConfig struct {
 	// Where the authority writes to.
 	Email string `yaml:"email"`
 	// A PEM file with the authorities that vouch for the directory's own certificate. Default: those of the system.
-	CA string `yaml:"ca"`
+	CA string `yaml:"ca" path:"read"`
 	// Ties the account to one that the authority knows otherwise. Some authorities want that.
 	Binding AccountBinding `yaml:"account_binding"`
 	// The folder of account, keys and certificates. It is made when it is not there. Gateways may share it: each
 	// certificate is issued once.
-	Dir string `yaml:"dir" need:"yes"`
+	Dir string `yaml:"dir" path:"make" need:"yes"`
 	// The kind of private keys: `ecdsa` (P-256) or `rsa` (2048 bits).
 	Key ACMEKey `yaml:"key" choice:"ecdsa|rsa"`
 	// How the authority sees that the hosts are yours: `http-01` asks `http_challenge` (port 80 of the hosts),

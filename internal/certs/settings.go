@@ -15,15 +15,15 @@ type ListenerTLS struct {
 	// comes before RSA; a peer that asks for no name, or one that is in none, gets the first.
 	Certificates []Certificate `yaml:"certificates"`
 	// A PEM file with the authorities whose client certificates are trusted. Without it none is asked for.
-	ClientCA string `yaml:"client_ca"`
+	ClientCA string `yaml:"client_ca" path:"read"`
 	// Files with the revocation lists of those authorities (PEM or DER): certificates that they name are refused.
-	ClientCRL []string `yaml:"client_crl"`
+	ClientCRL []string `yaml:"client_crl" path:"read"`
 	// Whether to refuse or allow a client certificate when its authority has no list, or only one past its next update. For
 	// `client_crl` only. Default: `refuse`.
 	ClientCRLMissing string `yaml:"client_crl_missing" choice:"refuse|allow"`
 	// A file with serial numbers of client certificates that are refused even if no list names them: one in a line, up to 20 octets in
 	// hexadecimal, as `openssl x509 -serial` prints it, optionally followed by the SHA-256 fingerprint of the issuer's certificate; `#` begins a comment.
-	ClientDeny string `yaml:"client_deny"`
+	ClientDeny string `yaml:"client_deny" path:"read"`
 	// `required`: a connection without a client certificate is refused. `optional`: it may identify its caller in
 	// another way. Default: `optional` if there is a `client_ca`.
 	ClientCertificate string `yaml:"client_certificate" choice:"optional|required"`
@@ -51,15 +51,15 @@ func (Certificate) ExactlyOne() {}
 // CertificateFiles is `files` of a certificate, and `client_certificate` of an upstream.
 type CertificateFiles struct {
 	// The file with the certificate and its chain, the leaf first.
-	Cert string `yaml:"cert" need:"yes"`
+	Cert string `yaml:"cert" path:"read" need:"yes"`
 	// The file with the certificate's private key.
-	Key string `yaml:"key" need:"yes"`
+	Key string `yaml:"key" path:"read" need:"yes"`
 }
 
 // InternalCertificate is `internal` of a certificate: an authority of the gateway's own, for a sidecar or a lab.
 type InternalCertificate struct {
 	// The folder of the authority and of what it issued. It is made when it is not there. Gateways may share it.
-	Dir string `yaml:"dir" need:"yes"`
+	Dir string `yaml:"dir" path:"make" need:"yes"`
 	// The names of the certificate: host names, `*.` in front for any first label, and IP addresses.
 	Hosts []setting.CertificateHost `yaml:"hosts" need:"yes"`
 	// How long a certificate holds. It is renewed after two thirds of that.
@@ -75,7 +75,7 @@ type UpstreamTLS struct {
 	// The TLS policy: `huawei-high`, `huawei` or one of `tls_policies`.
 	Policy string `yaml:"policy"`
 	// A PEM file with the authorities that are trusted. Default: those of the system.
-	CA string `yaml:"ca"`
+	CA string `yaml:"ca" path:"read"`
 	// The name that the upstream's certificate must have. Default: the host of the url.
 	ServerName setting.Host `yaml:"server_name"`
 	// Public keys of which one must be in the upstream's verified chain, as `sha256/` and the SHA-256 of the key in base64.

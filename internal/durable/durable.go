@@ -90,6 +90,25 @@ func place(f *os.File, name string, err error, move func(from, to string) error)
 	return SyncDir(filepath.Dir(name))
 }
 
+// MakeDir makes a folder, and those above it, durably, where there is none.
+func MakeDir(dir string, mode os.FileMode) error {
+	parent := filepath.Dir(dir)
+	err := os.Mkdir(dir, mode)
+	if errors.Is(err, os.ErrNotExist) && parent != dir {
+		if err := MakeDir(parent, mode); err != nil {
+			return err
+		}
+		err = os.Mkdir(dir, mode)
+	}
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return SyncDir(parent)
+}
+
 // Lock takes the lock of an open file, and waits for it.
 func Lock(f *os.File) error { return lock(f, exclusive) }
 

@@ -2,6 +2,7 @@ package osfile
 
 import (
 	"io/fs"
+	"os"
 
 	"golang.org/x/sys/windows"
 )
@@ -31,4 +32,10 @@ func Free(dir string) (int64, error) {
 		return 0, err
 	}
 	return int64(free), nil
+}
+
+// Writable reports whether a folder is there: access lists are not read.
+func Writable(dir string) bool {
+	info, err := os.Stat(dir)
+	return err == nil && info.IsDir()
 }

@@ -11,7 +11,7 @@ type Reference struct {
 	Env string `yaml:"env"`
 	// The path of a file that holds the secret and nothing else; a final line feed is left out. Only the gateway's user and
 	// groups should be able to read it: otherwise `check`, the log and readiness say so.
-	File string `yaml:"file"`
+	File string `yaml:"file" path:"secret"`
 }
 
 // ExactlyOne marks a section of which exactly one key is given.

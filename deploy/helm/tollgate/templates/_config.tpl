@@ -118,7 +118,10 @@ How long the pod may take to stop: until the Service has left it out, the drain,
 {{/* The parts of the configuration that a running gateway does not take: a change of them, and of them alone, makes new pods. */}}
 {{- define "tollgate.restarts" -}}
 {{- $config := .Values.config -}}
-{{- $parts := pick $config "admin" "metrics" "review" "http_challenge" "audit" -}}
+{{- $parts := pick $config "admin" "review" "http_challenge" "audit" -}}
+{{- with $config.metrics -}}
+{{- $_ := set $parts "metrics" (omit . "callers") -}}
+{{- end -}}
 {{- with $config.fleet -}}
 {{- $_ := set $parts "fleet" (omit . "members" "patience" "replay") -}}
 {{- end -}}
