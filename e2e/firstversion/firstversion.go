@@ -66,11 +66,19 @@ var built = sync.OnceValues(func() (string, error) {
 	return name, checkVersion(name)
 })
 
-// repository returns the root of the checkout that this package belongs to.
+// repository returns the root of the checkout that the running test belongs to: the folder of the product's module, above the test's own,
+// which is where tests run. Names of source files would not do: a build with -trimpath has none of this machine.
 func repository() (string, error) {
-	_, file, _, _ := runtime.Caller(0)
-	root := filepath.Dir(filepath.Dir(filepath.Dir(file)))
-	return root, hasCommit(root, Commit)
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if text, err := os.ReadFile(filepath.Join(dir, "go.mod")); err == nil && bytes.HasPrefix(text, []byte("module tollgate\n")) {
+			return dir, hasCommit(dir, Commit)
+		}
+	}
+	return "", errNoHistory
 }
 
 // hasCommit returns an error unless the history of the checkout at root has a commit.

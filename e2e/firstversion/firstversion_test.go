@@ -59,3 +59,15 @@ func TestOtherVersionIsRefused(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestRepository: the checkout is found also by a test that was built with -trimpath, as `make test` builds all.
+func TestRepository(t *testing.T) {
+	want, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := repository()
+	if root != want || err != nil && !errors.Is(err, errNoHistory) {
+		t.Errorf("the repository is %q, want %q; %v", root, want, err)
+	}
+}
