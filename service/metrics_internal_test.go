@@ -51,6 +51,17 @@ func TestRefusedScraper(t *testing.T) {
 	}
 }
 
+// TestBuildInfo: the commit is the one that the program says of itself. Releases are built without the history, so Go has written none into them.
+func TestBuildInfo(t *testing.T) {
+	build := seriesOf(t, runFile(t, false).registry)["tollgate_build_info"]
+	if len(build) != 1 || build[0]["version"] != "test" || build[0]["revision"] != "0123abcd" || !strings.HasPrefix(build[0]["go_version"], "go") {
+		t.Errorf("%v", build)
+	}
+	if build = seriesOf(t, run(t).registry)["tollgate_build_info"]; len(build) != 1 || build[0]["revision"] != "unknown" {
+		t.Errorf("without a commit: %v", build)
+	}
+}
+
 // startEverything runs a gateway that has all parts with metrics of their own.
 func startEverything(t *testing.T) *running {
 	t.Helper()

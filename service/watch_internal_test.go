@@ -46,7 +46,7 @@ func runFile(t *testing.T, watch bool) *watching {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.Service, err = Start(t.Context(), c, Process{Version: "test", Logger: zap.NewNop(), LookupEnv: keyOf, Load: load}); err != nil {
+	if w.Service, err = Start(t.Context(), c, Process{Version: "test", Commit: "0123abcd", Logger: zap.NewNop(), LookupEnv: keyOf, Load: load}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
