@@ -130,6 +130,7 @@ func TestContextWithoutSecrets(t *testing.T) {
 	matcher := ignored(t)
 	for _, name := range []string{
 		".git/config", ".env", "prod.env", "tollgate.yaml", "central.yaml", "first/tollgate.yaml", "first/secrets/partner.json", "first/secrets/app.sk", "partner.json",
+		"first/callers.d/shop-TGVK5YAR4WFJPOPJMKKV.secret", "shop-TGVK5YAR4WFJPOPJMKKV.secret", "first/callers.d/shop-TGVK5YAR4WFJPOPJMKKV.yaml", "clients.p12", "clients.pfx",
 		"first/audit/signing.key", "first/audit/00000001.jsonl", "first/audit/spend.state", "first/audit/signing.key.new", "tls.key", "ca.pem", "certs/clients.pem", "users.acl", "deploy/compose/secrets/token",
 		"bin/tollgate", "build/screenshots/a.png", "dist/tollgate-linux-amd64", "e2e/node/node_modules/a/index.js", "e2e/testdata/a", "config/testdata/full.good.yml",
 		"cmd/proxy/run_test.go", "first/admin.sock", "tollgate.tar", "tollgate", "index.sqlite-wal", "docs/config.md",
