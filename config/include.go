@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -10,6 +11,7 @@ import (
 
 	"tollgate/caller"
 	"tollgate/config/strictyaml"
+	"tollgate/internal/confine"
 	"tollgate/internal/private"
 	"tollgate/internal/setting"
 )
@@ -40,22 +42,22 @@ func (b *builder) include() {
 		if b.Failed(at) {
 			continue
 		}
-		if err := b.includeEntry(entry); err != nil {
+		if err := b.includeEntry(at, entry); err != nil {
 			b.problem(at, "", "%v", err)
 			return
 		}
 	}
 }
 
-// includeEntry reads a file, or the files of a directory.
-func (b *builder) includeEntry(entry string) error {
+// includeEntry reads a file, or the files of a directory. at is its key.
+func (b *builder) includeEntry(at, entry string) error {
 	path := setting.Resolve(b.dir, entry)
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
 	if !info.IsDir() {
-		return b.includeFile(entry, path)
+		return b.includeFile(at, entry, path)
 	}
 	b.config.Dirs = append(b.config.Dirs, path)
 	inside, err := os.ReadDir(path) // in the order of their names
@@ -63,7 +65,7 @@ func (b *builder) includeEntry(entry string) error {
 		return err
 	}
 	for _, file := range inside {
-		if err := b.includeOf(entry, path, file.Name()); err != nil {
+		if err := b.includeOf(at, entry, path, file.Name()); err != nil {
 			return err
 		}
 	}
@@ -71,7 +73,7 @@ func (b *builder) includeEntry(entry string) error {
 }
 
 // includeOf reads a file of a directory, unless it is of another kind. Kubernetes and editors keep theirs under names with a dot in front.
-func (b *builder) includeOf(entry, dir, name string) error {
+func (b *builder) includeOf(at, entry, dir, name string) error {
 	path := filepath.Join(dir, name)
 	kind := filepath.Ext(name)
 	if strings.HasPrefix(name, ".") || kind != ".yaml" && kind != ".yml" {
@@ -84,11 +86,17 @@ func (b *builder) includeOf(entry, dir, name string) error {
 		b.note("%s is not read: of a directory that is included, only *.yaml are", path)
 		return nil
 	}
-	return b.includeFile(filepath.Join(entry, name), path)
+	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 { // it may lead out of the directory
+		b.needPath(at, confine.Need{Path: path, Key: at}, path)
+	}
+	return b.includeFile(at, filepath.Join(entry, name), path)
 }
 
 // includeFile reads one file. It is shown as the entry of the main file leads to it.
-func (b *builder) includeFile(entry, path string) error {
+func (b *builder) includeFile(at, entry, path string) error {
+	if b.Failed(at) { // it may not be read
+		return nil
+	}
 	if b.isIncluded[path] {
 		return fmt.Errorf("%s is included twice", path)
 	}

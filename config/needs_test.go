@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -184,5 +185,37 @@ hardening: {landlock: require, paths: [{path: /elsewhere}]}
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestIncludedLinks: the files of a directory that is included may be links to elsewhere, where a reload reads them again.
+func TestIncludedLinks(t *testing.T) {
+	dir, elsewhere := t.TempDir(), t.TempDir()
+	real, link := filepath.Join(elsewhere, "two.yaml"), filepath.Join(dir, "callers.d", "two.yaml")
+	err := errors.Join(os.Mkdir(filepath.Dir(link), 0o700), os.WriteFile(real, []byte("callers: {two: {}}\n"), 0o600), os.Symlink(real, link))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parse := func(allowed func(string, bool) bool) (*Config, error) {
+		return Parse(filepath.Join(dir, "tollgate.yaml"), []byte(`
+listeners: [{address: "127.0.0.1:8080", upstreams: [app]}]
+upstreams: {app: {url: "http://127.0.0.1:3000", endpoints: [{name: All, method: GET, path: "/{path...}", effect: read}]}}
+callers: {one: {auth: [{access_key: {id: ONE, secret: {env: ONE}}}]}}
+include: [callers.d]
+audit: {dir: log}
+hardening: {landlock: require}
+`), dir, Options{Allowed: allowed})
+	}
+	c, err := parse(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := confine.NewSet(c.Needs)
+	if err != nil || !set.Allows(real, false) || set.Allows(real, true) {
+		t.Errorf("%s is not what may be read (%v)", real, err)
+	}
+	_, err = parse(func(path string, _ bool) bool { return path != link })
+	if err == nil || !strings.Contains(err.Error(), link+" is outside of the folders that the gateway gave itself") || strings.Count(err.Error(), link) != 1 {
+		t.Errorf("error %v", err)
 	}
 }
