@@ -23,6 +23,7 @@ func (m *Metrics) Follow(callers []string, most int) {
 	for _, name := range chosen[:min(most, len(chosen))] {
 		labels[name] = true
 	}
+	m.series = map[labelsOfCall]*series{} // those of callers without a label may be gone as well
 	if maps.Equal(labels, m.callers) {
 		return
 	}
@@ -32,7 +33,7 @@ func (m *Metrics) Follow(callers []string, most int) {
 			m.refusals.DeletePartialMatch(prometheus.Labels{"caller": name})
 		}
 	}
-	m.callers, m.series = labels, map[labelsOfCall]*series{}
+	m.callers = labels
 }
 
 // CallerLabel returns how series name a caller.

@@ -103,6 +103,19 @@ func TestLabelsStay(t *testing.T) {
 	}
 }
 
+// TestCallersComeAndGo: what is remembered of callers without a label goes with them, however many have come in the life of a process.
+func TestCallersComeAndGo(t *testing.T) {
+	m := NewMetrics(prometheus.NewRegistry())
+	for i := range 50 {
+		names := []string{"a", fmt.Sprintf("later-%d", i)}
+		m.Follow(names, 1)
+		everyoneCalls(m, names)
+	}
+	if len(m.series) != 2 {
+		t.Errorf("%d series are remembered for 2 callers", len(m.series))
+	}
+}
+
 func split(letters string) (all []string) {
 	for _, letter := range letters {
 		all = append(all, string(letter))
