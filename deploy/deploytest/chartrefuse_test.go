@@ -58,6 +58,26 @@ func TestChartRefusesSecrets(t *testing.T) {
 	}
 }
 
+// TestChartRefusesHiddenSecrets: nor does one get in as a member of what should refer to it, or in an address.
+func TestChartRefusesHiddenSecrets(t *testing.T) {
+	for _, test := range []struct{ values, want string }{
+		{"config: {credentials: {partner-main: {secret_key: {value: hunter2}}}}", "config.credentials.partner-main.secret_key must be a reference"},
+		{"config: {credentials: {partner-main: {secret_key: {env: hunter2}}}}", "config.credentials.partner-main.secret_key must be a reference"},
+		{"config: {credentials: {partner-main: {secret_key: {env: PARTNER, default: hunter2}}}}", "config.credentials.partner-main.secret_key must be a reference"},
+		{"config: {callers: {shop: {auth: [{access_key: {id: SHOP, secret: hunter2}}]}}}", "config.callers.shop.auth[0].access_key.secret must be a reference"},
+		{"config: {upstreams: {bss-cn: {proxy: 'http://user:hunter2@proxy.example:3128'}}}", "config.upstreams.bss-cn.proxy has a login in its address"},
+	} {
+		_, err := render(openChart(t, chartFolder), "tollgate", with(t, "central", test.values))
+		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v", test.values, err)
+		}
+	}
+	referring := "config: {credentials: {partner-main: {secret_key: {env: PARTNER_KEY}, access_key: {file: /run/secrets/tollgate/ak}}}, callers: {shop: {auth: [{access_key: {id: SHOP, secret: {file: /run/secrets/tollgate/sk}}}]}}}"
+	if _, err := render(openChart(t, chartFolder), "tollgate", with(t, "central", referring)); err != nil {
+		t.Error(err)
+	}
+}
+
 // secretKeys returns the keys of the configuration that refer to secrets.
 func secretKeys(t *testing.T) (keys []string) {
 	t.Helper()

@@ -32,11 +32,26 @@ No secret stands in the values themselves: the gateway would refuse it, but by t
 {{- else if kindIs "map" .value -}}
 {{- range $key, $item := .value -}}
 {{- $secret := has $key (list "access_key" "bearer_token" "password" "proxy_auth" "secret" "secret_key" "security_token" "token") -}}
-{{- if and $secret $item (not (kindIs "map" $item)) -}}
-{{- fail (printf "%s.%s must be a reference, such as {file: /run/secrets/tollgate/NAME}: values are no place for secrets" $at $key) -}}
-{{- end -}}
 {{- include "tollgate.check.secrets" (dict "at" (printf "%s.%s" $at $key) "value" $item) -}}
+{{- if and $secret $item -}}
+{{- include "tollgate.check.reference" (dict "at" (printf "%s.%s" $at $key) "value" $item) -}}
 {{- end -}}
+{{- end -}}
+{{- else if and (kindIs "string" .value) (regexMatch "^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*@" .value) -}}
+{{- fail (printf "%s has a login in its address: values are no place for secrets" $at) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A reference names a variable or a file, and has nothing else. A virtual key of a caller has the same key in the configuration, and an id. */}}
+{{- define "tollgate.check.reference" -}}
+{{- $refers := kindIs "map" .value -}}
+{{- if and $refers (not (hasKey .value "id")) -}}
+{{- range $key, $item := .value -}}
+{{- $refers = and $refers (or (eq $key "file") (and (eq $key "env") (regexMatch "^[A-Z][A-Z0-9_]*$" (toString $item)))) -}}
+{{- end -}}
+{{- end -}}
+{{- if not $refers -}}
+{{- fail (printf "%s must be a reference, such as {file: /run/secrets/tollgate/NAME}: values are no place for secrets" .at) -}}
 {{- end -}}
 {{- end -}}
 
