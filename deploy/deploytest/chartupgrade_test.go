@@ -67,7 +67,7 @@ func TestChartRestarts(t *testing.T) {
 	restarts := 0
 	for _, values := range []string{
 		"{admin: {address: '127.0.0.1:9091'}}", "{admin: null}", "{metrics: {bearer_token: {file: /run/secrets/tollgate/other}}}",
-		"{review: {hosts: [other.corp.example]}}", "{log: {format: text}}",
+		"{review: {hosts: [other.corp.example]}}", "{log: {format: text}}", "{hardening: {landlock: require}}", "{hardening: {paths: [{path: /srv/next}]}}",
 		"{bounds: {replay: 2000001}}", "{bounds: {unauthenticated_records: 65MiB}}",
 		"{fleet: {redis: {address: 'other.redis.svc:6379'}}}", "{fleet: {redis: {prefix: other}}}",
 		"{audit: {dir: /var/lib/tollgate/other}}", "{audit: {keep: 401d}}", "{audit: {checkpoints: {every: 11s}}}", "{audit: {deadline: 3s}}",
