@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"tollgate/catalog"
+	"tollgate/internal/words"
 )
 
 // account describes a name that chooses whose money or data a call is about.
@@ -45,10 +46,10 @@ func accountOf(name []byte) *account {
 // add takes up an account.
 func (a *Accounts) add(kind *account, value string, k *arena) error {
 	if len(value) > maxValueBytes {
-		return &BodyError{Msg: kind.name + " is longer than 1024 bytes"}
+		return &BodyError{Msg: words.Say("error.body.long_account", "Field", kind.name)}
 	}
 	if len(a.Customers)+len(a.Partners) == maxAccounts {
-		return &BodyError{Msg: "the call names more than 1000 accounts"}
+		return &BodyError{Msg: words.Say("error.body.many_accounts")}
 	}
 	if kind.partner {
 		a.Partners = k.add(a.Partners, value)
@@ -68,8 +69,8 @@ func reads(op *catalog.Operation, field string) bool {
 }
 
 // misplaced remembers that an account stands where the provider does not look for it.
-func (a *Accounts) misplaced(kind *account, place string) {
-	if a.Ambiguous == "" {
-		a.Ambiguous = kind.name + " stands in " + place + ", where the provider does not look for it"
+func (a *Accounts) misplaced(kind *account, place words.Message) {
+	if a.Ambiguous.IsZero() {
+		a.Ambiguous = words.Say("error.body.misplaced", "Field", kind.name, "Place", place)
 	}
 }

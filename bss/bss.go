@@ -41,6 +41,7 @@ import (
 	"iter"
 
 	"tollgate/catalog"
+	"tollgate/internal/words"
 )
 
 // Bounds of what is read and recorded.
@@ -82,8 +83,8 @@ type Accounts struct {
 	Customers []string // customer_id, customer_ids, sub_customer_id and the v1 spellings; at most 1000 together with Partners
 	Partners  []string // resellers: indirect_partner_id and indirect_partner_ids, and the v1 spellings
 
-	// Ambiguous says, for the caller to read, why the lists cannot be relied on. Where it is empty they are complete.
-	Ambiguous string
+	// Ambiguous says, for the caller to read, why the lists cannot be relied on. Where it is zero they are complete.
+	Ambiguous words.Message
 }
 
 // Request is what was read of a request.
@@ -95,11 +96,14 @@ type Request struct {
 // BodyError is a body or a query that two readers could take for different things, or none at all. Its text is meant
 // for the caller and quotes nothing but names from the catalog.
 type BodyError struct {
-	Msg    string
+	Msg    words.Message
 	Amount bool // an object or array stands where an amount should
 }
 
-func (e *BodyError) Error() string { return e.Msg }
+func (e *BodyError) Error() string { return e.Msg.String() }
+
+// Message returns the text.
+func (e *BodyError) Message() words.Message { return e.Msg }
 
 // ReadRequest reads the audited fields and the accounts of a call. The parameters of the path are looked up decoded, by
 // name, "" where there is none (nil: there are none at all); query yields decoded pairs. The error, always a
@@ -114,6 +118,6 @@ func ReadRequest(op *catalog.Operation, params func(name string) string, query i
 	if op.Site != "" && op.Effect != catalog.Read {
 		return Request{}, err
 	}
-	r.accounts.Ambiguous = err.Error()
+	r.accounts.Ambiguous = words.Of(err)
 	return Request{Accounts: r.accounts}, nil
 }

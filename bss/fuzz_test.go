@@ -37,7 +37,7 @@ func FuzzReadRequest(f *testing.F) {
 			t.Fatalf("error of type %T", err)
 		}
 		lenient, errLenient := ReadRequest(read("POST"), nil, pairs(query), body)
-		if errLenient != nil || err != nil && (lenient.Accounts.Ambiguous == "" || lenient.Fields != nil) {
+		if errLenient != nil || err != nil && (lenient.Accounts.Ambiguous.IsZero() || lenient.Fields != nil) {
 			t.Fatalf("spend: %v, read: %+v, %v", err, lenient, errLenient)
 		}
 		for _, field := range got.Fields {
@@ -124,7 +124,7 @@ func compare(t *testing.T, got Request, body []byte) {
 	if !reflect.DeepEqual(ours, want) {
 		t.Errorf("recorded %q, encoding/json reads %q from %q", ours, want, body)
 	}
-	if got.Accounts.Ambiguous == "" && theirs.CustomerID != nil && len(got.Accounts.Customers) == 0 {
+	if got.Accounts.Ambiguous.IsZero() && theirs.CustomerID != nil && len(got.Accounts.Customers) == 0 {
 		t.Errorf("encoding/json reads the customer %v from %q", theirs.CustomerID, body)
 	}
 }

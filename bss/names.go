@@ -40,14 +40,14 @@ func (n *names) close(frame int) {
 // add remembers a name of the innermost object and says what is wrong with it, "" for nothing.
 func (n *names) add(frame int, name []byte) (problem string) {
 	if len(n.entries)-frame == maxMembers {
-		return "an object in the body has more than 256 members"
+		return "error.body.members"
 	}
 	start := len(n.text)
 	n.text = appendFolded(n.text, name)
 	added := nameEntry{hash(n.text[start:]), start, len(n.text)}
 	for _, e := range n.entries[frame:] {
 		if e.hash == added.hash && bytes.Equal(n.text[e.start:e.end], n.text[start:]) {
-			return "two members of one object in the body have the same name, or names that differ in case only"
+			return "error.body.twice"
 		}
 	}
 	n.entries = append(n.entries, added)

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"tollgate/catalog"
+	"tollgate/internal/words"
 )
 
 // requestReader collects the fields and accounts of one request. It is the visitor of its body.
@@ -116,7 +117,7 @@ func (r *requestReader) readPair(name, value string) error {
 			return misspelt("query", known)
 		}
 		if before := r.found.of(i); before != nil && before.where == inQuery && known == f.Name {
-			return &BodyError{Msg: known + " occurs twice in the query"}
+			return &BodyError{Msg: words.Say("error.body.query_twice", "Field", known)}
 		}
 		if err := r.record(i, inQuery, value); err != nil {
 			return err
@@ -135,14 +136,14 @@ func (r *requestReader) readAccountPair(name, base, value string) error {
 		case name != kind.name:
 			return misspelt("query", kind.name)
 		case r.seen&bit != 0 && !kind.list:
-			return &BodyError{Msg: kind.name + " occurs twice in the query"}
+			return &BodyError{Msg: words.Say("error.body.query_twice", "Field", kind.name)}
 		default:
 			r.seen |= bit
 		}
 		if !r.queryCounts() {
-			r.accounts.misplaced(kind, "the query of a "+r.op.Method)
+			r.accounts.misplaced(kind, words.Say("error.body.query_of", "Method", r.op.Method))
 		} else if !reads(r.op, kind.name) {
-			r.accounts.misplaced(kind, "the query of "+r.op.Name)
+			r.accounts.misplaced(kind, words.Say("error.body.query_of_operation", "Operation", r.op.Name))
 		}
 		return r.accounts.add(kind, value, &r.arena)
 	}
@@ -179,7 +180,7 @@ func findingOf[T string | []byte](r *requestReader, i int, where place, value T)
 	if before := f.value.Values; len(before) == 1 && before[0] == string(value) && !strings.Contains(field.Name, "[]") {
 		return nil, nil
 	}
-	return nil, &BodyError{Msg: field.Name + " is given twice, in different places (path, query, body) and with different values"}
+	return nil, &BodyError{Msg: words.Say("error.body.given_twice", "Field", field.Name)}
 }
 
 // member implements visitor: it settles whether the coming value is an account, and whether it counts there.
@@ -193,9 +194,9 @@ func (r *requestReader) member(name []byte, _ bool) error {
 	}
 	r.accountPath = len(r.walker.path)
 	if !r.bodyCounts() {
-		r.accounts.misplaced(r.account, "the body of a "+r.op.Method)
+		r.accounts.misplaced(r.account, words.Say("error.body.body_of", "Method", r.op.Method))
 	} else if !reads(r.op, string(r.walker.path[:r.accountPath])) {
-		r.accounts.misplaced(r.account, "a place in the body of "+r.op.Name)
+		r.accounts.misplaced(r.account, words.Say("error.body.place_of_operation", "Operation", r.op.Name))
 	}
 	return nil
 }
@@ -210,7 +211,7 @@ type match struct {
 // value implements visitor.
 func (r *requestReader) value(kind kind, raw []byte) error {
 	if len(r.walker.path) == 0 && kind != '{' && r.op.Site != "" {
-		return &BodyError{Msg: "the body is not a JSON object"} // a reader that unpacks arrays finds fields in one
+		return &BodyError{Msg: words.Say("error.body.not_object")} // a reader that unpacks arrays finds fields in one
 	}
 	for _, m := range r.expected() {
 		field := &r.op.Request[m.field]
@@ -293,11 +294,11 @@ func (r *requestReader) accountValue(kind kind, raw []byte) error {
 }
 
 func misspelt(part, name string) error {
-	return &BodyError{Msg: "a name in the " + part + " differs from " + name + " in case or form only: write it exactly so"}
+	return &BodyError{Msg: words.Say("error.body.misspelt_"+part, "Field", name)}
 }
 
 func wrongType(name string, amount bool) error {
-	return &BodyError{Msg: name + " is not of the JSON type that the provider expects", Amount: amount}
+	return &BodyError{Msg: words.Say("error.body.type", "Field", name), Amount: amount}
 }
 
 // CheckBody reports, as a [*BodyError], that a method takes no body: GET and HEAD never do, DELETE does not for operations of
@@ -307,5 +308,5 @@ func CheckBody(op *catalog.Operation, method string, bytes int64) error {
 	if bytes <= 0 || method != "GET" && method != "HEAD" && (method != "DELETE" || op.Site == "") {
 		return nil
 	}
-	return &BodyError{Msg: "a " + method + " of " + op.Name + " has no body: leave it out"}
+	return &BodyError{Msg: words.Say("error.body.none", "Method", method, "Operation", op.Name)}
 }

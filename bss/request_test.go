@@ -111,7 +111,7 @@ func TestReadRequest(t *testing.T) {
 			if show(got.Fields) != test.fields {
 				t.Errorf("fields %q, want %q", show(got.Fields), test.fields)
 			}
-			if customers := strings.Join(got.Accounts.Customers, ","); customers != test.customers || got.Accounts.Ambiguous != "" {
+			if customers := strings.Join(got.Accounts.Customers, ","); customers != test.customers || !got.Accounts.Ambiguous.IsZero() {
 				t.Errorf("accounts %+v, want customers %q", got.Accounts, test.customers)
 			}
 		})
@@ -190,7 +190,7 @@ func TestStrictBodies(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got, err := ReadRequest(spend(), nil, pairs(test.query), []byte(test.body))
 			var bad *BodyError
-			if !errors.As(err, &bad) || !strings.Contains(bad.Msg, test.msg) || !reflect.DeepEqual(got, Request{}) {
+			if !errors.As(err, &bad) || !strings.Contains(bad.Error(), test.msg) || !reflect.DeepEqual(got, Request{}) {
 				t.Errorf("spend: %+v, %v, want a BodyError with %q", got, err, test.msg)
 			}
 			write := spend()
@@ -200,7 +200,7 @@ func TestStrictBodies(t *testing.T) {
 			}
 			for _, op := range []*catalog.Operation{read("POST"), read("GET")} {
 				got, err = ReadRequest(op, nil, pairs(test.query), []byte(test.body))
-				if err != nil || len(got.Fields) > 0 || !strings.Contains(got.Accounts.Ambiguous, test.msg) {
+				if err != nil || len(got.Fields) > 0 || !strings.Contains(got.Accounts.Ambiguous.String(), test.msg) {
 					t.Errorf("%s read: %+v, %v, want no fields and %q", op.Method, got, err, test.msg)
 				}
 			}
@@ -259,7 +259,7 @@ func TestMisplacedAccounts(t *testing.T) {
 		{declared(catalog.Write), "", `customer_id=c-17`, true},
 	} {
 		got, err := ReadRequest(test.op, nil, pairs(test.query), []byte(test.body))
-		if err != nil || (got.Accounts.Ambiguous != "") != test.ambiguous {
+		if err != nil || (!got.Accounts.Ambiguous.IsZero()) != test.ambiguous {
 			t.Errorf("%s %q %s: %+v, %v, want ambiguous: %v", test.op.Method, test.query, test.body, got.Accounts, err, test.ambiguous)
 		}
 		if !test.ambiguous && len(got.Accounts.Customers)+len(got.Accounts.Partners) == 0 {
@@ -311,7 +311,7 @@ func TestCustomerInThePath(t *testing.T) {
 		{"queryResources", "", "order_id=CS-1", nil, false}, // there it is the account of the credential
 	} {
 		got, err := ReadRequest(catalog.Find("cn", c.operation), params(map[string]string{"domain_id": "c-17", "order_id": "CS-1"}), pairs(c.query), nil)
-		if err != nil || show(got.Fields) != c.fields || !slices.Equal(got.Accounts.Customers, c.customers) || (got.Accounts.Ambiguous != "") != c.ambiguous {
+		if err != nil || show(got.Fields) != c.fields || !slices.Equal(got.Accounts.Customers, c.customers) || (!got.Accounts.Ambiguous.IsZero()) != c.ambiguous {
 			t.Errorf("%s ?%s: %+v, %v", c.operation, c.query, got, err)
 		}
 	}

@@ -1,8 +1,9 @@
 package bss
 
 import (
-	"fmt"
 	"unicode/utf8"
+
+	"tollgate/internal/words"
 )
 
 // visitor is called for everything in a body, in order.
@@ -36,7 +37,7 @@ func (w *walker) walk(body []byte) error {
 		return err
 	}
 	if w.peek(); w.pos < len(body) {
-		return w.problem("something follows the JSON value in the body")
+		return w.problem("error.body.follows")
 	}
 	return nil
 }
@@ -51,7 +52,7 @@ func (w *walker) value(depth int) error {
 		return w.visitor.value(kind, raw)
 	}
 	if depth == maxDepth {
-		return w.problem("the body is nested deeper than 32 levels")
+		return w.problem("error.body.deep")
 	}
 	if err := w.visitor.value(kind(first), nil); err != nil {
 		return err
@@ -124,8 +125,8 @@ func (w *walker) name(frame int, top bool) error {
 	}
 	name := w.unquote(raw)
 	if w.unique {
-		if msg := w.names.add(frame, name); msg != "" {
-			return w.problem(msg)
+		if id := w.names.add(frame, name); id != "" {
+			return w.problem(id)
 		}
 	}
 	w.push(name)
@@ -174,10 +175,8 @@ func (w *walker) unquote(raw []byte) []byte {
 	return w.scratch
 }
 
-func (w *walker) invalid() error {
-	return &BodyError{Msg: fmt.Sprintf("the body is not JSON text: byte %d", w.pos)}
-}
+func (w *walker) invalid() error { return w.problem("error.body.not_json") }
 
-func (w *walker) problem(msg string) error {
-	return &BodyError{Msg: fmt.Sprintf("%s: byte %d", msg, w.pos)}
+func (w *walker) problem(id string) error {
+	return &BodyError{Msg: words.Say(id, "Byte", w.pos)}
 }

@@ -1,5 +1,7 @@
 package caller
 
+import "tollgate/internal/words"
+
 // Reason says in one word why no caller could be identified. There are only the ones below, so metrics may be labelled with
 // it.
 type Reason string
@@ -30,7 +32,7 @@ func Reasons() []Reason {
 // Error says why a request was refused. All of them are answered with status 401.
 type Error struct {
 	Reason Reason
-	Detail string // for the caller: what is wrong and what to do; see "What errors reveal" in the package comment
+	Detail words.Message // for the caller: what is wrong and what to do; see "What errors reveal" in the package comment
 	// Claimed is the caller whose access key was used, if it was known. Nothing was verified: it is for records only.
 	Claimed string
 	// Known is the caller by listener or certificate, if they identified one before the request was refused for its
@@ -38,4 +40,7 @@ type Error struct {
 	Known Identity
 }
 
-func (e *Error) Error() string { return e.Detail }
+func (e *Error) Error() string { return e.Detail.String() }
+
+// Message returns the text.
+func (e *Error) Message() words.Message { return e.Detail }

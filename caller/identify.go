@@ -3,11 +3,10 @@ package caller
 import (
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
+	"tollgate/internal/words"
 	"tollgate/signing"
 )
 
@@ -82,7 +81,7 @@ func (r *Registry) Identify(e Evidence, now time.Time) (Identity, *Claim, error)
 	if failure == nil && known.Caller != "" && known.Caller != claim.Caller {
 		failure = &Error{
 			Reason:  ContradictingIdentities,
-			Detail:  "the access key belongs to another caller than the " + known.By + " says",
+			Detail:  words.Say("error.caller.key_contradicts_" + known.By),
 			Claimed: claim.Caller,
 		}
 	}
@@ -98,7 +97,7 @@ func (r *Registry) settle(e Evidence) (Identity, error) {
 	var byListener, byCertificate Identity
 	if e.Fixed != "" {
 		if !r.Has(e.Fixed) {
-			return Identity{}, &Error{Reason: NoIdentity, Detail: "this listener's caller is not configured"}
+			return Identity{}, &Error{Reason: NoIdentity, Detail: words.Say("error.caller.listener")}
 		}
 		byListener = Identity{Caller: e.Fixed, By: ByListener}
 	}
@@ -114,7 +113,7 @@ func (r *Registry) settle(e Evidence) (Identity, error) {
 	case byCertificate.Caller != "" && byCertificate.Caller != byListener.Caller:
 		return Identity{}, &Error{
 			Reason: ContradictingIdentities,
-			Detail: "the client certificate belongs to another caller than this listener serves",
+			Detail: words.Say("error.caller.certificate_contradicts"),
 		}
 	}
 	return byListener, nil
@@ -123,12 +122,11 @@ func (r *Registry) settle(e Evidence) (Identity, error) {
 // unidentified returns the error for a request without an identity.
 func (r *Registry) unidentified(e Evidence) error {
 	if e.Certificate == nil {
-		return &Error{Reason: NoIdentity, Detail: "nothing says who is calling: sign the request with an access key of this gateway (" +
-			strings.Join(r.schemes.Names(), " or ") + "), or present a client certificate"}
+		return &Error{Reason: NoIdentity, Detail: words.Say("error.caller.nothing", "Schemes", words.Join("error.or", r.schemes.Names()))}
 	}
-	detail := "the client certificate names no known caller"
+	detail := words.Say("error.caller.certificate")
 	if hasAlternativeNames(e.Certificate) {
-		detail += "; its common name does not count, because it has subject alternative names"
+		detail = words.Say("error.caller.common_name")
 	}
 	return &Error{Reason: UnknownCertificate, Detail: detail}
 }
@@ -148,7 +146,7 @@ func (r *Registry) ReadClaim(header http.Header) (signing.Scheme, signing.Claim,
 	} else if ok {
 		reason = DateMalformed
 	}
-	return scheme, claim, &Error{Reason: reason, Detail: err.Error()} // errors of package signing do not quote the header
+	return scheme, claim, &Error{Reason: reason, Detail: words.Of(err)} // errors of package signing do not quote the header
 }
 
 // OfDate reports whether only the date of a signature is at fault.
@@ -164,10 +162,10 @@ func (r *Registry) claim(header http.Header, now time.Time) (*Claim, *Error) {
 	}
 	k, ok := r.keys[keyName{scheme.Name(), claim.AccessKey}]
 	if !ok {
-		return nil, &Error{Reason: UnknownAccessKey, Detail: "the access key is not one of this gateway's"}
+		return nil, &Error{Reason: UnknownAccessKey, Detail: words.Say("error.caller.key")}
 	}
 	if k.notAfter.Passed(now) {
-		failure = &Error{Reason: ExpiredAccessKey, Detail: "its last moment is over; ask the operator of this gateway for another"}
+		failure = &Error{Reason: ExpiredAccessKey, Detail: words.Say("error.caller.expired")}
 	}
 	if skew := now.Sub(claim.Date); failure == nil && (skew > MaxSkew || skew < -MaxSkew) {
 		failure = &Error{Reason: DateSkew, Detail: skewText(claim.Date, now)}
@@ -180,11 +178,10 @@ func (r *Registry) claim(header http.Header, now time.Time) (*Claim, *Error) {
 }
 
 // skewText describes how far off a date is, which distinguishes a wrong clock or time zone from a queue that is too slow.
-func skewText(date, now time.Time) string {
-	direction, off := "behind", now.Sub(date)
+func skewText(date, now time.Time) words.Message {
+	id, off := "error.caller.behind", now.Sub(date)
 	if off < 0 {
-		direction, off = "ahead of", date.Sub(now) // not -off: the least Duration has no positive
+		id, off = "error.caller.ahead", date.Sub(now) // not -off: the least Duration has no positive
 	}
-	return fmt.Sprintf("the signed date %s is %v %s this gateway's clock (%s); %v are allowed",
-		signing.FormatDate(date), off.Round(time.Second), direction, signing.FormatDate(now), MaxSkew)
+	return words.Say(id, "Date", signing.FormatDate(date), "Off", off.Round(time.Second), "Now", signing.FormatDate(now), "Most", MaxSkew)
 }

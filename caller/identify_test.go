@@ -245,7 +245,7 @@ func TestSeveralCommonNames(t *testing.T) {
 			} {
 				identity, claim, err := r.Identify(e, now)
 				refusal, ok := errors.AsType[*Error](err)
-				if !ok || refusal.Reason != AmbiguousCertificate || !strings.Contains(refusal.Detail, "several common names") || identity != (Identity{}) || claim != nil {
+				if !ok || refusal.Reason != AmbiguousCertificate || !strings.Contains(refusal.Detail.String(), "several common names") || identity != (Identity{}) || claim != nil {
 					t.Errorf("%q, %s: %+v, %v", names, what, identity, err)
 				}
 			}
@@ -281,7 +281,7 @@ func TestCommonNameNeedsLackOfAlternatives(t *testing.T) {
 		change(&template)
 		_, _, err := r.Identify(Evidence{Certificate: leaf(t, template)}, now)
 		var refusal *Error
-		if !errors.As(err, &refusal) || refusal.Reason != UnknownCertificate || !strings.Contains(refusal.Detail, "common name") {
+		if !errors.As(err, &refusal) || refusal.Reason != UnknownCertificate || !strings.Contains(refusal.Detail.String(), "common name") {
 			t.Errorf("%s: %v, want the common name to be ignored, and the error to say so", name, err)
 		}
 	}
@@ -376,8 +376,8 @@ func TestDateWindow(t *testing.T) {
 			continue
 		}
 		for _, want := range c.wants {
-			if !strings.Contains(refusal.Detail, want) {
-				t.Errorf("off by %v: %q is missing in %q", c.off, want, refusal.Detail)
+			if !strings.Contains(refusal.Detail.String(), want) {
+				t.Errorf("off by %v: %q is missing in %q", c.off, want, refusal.Detail.String())
 			}
 		}
 	}
@@ -420,8 +420,8 @@ func FuzzIdentify(f *testing.F) {
 			if !errors.As(err, &refusal) || !slices.Contains(Reasons(), refusal.Reason) || claim != nil || identity.Caller != "" {
 				t.Fatalf("%+v, %v, %#v", identity, claim, err)
 			}
-			if len(refusal.Detail) > 500 {
-				t.Fatalf("an answer of %d bytes", len(refusal.Detail))
+			if len(refusal.Detail.String()) > 500 {
+				t.Fatalf("an answer of %d bytes", len(refusal.Detail.String()))
 			}
 			return
 		}
@@ -470,8 +470,8 @@ func TestExpiry(t *testing.T) {
 			if want == "" && (err != nil || !claim.Verify(request(at))) || want != "" && (failure == nil || failure.Reason != want || failure.Claimed != "billing" || claim != nil) {
 				t.Errorf("%s, at %v: %v, want %q", name, at, err, want)
 			}
-			if failure != nil && (strings.Contains(failure.Detail, "TGOLD") || strings.Contains(failure.Detail, "billing") || strings.Contains(failure.Detail, "2026")) {
-				t.Errorf("the text says more than it should: %s", failure.Detail)
+			if failure != nil && (strings.Contains(failure.Detail.String(), "TGOLD") || strings.Contains(failure.Detail.String(), "billing") || strings.Contains(failure.Detail.String(), "2026")) {
+				t.Errorf("the text says more than it should: %s", failure.Detail.String())
 			}
 		}
 		if _, claim, err := r.Identify(signed(t, "TGNEXT", secret.New("another-good-secret-value"), at), at); err != nil || !claim.Verify(request(at)) {

@@ -7,18 +7,20 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"tollgate/internal/words"
 )
 
 // Names says whose certificates are whose, by the names that they carry; see the package comment for how they match. Make it with [NewNames].
 // It does not change once all are added.
 type Names struct {
-	what        string            // an owner is: "caller"
+	what        string            // an owner is: "caller" or "identity"
 	uris        map[string]string // URI to owner
 	dnsNames    map[string]string // DNS name in lower case to owner
 	commonNames map[string]string // subject common name to owner
 }
 
-// NewNames returns names without any. Errors call an owner what, as in "caller".
+// NewNames returns names without any. Errors call an owner what: "caller" or "identity".
 func NewNames(what string) *Names {
 	return &Names{what, map[string]string{}, map[string]string{}, map[string]string{}}
 }
@@ -77,9 +79,9 @@ func (n *Names) Owner(certificate *x509.Certificate) (owner, by string, err erro
 	}
 	switch {
 	case ambiguous:
-		return "", "", &Error{Reason: AmbiguousCertificate, Detail: "the client certificate carries names of different " + n.what + "s"}
+		return "", "", &Error{Reason: AmbiguousCertificate, Detail: words.Say("error.caller.names_of_" + n.what)}
 	case owner != "" && len(commonNames) > 1:
-		return "", "", &Error{Reason: AmbiguousCertificate, Detail: "the client certificate has several common names, of which none counts"}
+		return "", "", &Error{Reason: AmbiguousCertificate, Detail: words.Say("error.caller.common_names")}
 	}
 	return owner, by, nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"tollgate/catalog"
 	"tollgate/internal/setting"
+	"tollgate/internal/words"
 )
 
 // Config is one entry of `credentials`: what the credential is, and where its keys are kept.
@@ -133,11 +134,14 @@ type ClassError struct {
 	Credential string
 	Class      catalog.Class
 	Operation  string
-	Wants      string
+	Wants      words.Message
 }
 
-func (e *ClassError) Error() string {
-	return fmt.Sprintf("credential %s is of class %s, but %s takes %s", e.Credential, e.Class, e.Operation, e.Wants)
+func (e *ClassError) Error() string { return e.Message().String() }
+
+// Message returns the text.
+func (e *ClassError) Message() words.Message {
+	return words.Say("error.grant.class", "Credential", e.Credential, "Class", e.Class, "Operation", e.Operation, "Wants", e.Wants)
 }
 
 // Permits checks that the credential may sign the operation: its class, and the narrower kind where one is asked for.
@@ -163,13 +167,13 @@ func (f *Facts) has(operation *catalog.Operation) bool {
 	return operation.Kind == catalog.KindAny || slices.Contains(f.Kinds, operation.Kind)
 }
 
-func wanted(operation *catalog.Operation) string {
+func wanted(operation *catalog.Operation) words.Message {
 	switch {
 	case operation.Class == catalog.ClassNone:
-		return "no credential"
+		return words.Say("error.grant.wants_none")
 	case operation.Kind != catalog.KindAny:
-		return fmt.Sprintf("%s credentials of kind %s only", operation.Class, operation.Kind)
+		return words.Say("error.grant.wants_kind", "Class", operation.Class, "Kind", operation.Kind)
 	default:
-		return fmt.Sprintf("%s credentials only", operation.Class)
+		return words.Say("error.grant.wants_class", "Class", operation.Class)
 	}
 }

@@ -15,6 +15,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"tollgate/internal/words"
 )
 
 // Kind says what a freeze stops.
@@ -51,14 +53,14 @@ type Subject struct {
 	Name string `json:"name,omitempty"` // of the caller or the credential, or the customer's id
 }
 
-func (s Subject) String() string {
-	switch s.Kind {
-	case Spend:
-		return "calls that spend"
-	case All:
-		return "all calls"
+func (s Subject) String() string { return s.Message().String() }
+
+// Message returns the text of String.
+func (s Subject) Message() words.Message {
+	if !slices.Contains(Kinds(), s.Kind) {
+		return words.Plain(string(s.Kind) + " " + s.Name)
 	}
-	return string(s.Kind) + " " + s.Name
+	return words.Say("error.freeze."+string(s.Kind), "Name", s.Name)
 }
 
 // Check returns what is wrong with a subject.
@@ -96,12 +98,15 @@ type Freeze struct {
 }
 
 // String describes for callers and operators which freeze it is, why, and until when.
-func (f *Freeze) String() string {
-	until := "until it is lifted"
+func (f *Freeze) String() string { return f.Message().String() }
+
+// Message returns the text of String.
+func (f *Freeze) Message() words.Message {
+	until := words.Say("error.freeze.until_lifted")
 	if !f.Until.IsZero() {
-		until = "until " + f.Until.UTC().Format(time.RFC3339)
+		until = words.Say("error.until", "Time", f.Until.UTC().Format(time.RFC3339))
 	}
-	return fmt.Sprintf("freeze %s of %s, %s: %s", f.ID, f.Subject, until, f.Reason)
+	return words.Say("error.freeze", "ID", f.ID, "Subject", f.Subject.Message(), "Until", until, "Reason", f.Reason)
 }
 
 // NewID returns an id for a freeze.

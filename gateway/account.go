@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"tollgate/credential"
+	"tollgate/internal/words"
 	"tollgate/signing"
 )
 
@@ -24,7 +25,7 @@ func readAccount(schemes *signing.Schemes, header http.Header) (string, *Refusal
 	}
 	for _, names := range [...][]string{schemes.Headers(signing.Token), foreignTokens[:]} {
 		if i := slices.IndexFunc(names, brings); i >= 0 {
-			return "", refusal(foreignToken, "the call brings a token of the provider (%s), which this gateway neither checks nor passes on: leave it out", names[i])
+			return "", refusal(foreignToken, "error.request.token", "Header", names[i])
 		}
 	}
 	account := ""
@@ -34,7 +35,7 @@ func readAccount(schemes *signing.Schemes, header http.Header) (string, *Refusal
 			continue
 		}
 		if account != "" || len(named) > 1 || len(named[0]) > 64 || strings.ContainsFunc(named[0], oddInAccount) {
-			return "", refusal(badRequest, "%s must be given once, and be an account id: up to 64 letters, digits, - or _", name)
+			return "", refusal(badRequest, "error.request.account", "Header", name)
 		}
 		account = named[0]
 	}
@@ -45,8 +46,8 @@ func readAccount(schemes *signing.Schemes, header http.Header) (string, *Refusal
 func (f *Facts) passOn(schemes *signing.Schemes, header http.Header) {
 	for _, name := range schemes.Headers(signing.AccountName) {
 		for _, account := range header[name] {
-			if f.Account != "" && f.Account != account && f.Accounts.Ambiguous == "" {
-				f.Accounts.Ambiguous = "the headers name more than one account"
+			if f.Account != "" && f.Account != account && f.Accounts.Ambiguous.IsZero() {
+				f.Accounts.Ambiguous = words.Say("error.body.accounts_differ")
 			}
 			f.Account = account
 		}

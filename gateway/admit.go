@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -37,10 +38,10 @@ func (c *call) admit() *Refusal {
 func (c *call) admitHost() *Refusal {
 	host := hostName(c.request.Host)
 	if !c.listener.knows(host) {
-		return refusal(wrongHost, "this listener does not serve the host that the request names, %.100q", c.request.Host)
+		return refusal(wrongHost, "error.request.host", "Host", fmt.Sprintf("%.100q", c.request.Host))
 	}
 	if c.route = c.listener.route(host); c.route == nil {
-		return refusal(wrongHost, "this listener serves nothing under the host that the request names")
+		return refusal(wrongHost, "error.request.no_route")
 	}
 	return nil
 }
@@ -53,17 +54,17 @@ func (c *call) admitForm() *Refusal {
 	}
 	switch header := r.Header; {
 	case r.ProtoMajor == 2 && !plainHTTP2(r):
-		return refusal(badRequest, "in HTTP/2 host must be the authority, and content-length the body's length")
+		return refusal(badRequest, "error.request.http2_host")
 	case r.ProtoMajor == 2 && connectionSpecific(header):
-		return refusal(badRequest, "HTTP/2 has no header fields about a connection, and no TE but trailers")
+		return refusal(badRequest, "error.request.http2_fields")
 	case upgrades(header) && !offersH2C(r) || header[":protocol"] != nil:
-		return refusal(badRequest, "protocol upgrades are not supported")
+		return refusal(badRequest, "error.request.upgrade")
 	case len(r.Trailer) > 0:
-		return refusal(badRequest, "trailers are not supported")
+		return refusal(badRequest, "error.request.trailers")
 	case c.listener.Local && fromWebPage(header):
-		return refusal(fromBrowser, "a loopback listener takes no requests of browsers (Origin, Referer, Sec-Fetch and X-Playback-Session-Id headers, or the User-Agent of one)")
+		return refusal(fromBrowser, "error.request.browser")
 	case len(r.RequestURI) == 0 || r.RequestURI[0] != '/':
-		return refusal(badRequest, "the request target must begin with /")
+		return refusal(badRequest, "error.request.target")
 	}
 	return nil
 }
@@ -93,9 +94,9 @@ func (c *call) bodyMayCome() bool {
 func checkMethod(method string) *Refusal {
 	switch {
 	case method == http.MethodConnect || method == http.MethodTrace:
-		return refusal(badRequest, "%s is not supported", method)
+		return refusal(badRequest, "error.request.method", "Method", method)
 	case !plainMethod(method): // another method for some readers, the same for others
-		return refusal(badRequest, "the method must be of capital letters, digits and hyphens")
+		return refusal(badRequest, "error.request.method_form")
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"tollgate/audit/logfile"
 	"tollgate/catalog"
+	"tollgate/internal/words"
 	"tollgate/ratelimit"
 )
 
@@ -220,11 +221,12 @@ type problem struct {
 // unauthenticatedTimeout bounds how long a peer that is not known may take to read a refusal.
 const unauthenticatedTimeout = 5 * time.Second
 
-// answerRefusal writes an answer of the gateway's own.
-func (c *call) answerRefusal(r *Refusal) {
+// answerRefusal writes an answer of the gateway's own, with its error_msg in a language.
+func (c *call) answerRefusal(r *Refusal, lang words.Language) {
+	title := r.Code.Title()
 	body, err := json.Marshal(problem{
-		ErrorCode: r.Code.Number, ErrorMsg: r.Code.Title + ": " + r.Detail,
-		Type: "urn:tollgate:error:" + r.Code.Reason, Title: r.Code.Title, Status: r.Code.Status,
+		ErrorCode: r.Code.Number, ErrorMsg: words.In(lang).Text("error.said", "Title", title, "Detail", r.message),
+		Type: "urn:tollgate:error:" + r.Code.Reason, Title: title.String(), Status: r.Code.Status,
 		Detail: r.Detail, Instance: "urn:uuid:" + c.id, Choices: r.Choices,
 	})
 	if err != nil {

@@ -86,7 +86,9 @@ func copyOf(r *http.Request, body string) *http.Request {
 	return &c
 }
 
-func benchmarkCall(b *testing.B, text string) {
+func benchmarkCall(b *testing.B, text string) { benchmarkStatus(b, text, 200) }
+
+func benchmarkStatus(b *testing.B, text string, status int) {
 	f := benchFixture(b, fixed)
 	handler := f.gateway.Server("local").Handler
 	request, body := template(b, text)
@@ -95,7 +97,7 @@ func benchmarkCall(b *testing.B, text string) {
 		for pb.Next() {
 			w := &nullWriter{header: http.Header{}}
 			handler.ServeHTTP(w, copyOf(request, body))
-			if w.status != 200 {
+			if w.status != status {
 				b.Errorf("status %d", w.status)
 				return
 			}
@@ -105,6 +107,15 @@ func benchmarkCall(b *testing.B, text string) {
 
 func BenchmarkRead(b *testing.B)  { benchmarkCall(b, look()) }
 func BenchmarkSpend(b *testing.B) { benchmarkCall(b, pay()) }
+
+// BenchmarkRefuse is of a call that is refused for its body, recorded and answered; "zh" asks for the text in Chinese.
+func BenchmarkRefuse(b *testing.B) {
+	for _, lang := range []string{"en_US", "zh_CN"} {
+		b.Run(lang[:2], func(b *testing.B) {
+			benchmarkStatus(b, plain("POST", payTarget, `{"order_id":`, "X-Language: "+lang), 400)
+		})
+	}
+}
 
 // BenchmarkBody is of bodies of some sizes; of which the gateway makes the hash.
 func BenchmarkBody(b *testing.B) {

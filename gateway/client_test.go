@@ -232,6 +232,9 @@ func (r *reply) problem(t testing.TB) problem {
 	if err := json.Unmarshal([]byte(r.body), &p); err != nil {
 		t.Fatalf("%v in %s", err, r.body)
 	}
+	if strings.Contains(p.ErrorMsg, "<no value>") || strings.Contains(" "+p.ErrorMsg, " error.") {
+		t.Errorf("a message is missing, or lacks a value: %s", p.ErrorMsg)
+	}
 	return p
 }
 

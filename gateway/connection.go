@@ -86,7 +86,7 @@ func (c *call) awaitTurn() *Refusal {
 	case c.connection.turns <- struct{}{}:
 		c.turn = true
 	case <-c.request.Context().Done():
-		return c.gone("the caller left before its turn came")
+		return c.gone("error.now.left_turn")
 	}
 	return nil
 }
@@ -142,8 +142,7 @@ func (c *call) connect() *Refusal {
 		return nil
 	}
 	c.cutOff(settingConnections, shares[ofCaller].cause)
-	return refusal(notSentInTime, "this caller has all %d connections to upstream %s that one caller may have; no byte of the call was sent",
-		cap(own), c.upstream.Name)
+	return refusal(notSentInTime, "error.upstream.connections", "Connections", cap(own), "Upstream", c.upstream.Name)
 }
 
 // awaitConnection waits for one of the caller's connections as long as the call may take.

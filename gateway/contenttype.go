@@ -7,6 +7,7 @@ import (
 
 	"tollgate/bss"
 	"tollgate/catalog"
+	"tollgate/internal/words"
 )
 
 const jsonMedia = "application/json"
@@ -27,7 +28,7 @@ func ReadContentType(operation *catalog.Operation, signed bool, lines []string) 
 	case refused != nil:
 		return ContentType{}, refused
 	case !takes(operation, media):
-		return ContentType{}, refusal(otherContentType, "%s takes a body of the Content-Type %s", operation.Name, strings.Join(taken(operation), " or "))
+		return ContentType{}, refusal(otherContentType, "error.request.types", "Operation", operation.Name, "Types", words.Join("error.or", taken(operation)))
 	}
 	return t, nil
 }
@@ -39,15 +40,15 @@ func parseContentType(lines []string) (media string, t ContentType, refused *Ref
 		return jsonMedia, ContentType{jsonMedia, true}, nil
 	}
 	if len(lines) > 1 {
-		return "", t, refusal(encodedBody, "send one Content-Type")
+		return "", t, refusal(encodedBody, "error.request.one_type")
 	}
 	media, parameters, err := mime.ParseMediaType(lines[0])
 	if err != nil || hasTwoReadings(lines[0]) {
-		return "", t, refusal(encodedBody, "the Content-Type is malformed, or has parameters that not all read alike")
+		return "", t, refusal(encodedBody, "error.request.type_form")
 	}
 	charset, named := parameters["charset"]
 	if named && !bss.IsUTF8(charset) {
-		return "", t, refusal(encodedBody, "send the body in UTF-8")
+		return "", t, refusal(encodedBody, "error.request.charset")
 	}
 	if t.JSON = isJSON(media); t.JSON {
 		clear(parameters)

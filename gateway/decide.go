@@ -53,7 +53,7 @@ func (p *Plan) rule(caller string, a *asked, header http.Header) (r ruling, refu
 	}
 	named := header[credentialHeader]
 	if len(named) > 1 {
-		return r, refusal(badRequest, "%s must be given once", credentialHeader)
+		return r, refusal(badRequest, "error.request.once", "Header", credentialHeader)
 	}
 	if r.decision, refused = p.grant(caller, a, &r.facts, header.Get(credentialHeader)); refused != nil {
 		return r, refused
@@ -77,9 +77,9 @@ func (p *Plan) grant(caller string, a *asked, facts *Facts, credential string) (
 	}
 	reason, ok := errors.AsType[*grants.Refusal](err)
 	if !ok {
-		return decision, refusal(internalFault, "no decision could be made")
+		return decision, refusal(internalFault, "error.grant.undecided")
 	}
-	r := refusal(cmp.Or(decideCodes[reason.Reason], noGrant), "%s", reason.Detail)
+	r := refuse(cmp.Or(decideCodes[reason.Reason], noGrant), reason.Detail)
 	r.Choices = reason.Choices
 	return decision, r
 }
@@ -93,11 +93,11 @@ func (c *call) permitSigning() *Refusal {
 	}
 	signer := c.Credentials[facts.Name]
 	if signer == nil || !signer.Facts().Equal(facts) {
-		return refusal(internalFault, "the credential of the grant is not there")
+		return refusal(internalFault, "error.grant.no_signer")
 	}
 	var err error
 	if c.permit, err = signer.Permit(c.operation); err != nil {
-		return refusal(internalFault, "the credential of the grant does not sign the operation")
+		return refusal(internalFault, "error.grant.no_permit")
 	}
 	c.signer = signer
 	c.facts.confirm(facts)

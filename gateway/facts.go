@@ -8,6 +8,7 @@ import (
 	"tollgate/audit/logfile"
 	"tollgate/bss"
 	"tollgate/catalog"
+	"tollgate/internal/words"
 	"tollgate/signing"
 )
 
@@ -31,10 +32,10 @@ func (a *asked) readFacts(account string) (Facts, *Refusal) {
 		return facts, refusal
 	}
 	if bad, ok := errors.AsType[*bss.BodyError](err); ok && bad.Amount {
-		return facts, refusal(badAmount, "%v", err)
+		return facts, refuse(badAmount, words.Of(err))
 	}
 	if err != nil {
-		return facts, refusal(badBody, "%v", err)
+		return facts, refuse(badBody, words.Of(err))
 	}
 	if a.operation.Effect == catalog.Read {
 		return facts, nil
@@ -58,8 +59,8 @@ func (a *asked) parse() (bss.Request, error) {
 		query = a.query.All()
 	}
 	read, err := bss.ReadRequest(a.operation, a.param(), query, body)
-	if opaque && read.Accounts.Ambiguous == "" {
-		read.Accounts.Ambiguous = "by its header the body is not JSON in UTF-8"
+	if opaque && read.Accounts.Ambiguous.IsZero() {
+		read.Accounts.Ambiguous = words.Say("error.body.header_type")
 	}
 	return read, err
 }
@@ -82,14 +83,14 @@ func checkQuery(operation *catalog.Operation, query signing.Query) *Refusal {
 	}
 	for name, value := range query.All() {
 		if !plainName(name) {
-			return refusal(ambiguousQuery, "names in the query of %s are of letters, digits, and _ . - [ ]", operation.Name)
+			return refusal(ambiguousQuery, "error.target.query_names", "Operation", operation.Name)
 		}
 		if strings.ContainsFunc(value, beyondBMP) && occurs(query, name) > 1 {
-			return refusal(ambiguousQuery, "a name that occurs twice in the query must not have values with characters beyond U+FFFF")
+			return refusal(ambiguousQuery, "error.target.beyond_bmp")
 		}
 	}
 	if !sortedAsJava(query.Canonical()) {
-		return refusal(ambiguousQuery, "names in the query that differ from [ or ] on are sorted differently by the provider's SDKs, so no signature fits all")
+		return refusal(ambiguousQuery, "error.target.order")
 	}
 	return nil
 }
@@ -130,8 +131,7 @@ func occurs(query signing.Query, name string) (n int) {
 func checkAmounts(fields []bss.Value) *Refusal {
 	for i := range fields {
 		if fields[i].Unsummed > 0 {
-			return refusal(badAmount, "%s must be a plain decimal number, such as 99.90: sign, digits, point and exponent (of at most 40), "+
-				"without blanks, separators of thousands or a unit, of at most 64 bytes", fields[i].Name)
+			return refusal(badAmount, "error.facts.amount", "Field", fields[i].Name)
 		}
 	}
 	return nil
@@ -141,8 +141,7 @@ func checkAmounts(fields []bss.Value) *Refusal {
 // names a secret, which no such operation takes there: it is recorded by its length alone.
 func (a *asked) checkLength(fields []logfile.Field) *Refusal {
 	if a.operation.Site != "" && !a.operation.Sensitive && namesSecret(a.query) {
-		return refusal(notRecordable, "the query names a secret, which the audit log does not hold, and a call of effect %s must be recorded whole: "+
-			"leave it out, %s takes none there", a.operation.Effect, a.operation.Name)
+		return refusal(notRecordable, "error.facts.secret", "Effect", a.operation.Effect, "Operation", a.operation.Name)
 	}
 	r := logfile.Record{Method: a.method, Path: recordedPath(a.operation, a.path), Fields: fields}
 	if isDeclared(a.operation) || a.operation.Sensitive {
@@ -154,6 +153,5 @@ func (a *asked) checkLength(fields []logfile.Field) *Refusal {
 	if over == "" {
 		return nil
 	}
-	return refusal(notRecordable, "%s is too long for the audit log, which must hold a call of effect %s whole: of a field 100 values of 1 KiB each, "+
-		"of method, path and query 16 KiB each, as they are sent, and of all together 48 KiB", over, a.operation.Effect)
+	return refusal(notRecordable, "error.facts.long", "Member", over, "Effect", a.operation.Effect)
 }

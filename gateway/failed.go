@@ -2,13 +2,13 @@ package gateway
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 	"syscall"
 
 	"tollgate/audit/logfile"
 	"tollgate/bss"
+	"tollgate/internal/words"
 	"tollgate/signing"
 	"tollgate/tlspolicy"
 	"tollgate/upstream"
@@ -33,17 +33,17 @@ func (c *call) failed(err error) *Refusal {
 	alert, alerted := tlspolicy.AlertOf(err)
 	switch {
 	case failure.MaybeSent && errors.Is(err, errStopping):
-		return c.unknownSince("the gateway is stopping and has not waited for the answer")
+		return c.unknownSince("error.upstream.stopping")
 	case !failure.MaybeSent && c.givenUp():
 		return c.stopped()
 	case failure.MaybeSent && failure.Timeout():
 		return c.unknown(unknownInTime)
 	case failure.MaybeSent && alerted:
-		return c.unknownSince("upstream %s ended the TLS connection with the alert %s", c.upstream.Name, alert)
+		return c.unknownSince("error.upstream.late_alert", "Upstream", c.upstream.Name, "Alert", alert)
 	case failure.MaybeSent:
 		return c.unknown(outcomeUnknown)
 	case failure.Timeout():
-		r := refusal(notSentInTime, "upstream %s was not reached in time; no byte of the call was sent", c.upstream.Name)
+		r := refusal(notSentInTime, "error.upstream.in_time", "Upstream", c.upstream.Name)
 		if inHandshake(err) {
 			r.TLSFailure = TLSFailure(err)
 		}
@@ -65,15 +65,15 @@ func (c *call) withoutSecrets(text string) string {
 
 func (c *call) unknown(code Code) *Refusal {
 	if !c.changes() {
-		return refusal(code, "the answer did not arrive, or not whole")
+		return refusal(code, "error.upstream.no_answer")
 	}
-	return refusal(code, "%s may have had its effect: do not repeat it, look the order up first", c.operation.Name)
+	return refusal(code, "error.upstream.may_have", "Operation", c.operation.Name)
 }
 
 // unknownSince is unknown with what is known of the cause.
-func (c *call) unknownSince(format string, args ...any) *Refusal {
+func (c *call) unknownSince(id string, args ...any) *Refusal {
 	r := c.unknown(outcomeUnknown)
-	r.Detail = fmt.Sprintf(format, args...) + "; " + r.Detail
+	r.say(words.Say("error.upstream.since", "Cause", words.Say(id, args...), "Then", r.message))
 	return r
 }
 
@@ -81,22 +81,22 @@ func (c *call) unknownSince(format string, args ...any) *Refusal {
 func (c *call) notTaken(err error) *Refusal {
 	kind := tlspolicy.KindOf(err)
 	if kind == "" && !inHandshake(err) {
-		return refusal(notSent, "upstream %s %s; no byte of the call was sent", c.upstream.Name, outOfReach(err))
+		return refusal(notSent, outOfReach(err), "Upstream", c.upstream.Name)
 	}
 	r := c.withoutTLS(kind, err)
 	r.TLSFailure = TLSFailure(err)
 	return r
 }
 
-// outOfReach returns why there is no connection. Addresses stay in the gateway's log.
+// outOfReach returns the message that says why there is no connection. Addresses stay in the gateway's log.
 func outOfReach(err error) string {
 	if _, forbidden := errors.AsType[*upstream.AddressError](err); forbidden {
-		return "is at an address that the gateway must not connect to"
+		return "error.upstream.address"
 	}
 	if _, behind := errors.AsType[*upstream.ProxyError](err); behind {
-		return "cannot be reached through its proxy"
+		return "error.upstream.proxy"
 	}
-	return "cannot be reached"
+	return "error.upstream.unreachable"
 }
 
 // withoutTLS is a call for which there is no TLS connection.
@@ -104,13 +104,21 @@ func (c *call) withoutTLS(kind tlspolicy.Kind, err error) *Refusal {
 	alert, alerted := tlspolicy.AlertOf(err)
 	switch {
 	case alerted && inHandshake(err):
-		return refusal(notSent, "no TLS connection with upstream %s (%s: %s); no byte of the call was sent", c.upstream.Name, kind, alert)
+		return refusal(notSent, "error.upstream.tls_alert", "Upstream", c.upstream.Name, "Why", kindText(kind), "Alert", alert)
 	case alerted: // an upstream of TLS 1.3 refuses our certificate when the handshake has ended for us
-		return refusal(notSent, "upstream %s ended the TLS connection with the alert %s before it took anything of the call", c.upstream.Name, alert)
+		return refusal(notSent, "error.upstream.early_alert", "Upstream", c.upstream.Name, "Alert", alert)
 	case kind != "":
-		return refusal(notSent, "no TLS connection with upstream %s (%s); no byte of the call was sent", c.upstream.Name, kind)
+		return refusal(notSent, "error.upstream.tls", "Upstream", c.upstream.Name, "Why", kindText(kind))
 	}
-	return refusal(notSent, "no TLS connection with upstream %s (%s); no byte of the call was sent", c.upstream.Name, brokenBy(err))
+	return refusal(notSent, "error.upstream.tls", "Upstream", c.upstream.Name, "Why", words.Say(brokenBy(err)))
+}
+
+// kindText returns a kind of failure for people, in English the kind itself.
+func kindText(kind tlspolicy.Kind) words.Message {
+	if kind == "" {
+		return words.Message{}
+	}
+	return words.Say("error.tls." + strings.ReplaceAll(string(kind), " ", "_"))
 }
 
 func inHandshake(err error) bool {
@@ -118,13 +126,13 @@ func inHandshake(err error) bool {
 	return is
 }
 
-// brokenBy returns how a handshake ended that TLS itself found nothing wrong with.
+// brokenBy returns the message that says how a handshake ended that TLS itself found nothing wrong with.
 func brokenBy(err error) string {
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "it hung up in the handshake"
+		return "error.upstream.hung_up"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return "it reset the connection in the handshake"
+		return "error.upstream.reset"
 	}
-	return "the handshake failed"
+	return "error.upstream.handshake"
 }

@@ -24,7 +24,7 @@ func (c *call) frozenBy(f *freeze.Freeze) *Refusal {
 	if f == nil {
 		return nil
 	}
-	return refusal(frozen, "the operator of this gateway has stopped such calls (%s); no byte of the call was sent", f)
+	return refusal(frozen, "error.frozen", "Freeze", f.Message())
 }
 
 // asFrozen returns what freezes need to know of a call that was decided on: whose accounts it concerns, those of headers and credential
@@ -32,7 +32,7 @@ func (c *call) frozenBy(f *freeze.Freeze) *Refusal {
 func (c *call) asFrozen() *freeze.Call {
 	accounts := &c.facts.Accounts
 	f := &freeze.Call{
-		Caller: c.identity.Caller, Customers: slices.Concat(accounts.Customers, accounts.Partners), Unclear: accounts.Ambiguous != "",
+		Caller: c.identity.Caller, Customers: slices.Concat(accounts.Customers, accounts.Partners), Unclear: !accounts.Ambiguous.IsZero(),
 		Spends: c.operation.Effect == catalog.Spend,
 	}
 	if c.facts.Account != "" {

@@ -189,9 +189,9 @@ func (c *call) recoverPanic() {
 		case c.answering: // the rest of the answer is missing: the caller must not take it for whole
 			panic(http.ErrAbortHandler)
 		case c.intended: // its outcome is on record
-			c.answerRefusal(c.unknown(outcomeUnknown))
+			c.answerRefusal(c.unknown(outcomeUnknown), c.language())
 		default:
-			c.refuse(refusal(internalFault, "the call met a fault of the gateway"))
+			c.refuse(refusal(internalFault, "error.now.fault"))
 		}
 	}
 }
@@ -230,7 +230,7 @@ func (c *call) dispatch() {
 	defer c.disconnect()
 	a, refusal := c.exchange()
 	if refusal != nil {
-		c.answerRefusal(refusal)
+		c.answerRefusal(refusal, c.language())
 		return
 	}
 	c.answer(a)

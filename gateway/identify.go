@@ -43,14 +43,14 @@ func (c *call) identify() *Refusal {
 	}
 	failure, ok := errors.AsType[*caller.Error](c.recognized.err)
 	if !ok {
-		return refusal(internalFault, "who calls could not be settled")
+		return refusal(internalFault, "error.caller.unsettled")
 	}
 	c.identity = c.recognized.identity // for the record: it is a known caller's refusal, and does not count against its address
 	return unidentified(failure)
 }
 
 func unidentified(failure *caller.Error) *Refusal {
-	r := refusal(cmp.Or(identifyCodes[failure.Reason], noIdentity), "%s", failure.Detail)
+	r := refuse(cmp.Or(identifyCodes[failure.Reason], noIdentity), failure.Detail)
 	r.Claimed = failure.Claimed
 	return r
 }
@@ -77,7 +77,7 @@ func (c *call) throttle(certificate *x509.Certificate) *Refusal {
 	if ok {
 		return nil
 	}
-	r := refusal(tooManyFailures, "too many requests from this address failed to authenticate; wait")
+	r := refusal(tooManyFailures, "error.caller.failures")
 	r.RetryAfter = wait
 	return r
 }
@@ -92,7 +92,7 @@ func (c *call) checkCertificate() *Refusal {
 		return nil
 	}
 	c.Logger.Info("a client certificate does not count any more", callFields(c, "cause", err.Error())...)
-	return refusal(badCertificate, "the client certificate does not count any more: %s", tlspolicy.KindOf(err))
+	return refusal(badCertificate, "error.caller.not_counting", "Kind", kindText(tlspolicy.KindOf(err)))
 }
 
 // verifiedLeaf is the certificate that the caller proved to hold, if the listener's CA vouches for it. Where the listener asks for none any

@@ -39,13 +39,13 @@ func (c *call) unrecorded(intent *logfile.Record, err error) *Refusal {
 	}
 	if errors.Is(err, audit.ErrCut) { // readFacts leaves room for all else that an intent holds
 		c.Logger.Error("intent cannot be recorded whole; the call is not sent", callFields(c)...)
-		return refusal(internalFault, "the call cannot be recorded whole, so it was not sent")
+		return refusal(internalFault, "error.now.whole")
 	}
 	c.warn("intent was not made durable; the call is not sent", err.Error())
 	if taken {
 		c.withdraw()
 	}
-	return later(logUnavailable, "the call cannot be recorded now, so it was not sent")
+	return later(logUnavailable, "error.now.log")
 }
 
 // logContext outlives the caller: whether a record becomes durable must not depend on whether the caller waits.
@@ -64,15 +64,15 @@ func (c *call) markSignature() *Refusal {
 	key := replay.KeyOf(c.claim.AccessKey, c.claim.Signature, c.claim.DateText)
 	switch err := c.Replay.Mark(c.request.Context(), key, c.claim.Date, c.Now()); {
 	case errors.Is(err, replay.ErrReplay):
-		return refusal(replayed, "a request with this signature came before, and its answer says whether it was sent; sign again (with a new date) if you mean a second call")
+		return refusal(replayed, "error.signature.replayed")
 	case errors.Is(err, replay.ErrDate):
-		return refusal(badDate, "the signed date went out of the window while the call waited; sign again")
+		return refusal(badDate, "error.date.late")
 	case errors.Is(err, replay.ErrUnavailable):
 		return c.marksUnknown(err)
 	case err != nil && c.request.Context().Err() != nil:
-		return c.gone("the caller left before the call was sent")
+		return c.gone("error.now.left")
 	case err != nil:
-		return later(replayFull, "too many signed calls in the last half hour")
+		return later(replayFull, "error.now.replay")
 	}
 	c.signature = replaySignature{key.String(), c.claim.Date}
 	return nil
@@ -82,7 +82,7 @@ func (c *call) markSignature() *Refusal {
 // taken again.
 func (c *call) marksUnknown(err error) *Refusal {
 	c.warn("used signatures cannot be looked up; the call is not sent", err.Error())
-	r := later(marksUnknown, "used signatures cannot be looked up now, so the call was not sent; sign again, with a new date")
+	r := later(marksUnknown, "error.now.signatures")
 	r.Inside = err.Error()
 	return r
 }

@@ -18,16 +18,16 @@ func (c *call) limit() *Refusal {
 	case errors.Is(err, ratelimit.ErrUnavailable):
 		return c.countsUnknown(err)
 	case err != nil:
-		return c.gone("the caller left while the call waited for its turn")
+		return c.gone("error.now.left_waiting")
 	}
 	if !c.verdict.Allowed {
-		r := refusal(overLimit, "limit %q (%s) is reached", c.verdict.Limit, c.verdict.Terms)
+		r := refusal(overLimit, "error.limit", "Limit", strconv.Quote(c.verdict.Limit), "Terms", c.verdict.Terms)
 		r.RetryAfter = c.verdict.RetryAfter
 		return r
 	}
 	c.unsent.Store(true)
 	if c.request.Context().Err() != nil {
-		return c.gone("the caller left before the call was sent")
+		return c.gone("error.now.left")
 	}
 	return nil
 }
@@ -66,7 +66,7 @@ func retryAfter(header http1.Fields, now time.Time) time.Duration {
 // countsUnknown refuses a call of which it is not known how many came before it.
 func (c *call) countsUnknown(err error) *Refusal {
 	c.warn("the limits cannot be counted; the call is not sent", err.Error())
-	r := later(countsUnknown, "the limits cannot be counted now, so the call was not sent")
+	r := later(countsUnknown, "error.now.counts")
 	r.Inside = err.Error()
 	return r
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"tollgate/catalog"
+	"tollgate/internal/words"
 	"tollgate/signing"
 )
 
@@ -40,14 +41,14 @@ func (a *asked) match(route *Route, method, rawPath, rawQuery string) *Refusal {
 	var err error
 	a.method = method
 	if a.path, err = parsePath(rawPath); err != nil {
-		return refusal(ambiguousPath, "%v", err)
+		return refuse(ambiguousPath, words.Of(err))
 	}
 	operation, params, refused := route.find(method, a.path)
 	if refused != nil {
 		return refused
 	}
 	if a.query, err = signing.ParseQuery(rawQuery); err != nil {
-		return refusal(ambiguousQuery, "%v", err)
+		return refuse(ambiguousQuery, words.Of(err))
 	}
 	a.operation, a.params, a.upstream = operation, params, route.Upstreams[operation]
 	return nil
@@ -71,27 +72,26 @@ func (r *Route) find(method, path string) (*catalog.Operation, catalog.Params, *
 	operation, params, ok := r.Router.Match(method, path)
 	switch {
 	case r.Router.Alike(method, path, operation) != nil:
-		return nil, params, refusal(ambiguousPath, "but for the case of a letter or a final slash this is the path of another operation, "+
-			"for which it could be taken: write it as it is declared")
+		return nil, params, refusal(ambiguousPath, "error.target.alike")
 	case ok:
 		return operation, params, nil
 	case path != "/" && strings.HasSuffix(path, "/"):
-		return nil, params, refusal(ambiguousPath, "the path ends in a slash: leave it out")
+		return nil, params, refusal(ambiguousPath, "error.target.slash")
 	}
-	return nil, params, unmatched("no operation of this listener has this path", method, path, r)
+	return nil, params, unmatched("error.operation.none", method, path, r)
 }
 
 // unmatched refuses a path that no route has, with this detail, or for the other methods for which some have it.
-func unmatched(detail, method, path string, routes ...*Route) *Refusal {
+func unmatched(id, method, path string, routes ...*Route) *Refusal {
 	var methods []string
 	for _, r := range routes {
 		methods = append(methods, r.Router.Methods(path)...)
 	}
 	slices.Sort(methods)
 	if methods = slices.Compact(methods); len(methods) > 0 && !slices.Contains(methods, method) {
-		detail = "this path is served for " + strings.Join(methods, ", ") + " only"
+		return refusal(unknownOperation, "error.operation.methods", "Methods", strings.Join(methods, ", "))
 	}
-	return &Refusal{Code: unknownOperation, Detail: detail}
+	return refusal(unknownOperation, id)
 }
 
 // suggest adds to the refusal of an unknown operation which one may have been meant. The text is of the published catalog alone: it repeats
@@ -102,7 +102,7 @@ func (r *Refusal) suggest(method, path string, routes ...*Route) {
 	}
 	for _, route := range routes {
 		if o := route.Router.Nearest(method, path); o != nil {
-			r.Detail += "; did you mean " + o.Method + " " + o.Path + " (" + o.Name + ")?"
+			r.say(words.Say("error.operation.suggest", "Why", r.message, "Method", o.Method, "Path", o.Path, "Operation", o.Name))
 			return
 		}
 	}

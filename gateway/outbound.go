@@ -34,7 +34,7 @@ func (c *call) prepare() {
 }
 
 // forwarded are the caller's headers that every signed upstream gets as they are.
-var forwarded = [...]string{"Accept", "X-Language"}
+var forwarded = [...]string{"Accept", languageHeader}
 
 // appendAllowed appends what a signed upstream gets: nothing that a caller sends reaches it unless it is named here or by the endpoint's
 // declaration. The caller's User-Agent is not the upstream's to know. Without an Accept-Encoding any coding would do (RFC 9110 section

@@ -15,6 +15,7 @@ import (
 	"tollgate/catalog"
 	"tollgate/credential"
 	"tollgate/freeze"
+	"tollgate/internal/words"
 	"tollgate/ratelimit"
 	"tollgate/signing"
 	"tollgate/spend/acts"
@@ -111,7 +112,7 @@ func (c *call) decideOwn(l *lookup) *Refusal {
 	operation := l.query.Operation
 	router, err := catalog.NewRouter([]*catalog.Operation{operation})
 	if err != nil {
-		return refusal(internalFault, "%v", err)
+		return refuse(internalFault, words.Of(err))
 	}
 	route := &Route{Router: router, Upstreams: map[*catalog.Operation]*Upstream{operation: l.upstream}}
 	if refused := c.asked.match(route, operation.Method, l.query.Path, l.query.Query); refused != nil {
@@ -197,7 +198,7 @@ func (g *Gateway) Look(ctx context.Context, l *Lookup) (Found, error) {
 	of.granted = signer.Facts()
 	found, refused := g.ask(ctx, plan, &of)
 	if refused != nil {
-		return found, fmt.Errorf("%s: %s", refused.Code.Title, refused.recorded())
+		return found, fmt.Errorf("%s: %s", refused.Code.Title(), refused.recorded())
 	}
 	return found, nil
 }

@@ -62,13 +62,13 @@ func (c *call) tooSlow() *Refusal {
 	switch {
 	case !time.Now().Before(c.pace.ends):
 		c.cutOff(settingBodyTimeout, causePace)
-		return refusal(bodyTooSlow, "the body must arrive within %s", time.Duration(c.Bounds.BodyTimeout))
+		return refusal(bodyTooSlow, "error.body.within", "Time", time.Duration(c.Bounds.BodyTimeout))
 	case !c.pace.first:
 		c.cutOff(settingBodyPace, causePace)
-		return refusal(bodyTooSlow, "the first byte of the body must arrive within %s of the header", paceTime)
+		return refusal(bodyTooSlow, "error.body.first_within", "Time", paceTime)
 	}
 	c.cutOff(settingBodyPace, causePace)
-	return refusal(bodyTooSlow, "%d bytes of the body, or the rest of it, must arrive in any %s", paceBytes, paceTime)
+	return refusal(bodyTooSlow, "error.body.pace", "Bytes", paceBytes, "Time", paceTime)
 }
 
 // How fast the caller must take a streamed answer: takenBytes in any takenTime for which there were bytes for it all the time.

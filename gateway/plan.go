@@ -106,8 +106,7 @@ func (p *Plan) explain(q *Question, w *way) Ruling {
 		return r
 	}
 	if !w.known && !q.HasKey {
-		r.Refusal = refusal(noIdentity, "no listener of upstream %s can know caller %s: it is not the listener's, and has neither an access key "+
-			"nor a certificate that is asked for", w.upstream.Name, q.Caller)
+		r.Refusal = refusal(noIdentity, "error.caller.no_listener", "Upstream", w.upstream.Name, "Caller", q.Caller)
 		return r
 	}
 	if r.Refusal = w.readHeader(q.Header, int64(len(q.Body))); r.Refusal != nil {
@@ -169,7 +168,7 @@ func (p *Plan) find(q *Question) (ways []*way, refused *Refusal) {
 		return nil, refused
 	}
 	decoded, _ := parsePath(path) // one that has two readings was refused
-	refused = unmatched("no listener that the caller can reach serves this path; see: tollgate catalog", q.Method, decoded, routes...)
+	refused = unmatched("error.operation.no_listener", q.Method, decoded, routes...)
 	refused.suggest(q.Method, decoded, routes...)
 	return nil, refused
 }

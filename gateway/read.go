@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"tollgate/bss"
+	"tollgate/internal/words"
 	"tollgate/signing"
 )
 
@@ -26,7 +27,7 @@ func (c *call) read() *Refusal {
 		return refusal
 	}
 	if len(c.request.Trailer) > 0 {
-		return refusal(badRequest, "trailers are not supported")
+		return refusal(badRequest, "error.request.trailers")
 	}
 	c.bodyHash = signing.EmptyHash
 	if len(c.body) > 0 {
@@ -51,9 +52,9 @@ func (a *asked) readHeader(header http.Header, length int64) *Refusal {
 	case !a.upstream.Signed:
 		return nil
 	case encoded:
-		return refusal(encodedBody, "send the body without Content-Encoding")
+		return refusal(encodedBody, "error.request.encoding")
 	case !plainHeaders(header, a.operation.ForwardHeaders):
-		return refusal(badRequest, "headers that are passed on must be printable ASCII")
+		return refusal(badRequest, "error.request.printable")
 	case length == 0:
 		return nil
 	}
@@ -62,7 +63,7 @@ func (a *asked) readHeader(header http.Header, length int64) *Refusal {
 
 func (a *asked) checkBody(length int64) *Refusal {
 	if err := bss.CheckBody(a.operation, a.method, length); err != nil {
-		return refusal(bodyNotTaken, "%v", err)
+		return refuse(bodyNotTaken, words.Of(err))
 	}
 	return nil
 }
@@ -199,7 +200,7 @@ func (c *call) takeRoom(before, after int64) error {
 }
 
 func (c *call) tooLarge() *Refusal {
-	return refusal(bodyTooLarge, "a body may have at most %d bytes", int64(c.Bounds.Body))
+	return refusal(bodyTooLarge, "error.body.large", "Bytes", int64(c.Bounds.Body))
 }
 
 func (c *call) unread(err error) *Refusal {
@@ -214,5 +215,5 @@ func (c *call) unread(err error) *Refusal {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return c.tooSlow()
 	}
-	return refusal(bodyCutShort, "the body ended before its announced length, or its framing is broken")
+	return refusal(bodyCutShort, "error.body.short")
 }

@@ -149,8 +149,9 @@ func (c *call) limited(r *logfile.Record) {
 func (c *call) refuse(refusal *Refusal) {
 	c.noteRefusal(refusal)
 	c.release() // before the answer: its caller may try again at once
+	lang := c.language()
 	c.dropRequest()
-	c.answerRefusal(refusal)
+	c.answerRefusal(refusal, lang)
 }
 
 // noteRefusal records a refusal. Known callers' refusals are recorded each, those of unauthenticated peers are bounded.

@@ -12,6 +12,7 @@ import (
 	"tollgate/bss"
 	"tollgate/catalog"
 	"tollgate/credential"
+	"tollgate/internal/words"
 	"tollgate/signing"
 )
 
@@ -23,11 +24,11 @@ func (c *call) paused(err error) *Refusal {
 	c.warn("credential signs nothing now", err.Error())
 	paused, ok := errors.AsType[*credential.PausedError](err)
 	if !ok {
-		r := refusal(keysOnTrial, "few calls at a time may use this gateway's cloud key until the provider accepts one, and those are not answered yet; no byte of this one was sent")
+		r := refusal(keysOnTrial, "error.now.trial")
 		r.RetryAfter = credential.TrialWait
 		return r
 	}
-	r := refusal(credentialPaused, "the provider rejected a signature made with this gateway's cloud key, not yours; this call was not sent, and the operator must look at it")
+	r := refusal(credentialPaused, "error.now.paused")
 	r.RetryAfter = max(paused.Pause.ProbeAt.Sub(c.Now()), 0)
 	return r
 }
@@ -42,11 +43,11 @@ func (c *call) rejected(a *answer) (r *Refusal) {
 	case a.broken && c.operation.Effect == catalog.Spend:
 		// The status says that nothing was executed. But it is the body that shows whose answer this is, a broken one is what an
 		// answer of another call may look like, and taking that one for this call's would have the payment made twice.
-		r = c.unknownSince("upstream %s answered with status 401 and a body that cannot be read", c.upstream.Name)
+		r = c.unknownSince("error.upstream.unread_401", "Upstream", c.upstream.Name)
 		r.Answer = a
 		return r
 	case a.rejected.OfKey():
-		r = refusal(credentialPaused, "the provider rejected the signature made with this gateway's cloud key, not yours; the call was sent and not executed")
+		r = refusal(credentialPaused, "error.upstream.key")
 		r.RetryAfter = credential.PauseTime
 	case a.rejected.Kind == bss.ExpiredDate:
 		r = c.outOfDate(a)
@@ -95,14 +96,13 @@ func (c *call) outOfDate(a *answer) *Refusal {
 	if date, err := http.ParseTime(a.response.Header.Get("Date")); server.IsZero() && err == nil {
 		server = date
 	}
-	theirs := "not said"
+	theirs := words.Say("error.upstream.no_time")
 	if !server.IsZero() {
-		theirs = signing.FormatDate(server)
+		theirs = words.Plain(signing.FormatDate(server))
 	}
 	c.Logger.Error("the provider rejects the date of a signature: look at this gateway's clock",
-		callFields(c, "signature_time", signing.FormatDate(signed), "server_time", theirs)...)
-	return refusal(clockRejected, "the provider rejected the date of this gateway's signature, not of yours (signature time %s, server time %s); the call was sent and not executed",
-		signing.FormatDate(signed), theirs)
+		callFields(c, "signature_time", signing.FormatDate(signed), "server_time", theirs.String())...)
+	return refusal(clockRejected, "error.upstream.clock", "Signed", signing.FormatDate(signed), "Server", theirs)
 }
 
 // signatureVerdict returns what an attempt says about the signature.

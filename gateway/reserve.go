@@ -3,10 +3,11 @@ package gateway
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"time"
 
 	"tollgate/audit/logfile"
-	"tollgate/internal/text"
+	"tollgate/internal/words"
 	"tollgate/spend"
 	"tollgate/spend/journal"
 )
@@ -66,7 +67,7 @@ func (c *call) notReserved(err error) *Refusal {
 		return c.uncountable(u)
 	}
 	if !errors.Is(err, spend.ErrUnavailable) && c.request.Context().Err() != nil {
-		return c.gone("the caller left before the call was sent")
+		return c.gone("error.now.left")
 	}
 	return c.spendingUnknown(err)
 }
@@ -74,9 +75,9 @@ func (c *call) notReserved(err error) *Refusal {
 // uncountable refuses a call that a hard cap cannot count.
 func (c *call) uncountable(u *spend.UncountableError) *Refusal {
 	c.spending.record.CapsFull = []string{u.Cap}
-	r := refusal(unpriced, "%v", u)
+	r := refuse(unpriced, u.Message())
 	if code := c.spending.priceError; code != "" && u.Reason == spend.NoPrice {
-		r.Detail += ", as the provider answered " + code + " when the gateway asked for it"
+		r.say(words.Say("error.cap.no_price_as", "Cap", strconv.Quote(u.Cap), "Code", code))
 	}
 	r.Inside = c.spending.unpriced
 	return r
@@ -85,7 +86,7 @@ func (c *call) uncountable(u *spend.UncountableError) *Refusal {
 // spendingUnknown refuses a call of which it is not known what others hold and have used.
 func (c *call) spendingUnknown(err error) *Refusal {
 	c.warn("what was spent cannot be looked up; the call is not sent", err.Error())
-	r := later(spendingUnknown, "what other calls hold and have spent cannot be looked up now, so the call was not sent")
+	r := later(spendingUnknown, "error.now.spending")
 	r.Inside = err.Error()
 	return r
 }
@@ -142,7 +143,7 @@ func (c *call) endReservation() {
 // withdraw says of an intent that may still reach the disk that nothing came of it. Until that is durable too, what the call has reserved
 // stays held: were it not, a start that finds the intent alone would hold it for a second call besides.
 func (c *call) withdraw() {
-	r := c.outcome(logfile.NotSent, &Refusal{Code: logUnavailable, Detail: "the intent was not durable in time"})
+	r := c.outcome(logfile.NotSent, refusal(logUnavailable, "error.now.intent"))
 	if c.spending == nil {
 		_ = c.Log.Queue(r)
 		return
@@ -162,41 +163,41 @@ func (c *call) withdraw() {
 
 // heldBy refuses a call by the call that holds a key of its act. It never names that call's caller.
 func (c *call) heldBy(h *spend.HeldError) *Refusal {
-	const held = "%s is held by call %s"
-	key := "act " + c.spending.claim.Act
+	key := words.Say("error.held.act", "Act", c.spending.claim.Act)
 	if h.Key >= 0 {
-		key = c.spending.act.Names()[h.Key]
+		key = words.Plain(c.spending.act.Names()[h.Key])
 	}
 	switch {
 	case h.Key < 0:
-		return refusal(actHeld, held+" and any other of before, since the key of their hashes is lost; the operator of this gateway can accept that",
-			key, h.Call)
+		return refusal(actHeld, "error.held.all", "Key", key, "Call", h.Call)
 	case h.Outcome == "":
-		return refusal(actHeld, held+", which is under way: its answer says how it ends", key, h.Call)
+		return refusal(actHeld, "error.held.running", "Key", key, "Call", h.Call)
 	case h.Outcome == logfile.Unknown:
-		return refusal(actHeld, held+", whose outcome is unknown: look it up; the operator of this gateway can settle it", key, h.Call)
+		return refusal(actHeld, "error.held.unknown", "Key", key, "Call", h.Call)
 	case h.Repeated:
-		return refusal(actHeld, held+" (%s), %s, and a call can be repeated once only", key, h.Call, h.Outcome, until(h.Until))
+		return refusal(actHeld, "error.held.repeated", "Key", key, "Call", h.Call, "Outcome", h.Outcome, "Until", until(h.Until))
 	}
-	return refusal(actHeld, held+" (%s), %s; to do it once more on purpose, send %s: %s, where your grant allows that",
-		key, h.Call, h.Outcome, until(h.Until), repeatHeader, h.Call)
+	return refusal(actHeld, "error.held.ended",
+		"Key", key, "Call", h.Call, "Outcome", h.Outcome, "Until", until(h.Until), "Header", repeatHeader)
 }
 
-func until(t time.Time) string { return "until " + t.UTC().Format(time.RFC3339) }
+func until(t time.Time) words.Message {
+	return words.Say("error.until", "Time", t.UTC().Format(time.RFC3339))
+}
 
 // overCap refuses a call for which a cap has no room. What others have used of it is for the record.
 func (c *call) overCap(f *spend.FullError) *Refusal {
 	charge := &c.spending.claim.Charges[f.Charge]
-	r := refusal(capFull, "cap %q of %s each %s has no room for the %s of this call",
-		f.Cap, amountOf(charge, f.Limit), charge.Cap.Each, amountOf(charge, charge.Amount))
-	r.Inside = "used " + amountOf(charge, f.Used)
+	r := refusal(capFull, "error.cap.full", "Cap", strconv.Quote(f.Cap), "Limit", amountOf(charge, f.Limit),
+		"Each", words.Say("error.cap.each_"+string(charge.Cap.Each)), "Amount", amountOf(charge, charge.Amount))
+	r.Inside = "used " + amountOf(charge, f.Used).String()
 	return r
 }
 
 // amountOf returns an amount of what a charge is counted in, for people.
-func amountOf(c *spend.Charge, m spend.Money) string {
+func amountOf(c *spend.Charge, m spend.Money) words.Message {
 	if c.Cap.OfMoney() {
-		return m.String() + " " + c.Currency
+		return words.Plain(m.String() + " " + c.Currency)
 	}
-	return text.Count(int(m), "call")
+	return words.Say("error.cap.calls", "Count", int(m))
 }

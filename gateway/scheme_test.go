@@ -18,6 +18,7 @@ import (
 	"tollgate/gateway"
 	"tollgate/grants"
 	"tollgate/internal/secret"
+	"tollgate/internal/words"
 	"tollgate/signing"
 )
 
@@ -37,13 +38,13 @@ func (sums) Owned() []signing.Owned {
 }
 
 func (sums) ParseClaim(h http.Header) (c signing.Claim, err error) {
-	words := strings.Fields(h.Get("Authorization"))
-	if len(words) != 4 {
-		return c, &signing.AuthorizationError{Msg: "want TEST-SUMS, key, names and sum"}
+	parts := strings.Fields(h.Get("Authorization"))
+	if len(parts) != 4 {
+		return c, &signing.AuthorizationError{Msg: words.Plain("want TEST-SUMS, key, names and sum")}
 	}
-	c = signing.Claim{AccessKey: words[1], SignedHeaders: strings.Split(words[2], ","), Signature: words[3]}
+	c = signing.Claim{AccessKey: parts[1], SignedHeaders: strings.Split(parts[2], ","), Signature: parts[3]}
 	if c.Date, err = time.Parse(time.RFC3339, h.Get("Sum-When")); err != nil {
-		return c, &signing.DateError{Missing: h["Sum-When"] == nil, Msg: "Sum-When is missing, or no time"}
+		return c, &signing.DateError{Missing: h["Sum-When"] == nil, Msg: words.Plain("Sum-When is missing, or no time")}
 	}
 	c.DateText = h.Get("Sum-When")
 	return c, nil

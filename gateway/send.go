@@ -51,7 +51,7 @@ func (c *call) send() (*answer, *Refusal) {
 	}
 	if err := c.sign(lease); err != nil {
 		c.warn("signing failed; the call is not sent", err.Error())
-		return nil, refusal(internalFault, "the call could not be signed, so it was not sent")
+		return nil, refusal(internalFault, "error.now.unsigned")
 	}
 	a, refused := c.attempt()
 	verdict, reason = c.signatureVerdict(a, refused)

@@ -48,7 +48,7 @@ func (a *answer) contentType() string {
 
 // withheld refuses to pass on an answer in which the credential's security token cannot be looked for.
 func (c *call) withheld(a *answer) *Refusal {
-	r := c.unknownSince("upstream %s answered in a content coding that was not asked for and cannot be read", c.upstream.Name)
+	r := c.unknownSince("error.upstream.coding", "Upstream", c.upstream.Name)
 	r.Answer = a
 	return r
 }
@@ -56,18 +56,17 @@ func (c *call) withheld(a *answer) *Refusal {
 // foreign ends a call whose answer belongs to another one. Nothing of that answer is passed on or recorded.
 func (c *call) foreign(a *answer) *Refusal {
 	upstream.Distrust(a.response)
-	why := "the answer's " + a.result.Foreign + " is not the request's: it is the answer to another call"
-	c.warn("upstream gave no usable answer", why)
-	return c.unknownSince("%s", why)
+	c.warn("upstream gave no usable answer", "the answer's "+a.result.Foreign+" is not the request's: it is the answer to another call")
+	return c.unknownSince("error.upstream.foreign", "Member", a.result.Foreign)
 }
 
 // redirected refuses to pass a redirect on: clients that follow it, and most do, would have the call signed and sent again.
 func (c *call) redirected(a *answer) *Refusal {
-	const text = "upstream %s answered with a redirect (status %d), which is neither followed nor passed on"
-	r := refusal(redirected, text, c.upstream.Name, a.response.Status)
-	if c.changes() {
-		r = c.unknownSince(text, c.upstream.Name, a.response.Status)
+	because := c.unknownSince
+	if !c.changes() {
+		because = func(id string, args ...any) *Refusal { return refusal(redirected, id, args...) }
 	}
+	r := because("error.upstream.redirect", "Upstream", c.upstream.Name, "Status", a.response.Status)
 	r.Answer = a
 	return r
 }

@@ -8,6 +8,7 @@ import (
 
 	"tollgate/config"
 	"tollgate/internal/setting"
+	"tollgate/internal/words"
 )
 
 // firstRoom is how many bytes of each body come out of a budget of their own, which large bodies cannot take.
@@ -124,7 +125,7 @@ func (c *call) checkMemory() *Refusal {
 	if !c.MemoryBusy.Load() {
 		return nil
 	}
-	r := refusal(memoryBusy, "no new call begins until more memory is free; repeat later")
+	r := refusal(memoryBusy, "error.busy.memory")
 	r.RetryAfter = memoryWait
 	return r
 }
@@ -166,24 +167,28 @@ func (c *call) dropRequest() {
 	r.Header, r.URL, r.RequestURI, r.Host = http.Header{}, &url.URL{}, "", ""
 }
 
-// What the shares are of, in the words of the configuration and in those of answers.
+// What the shares are of, in the words of the configuration, and messages for answers.
 var (
 	settings  = [resources]string{places: "bounds.calls", headerBytes: "bounds.all_headers", firstBytes: "bounds.bodies", bodyBytes: "bounds.bodies"}
 	shortages = [resources]struct {
 		code Code
 		what string
 	}{
-		places: {callsBusy, "calls are under way"}, headerBytes: {headersBusy, "request headers are held"},
-		firstBytes: {bodiesBusy, "bodies are being received"}, bodyBytes: {bodiesBusy, "bodies are being received"},
+		places: {callsBusy, "error.busy.calls"}, headerBytes: {headersBusy, "error.busy.headers"},
+		firstBytes: {bodiesBusy, "error.busy.bodies"}, bodyBytes: {bodiesBusy, "error.busy.bodies"},
 	}
-	shares = [holderKinds]struct{ cause, whose string }{
-		everyone: {"all", ""}, ofCaller: {"caller", " for this caller"}, ofUnproven: {"unproven", " of callers that are not proven yet"}, ofNameless: {"nameless", " of peers that claim no caller"},
-		ofSource: {"source", " from this address"}, ofSite: {"site", " from this network"}, ofAccessKey: {"access_key", " with this access key"},
+	shares = [holderKinds]struct {
+		cause string
+		whose words.Message
+	}{
+		everyone: {"all", words.Message{}}, ofCaller: {"caller", words.Say("error.busy.of_caller")}, ofUnproven: {"unproven", words.Say("error.busy.of_unproven")},
+		ofNameless: {"nameless", words.Say("error.busy.of_nameless")}, ofSource: {"source", words.Say("error.busy.of_source")},
+		ofSite: {"site", words.Say("error.busy.of_site")}, ofAccessKey: {"access_key", words.Say("error.busy.of_access_key")},
 	}
 )
 
 // exhausted refuses a call for which there is nothing left of a resource, or of a share in it.
 func (c *call) exhausted(of resource, whose holderKind) *Refusal {
 	c.cutOff(settings[of], shares[whose].cause)
-	return later(shortages[of].code, "too many %s%s; repeat shortly", shortages[of].what, shares[whose].whose)
+	return later(shortages[of].code, "error.busy", "What", words.Say(shortages[of].what), "Whose", shares[whose].whose)
 }

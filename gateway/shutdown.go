@@ -43,13 +43,13 @@ func (c *call) givenUp() bool { return c.ending.calls.Err() != nil }
 
 // stopped refuses a call that is abandoned, of which nothing was sent.
 func (c *call) stopped() *Refusal {
-	return later(stopping, "the gateway is stopping; no byte of the call was sent")
+	return later(stopping, "error.now.stopping")
 }
 
 // gone refuses a call whose request's context has ended.
-func (c *call) gone(text string) *Refusal {
+func (c *call) gone(id string) *Refusal {
 	if c.givenUp() {
 		return c.stopped()
 	}
-	return refusal(callerLeft, "%s", text)
+	return refusal(callerLeft, id)
 }

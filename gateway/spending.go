@@ -6,6 +6,7 @@ import (
 
 	"tollgate/audit/logfile"
 	"tollgate/catalog"
+	"tollgate/internal/words"
 	"tollgate/spend"
 	"tollgate/spend/acts"
 )
@@ -41,7 +42,7 @@ func (c *call) readSpending() (refused *Refusal) {
 func (p *Plan) spendingOf(caller string, a *asked, r *ruling, header http.Header, hash acts.Hash) (*spending, *Refusal) {
 	act, err := acts.Read(a.operation, a.upstream.Name, &r.facts.Request, hash)
 	if err != nil {
-		return nil, refusal(badAct, "%v", err)
+		return nil, refuse(badAct, words.Of(err))
 	}
 	repeats, refused := readRepeat(header, act, r.decision.MayRepeat)
 	if refused != nil {
@@ -105,11 +106,11 @@ func readRepeat(header http.Header, act *acts.Act, allowed bool) (string, *Refus
 	case len(values) == 0:
 		return "", nil
 	case len(values) > 1 || !isCallID(values[0]):
-		return "", refusal(badAct, "%s must be given once, with the id of the call that holds what this one does", repeatHeader)
+		return "", refusal(badAct, "error.repeat.once", "Header", repeatHeader)
 	case act == nil:
-		return "", refusal(badAct, "%s: the operation has no act that could be repeated", repeatHeader)
+		return "", refusal(badAct, "error.repeat.no_act", "Header", repeatHeader)
 	case !allowed:
-		return "", refusal(repeatNotAllowed, "no grant of this caller for the call says may_repeat, so %s must not be given", repeatHeader)
+		return "", refusal(repeatNotAllowed, "error.repeat.not_allowed", "Header", repeatHeader)
 	}
 	return values[0], nil
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"tollgate/catalog"
+	"tollgate/internal/words"
 	"tollgate/signing"
 )
 
@@ -16,27 +17,26 @@ func (c *call) verify() *Refusal {
 	}
 	headers, err := signing.SignedHeaders(c.request.Header, c.request.Host, c.claim.SignedHeaders)
 	if err != nil {
-		return c.unproven(badSignature, err.Error())
+		return c.unproven(badSignature, words.Of(err))
 	}
 	hash, err := signing.PayloadHash(c.claim.Scheme, headers, c.bodyHash)
 	if err != nil {
-		return c.unproven(badSignature, err.Error())
+		return c.unproven(badSignature, words.Of(err))
 	}
 	if hash == signing.UnsignedPayload && !c.bodyMayBeUnsigned() {
-		return c.unproven(unsignedPayload, c.operation.Name+" changes something, so the body must be signed, and "+
-			signing.HeaderOf(c.claim.Scheme, signing.ContentHash)+": UNSIGNED-PAYLOAD is taken for reads, and for DELETE without a body, only; "+
-			"the provider's PHP SDK cannot sign bodies, so use another one for this call")
+		return c.unproven(unsignedPayload, words.Say("error.signature.unsigned_body",
+			"Operation", c.operation.Name, "Header", signing.HeaderOf(c.claim.Scheme, signing.ContentHash)))
 	}
 	if name := c.unsignedChoice(); name != "" {
-		return c.unproven(badSignature, name+" chooses the account, so it must be signed")
+		return c.unproven(badSignature, words.Say("error.signature.choice", "Header", name))
 	}
 	if c.changes() && c.isUnsigned(repeatHeader) {
-		return c.unproven(badSignature, repeatHeader+" has an act done once more, so it must be signed")
+		return c.unproven(badSignature, words.Say("error.signature.repeat", "Header", repeatHeader))
 	}
 	if !c.claim.Verify(signing.Request{
 		Method: c.request.Method, Path: signing.CanonicalPath(c.path), Query: c.query.Canonical(), Headers: headers, PayloadHash: hash,
 	}) {
-		return c.unproven(badSignature, "the signature is not that of this access key over this method, path, query, signed headers and body")
+		return c.unproven(badSignature, words.Say("error.signature.other"))
 	}
 	c.identity = c.claim.Identity()
 	return c.become(c.identity.Caller)
@@ -64,8 +64,8 @@ func (c *call) isUnsigned(name string) bool {
 	return c.request.Header[name] != nil && !slices.Contains(c.claim.SignedHeaders, strings.ToLower(name))
 }
 
-func (c *call) unproven(code Code, detail string) *Refusal {
-	r := refusal(code, "%s", detail)
+func (c *call) unproven(code Code, message words.Message) *Refusal {
+	r := refuse(code, message)
 	r.Claimed = c.claim.Caller
 	return r
 }

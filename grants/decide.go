@@ -2,14 +2,14 @@ package grants
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
-	"strings"
+	"strconv"
 
 	"tollgate/bss"
 	"tollgate/catalog"
 	"tollgate/credential"
 	"tollgate/internal/setting"
+	"tollgate/internal/words"
 )
 
 // Call is what a decision looks at.
@@ -50,14 +50,17 @@ const (
 // Refusal is the error of a decision. Its text is meant for the caller.
 type Refusal struct {
 	Reason  Reason
-	Detail  string
+	Detail  words.Message
 	Choices []string // credentials that the caller may name
 }
 
-func (r *Refusal) Error() string { return r.Detail }
+func (r *Refusal) Error() string { return r.Detail.String() }
 
-func refuse(reason Reason, format string, args ...any) *Refusal {
-	return &Refusal{Reason: reason, Detail: fmt.Sprintf(format, args...)}
+// Message returns the text.
+func (r *Refusal) Message() words.Message { return r.Detail }
+
+func refuse(reason Reason, id string, args ...any) *Refusal {
+	return &Refusal{Reason: reason, Detail: words.Say(id, args...)}
 }
 
 // Decide finds the one credential for a call. The error is a *[Refusal].
@@ -91,7 +94,7 @@ func (p *Table) Decide(call *Call) (Decision, error) {
 	case chosen == nil:
 		return Decision{}, first
 	case foreign:
-		return Decision{}, refuse(WrongAccount, "X-Domain-Id does not name the account of the credential")
+		return Decision{}, refuse(WrongAccount, "error.grant.account")
 	case several:
 		return Decision{}, ambiguous(call, rules)
 	}
@@ -132,10 +135,10 @@ func (p *Table) candidates(call *Call) ([]*rule, *Refusal) {
 		return rules, nil
 	case len(rules) > 0:
 		return named(rules, call)
-	case p.leftOut[k] != "":
-		return nil, refuse(WrongClass, "%s", p.leftOut[k])
+	case !p.leftOut[k].IsZero():
+		return nil, &Refusal{Reason: WrongClass, Detail: p.leftOut[k]}
 	}
-	return nil, refuse(NoGrant, "caller %s has no grant for %s", call.Caller, call.Operation.Name)
+	return nil, refuse(NoGrant, "error.grant.none", "Caller", call.Caller, "Operation", call.Operation.Name)
 }
 
 func named(rules []*rule, call *Call) ([]*rule, *Refusal) {
@@ -146,7 +149,7 @@ func named(rules []*rule, call *Call) ([]*rule, *Refusal) {
 		}
 	}
 	if len(found) == 0 {
-		refusal := refuse(CredentialNotGranted, "the named credential is not granted to caller %s for %s", call.Caller, call.Operation.Name)
+		refusal := refuse(CredentialNotGranted, "error.grant.named", "Caller", call.Caller, "Operation", call.Operation.Name)
 		refusal.Choices = credentialNames(rules)
 		return nil, refusal
 	}
@@ -154,8 +157,7 @@ func named(rules []*rule, call *Call) ([]*rule, *Refusal) {
 }
 
 func ambiguous(call *Call, rules []*rule) *Refusal {
-	refusal := refuse(AmbiguousCredential, "several credentials are granted to caller %s for %s: name one in Tollgate-Credential",
-		call.Caller, call.Operation.Name)
+	refusal := refuse(AmbiguousCredential, "error.grant.several", "Caller", call.Caller, "Operation", call.Operation.Name)
 	refusal.Choices = credentialNames(rules)
 	return refusal
 }
@@ -174,7 +176,7 @@ func credentialNames(rules []*rule) []string {
 // refuses returns why a rule does not allow the call; nil if it does.
 func (r *rule) refuses(call *Call) *Refusal {
 	if r.forbidden {
-		return refuse(DeprecatedForbidden, "%s is deprecated and not allowed here%s", call.Operation.Name, replacement(call.Operation))
+		return forbidden(call.Operation)
 	}
 	if refusal := r.refusesCredential(call); refusal != nil {
 		return refusal
@@ -182,11 +184,11 @@ func (r *rule) refuses(call *Call) *Refusal {
 	return r.refusesCustomers(call)
 }
 
-func replacement(operation *catalog.Operation) string {
+func forbidden(operation *catalog.Operation) *Refusal {
 	if len(operation.ReplacedBy) == 0 {
-		return ""
+		return refuse(DeprecatedForbidden, "error.grant.deprecated", "Operation", operation.Name)
 	}
-	return ": use " + strings.Join(operation.ReplacedBy, " or ")
+	return refuse(DeprecatedForbidden, "error.grant.replaced", "Operation", operation.Name, "Replacement", words.Join("error.or", operation.ReplacedBy))
 }
 
 // refusesCredential repeats at the call what New checked (the class), and compares the accounts in the path, which the
@@ -197,13 +199,13 @@ func (r *rule) refusesCredential(call *Call) *Refusal {
 		return nil
 	}
 	if err := c.Permits(call.Operation); err != nil {
-		return refuse(WrongClass, "%v", err)
+		return &Refusal{Reason: WrongClass, Detail: words.Of(err)}
 	}
 	if id := call.Param(catalog.DomainID); id != "" && id != string(c.DomainID) && !r.domainIsCustomer {
-		return refuse(WrongAccount, "the domain_id in the path is not the account of the credential")
+		return refuse(WrongAccount, "error.grant.domain")
 	}
 	if id := call.Param("partner_id"); id != "" && id != string(c.Partner()) {
-		return refuse(WrongAccount, "the partner_id in the path is not the account of the credential")
+		return refuse(WrongAccount, "error.grant.partner")
 	}
 	return nil
 }
@@ -214,15 +216,15 @@ func (r *rule) refusesCustomers(call *Call) *Refusal {
 		return nil
 	}
 	accounts := call.Accounts
-	if accounts.Ambiguous != "" {
-		return refuse(CustomerNotGranted, "the grant is for some customers only, and the call does not say clearly for which it is: %s", accounts.Ambiguous)
+	if !accounts.Ambiguous.IsZero() {
+		return refuse(CustomerNotGranted, "error.grant.unclear_customers", "Why", accounts.Ambiguous)
 	}
 	if len(accounts.Customers) == 0 && !(call.Operation.AddressesResellersOnly && len(accounts.Partners) > 0) {
-		return refuse(CustomerNotGranted, "the grant is for some customers only: the call must name one (customer_id)")
+		return refuse(CustomerNotGranted, "error.grant.no_customer")
 	}
 	for _, id := range slices.Concat(accounts.Customers, accounts.Partners) {
 		if !slices.Contains(granted, setting.Account(id)) {
-			return refuse(CustomerNotGranted, "the grant does not cover account %q", id)
+			return refuse(CustomerNotGranted, "error.grant.customer", "Account", strconv.Quote(id))
 		}
 	}
 	return nil

@@ -15,6 +15,7 @@ import (
 	"tollgate/catalog"
 	"tollgate/credential"
 	"tollgate/internal/setting"
+	"tollgate/internal/words"
 )
 
 // Upstream is what the table knows of an upstream.
@@ -67,7 +68,7 @@ type Coverage struct {
 // Table is a checked, immutable set of grants.
 type Table struct {
 	rules    map[key][]*rule
-	leftOut  map[key]string // why a pattern of the caller's does not cover the operation
+	leftOut  map[key]words.Message // why a pattern of the caller's does not cover the operation
 	coverage []Coverage
 	covered  map[target]bool
 }
@@ -97,7 +98,7 @@ type rule struct {
 // nil.
 func New(upstreams []Upstream, credentials []*credential.Facts, grants []Grant) (*Table, []Problem) {
 	b := builder{
-		table:       &Table{rules: map[key][]*rule{}, leftOut: map[key]string{}, covered: map[target]bool{}},
+		table:       &Table{rules: map[key][]*rule{}, leftOut: map[key]words.Message{}, covered: map[target]bool{}},
 		upstreams:   map[string]*Upstream{},
 		credentials: map[string]*credential.Facts{},
 	}
@@ -211,7 +212,7 @@ func (b *builder) addPattern(at place, selector string, matches func(*catalog.Op
 		if !matches(operation) {
 			continue
 		}
-		if why := b.tryAdd(operation, g, false); why != "" {
+		if why := b.tryAdd(operation, g, false); !why.IsZero() {
 			b.table.leftOut[key{g.Caller, g.Upstream, operation.Name}] = why
 			coverage.LeftOut++
 			continue
@@ -240,36 +241,35 @@ func (b *builder) addNamed(at place, name string, g *grant) {
 		b.problem(at, nearestNames(name, g.upstream.Operations), "upstream %s has no operation %q", g.Upstream, name)
 		return
 	}
-	if why := b.tryAdd(g.upstream.Operations[found], g, true); why != "" {
-		b.problem(at, nil, "%s", why)
+	if why := b.tryAdd(g.upstream.Operations[found], g, true); !why.IsZero() {
+		b.problem(at, nil, "%v", why)
 	}
 }
 
 // tryAdd adds a rule for the operation, or says why the grant cannot cover it.
-func (b *builder) tryAdd(operation *catalog.Operation, g *grant, named bool) string {
+func (b *builder) tryAdd(operation *catalog.Operation, g *grant, named bool) words.Message {
 	r := &rule{grant: g, forbidden: operation.Deprecated && g.upstream.ForbidDeprecated}
 	if g.credential != nil {
 		if err := g.credential.Permits(operation); err != nil {
-			return err.Error()
+			return words.Of(err)
 		}
 		r.domainIsCustomer = domainIsCustomer(operation, g.credential)
-		if why := accountMissing(operation, g.credential); why != "" {
+		if why := accountMissing(operation, g.credential); !why.IsZero() {
 			return why
 		}
 	}
 	if g.Customers != nil && !namesAccounts(operation) {
-		return fmt.Sprintf("%s names no customer, so a grant for some customers cannot cover it", operation.Name)
+		return words.Say("error.grant.names_none", "Operation", operation.Name)
 	}
 	if operation.Class == catalog.ClassUnknown && (!named || !g.ClassConfirmed) {
-		return fmt.Sprintf("no source says which credential class %s takes: "+
-			"name it in a grant of its own with class_confirmed: true when you know", operation.Name)
+		return words.Say("error.grant.class_unknown", "Operation", operation.Name)
 	}
 	k := key{g.Caller, g.Upstream, operation.Name}
 	if !slices.ContainsFunc(b.table.rules[k], func(have *rule) bool { return have.grant == g }) {
 		b.table.rules[k] = append(b.table.rules[k], r)
 		b.table.covered[target{g.Upstream, operation.Name}] = true
 	}
-	return ""
+	return words.Message{}
 }
 
 // namesAccounts reports whether calls of an operation say whose account they are about. Of a declared endpoint only the call
@@ -287,14 +287,14 @@ func domainIsCustomer(operation *catalog.Operation, c *credential.Facts) bool {
 }
 
 // accountMissing returns which account id the credential lacks for the operation's path.
-func accountMissing(operation *catalog.Operation, c *credential.Facts) string {
+func accountMissing(operation *catalog.Operation, c *credential.Facts) words.Message {
 	for name, account := range map[string]setting.Account{catalog.DomainID: c.DomainID, "partner_id": c.Partner()} {
 		if name == catalog.DomainID && domainIsCustomer(operation, c) {
 			continue
 		}
 		if account == "" && strings.Contains(operation.Path, "{"+name+"}") {
-			return fmt.Sprintf("the path of %s carries {%s}, but credential %s has no %s", operation.Name, name, c.Name, name)
+			return words.Say("error.grant.no_account", "Operation", operation.Name, "Variable", "{"+name+"}", "Credential", c.Name, "Name", name)
 		}
 	}
-	return ""
+	return words.Message{}
 }

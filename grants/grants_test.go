@@ -10,6 +10,7 @@ import (
 	"tollgate/catalog"
 	"tollgate/credential"
 	"tollgate/internal/setting"
+	"tollgate/internal/words"
 )
 
 // fixture is one signed and one unsigned upstream with three credentials.
@@ -200,7 +201,7 @@ func TestCustomers(t *testing.T) {
 		{"CreatePartnerCoupons", bss.Accounts{Customers: []string{"c-1", "c-2"}}, true},
 		{"CreatePartnerCoupons", bss.Accounts{Customers: []string{"c-1", "c-3"}}, false},
 		{"CreatePartnerCoupons", bss.Accounts{}, false},
-		{"CreatePartnerCoupons", bss.Accounts{Customers: []string{"c-1"}, Ambiguous: "twice"}, false},
+		{"CreatePartnerCoupons", bss.Accounts{Customers: []string{"c-1"}, Ambiguous: words.Plain("twice")}, false},
 		{"CreatePartnerCoupons", bss.Accounts{Customers: []string{"c-1"}, Partners: []string{"r-1"}}, true},
 		{"CreatePartnerCoupons", bss.Accounts{Customers: []string{"c-1"}, Partners: []string{"r-2"}}, false},
 		{"CreatePartnerCoupons", bss.Accounts{Partners: []string{"r-1"}}, false},

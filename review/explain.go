@@ -31,7 +31,7 @@ func (s *Server) explain(r *request) explainView {
 		v.Fault = err.Error()
 		return v
 	}
-	v.take(&ruling)
+	v.take(r, &ruling)
 	return v
 }
 
@@ -49,12 +49,12 @@ func (s *Server) readPlan(id string) *rights.Plan {
 }
 
 // take takes what was decided.
-func (v *explainView) take(ruling *gateway.Ruling) {
+func (v *explainView) take(r *request, ruling *gateway.Ruling) {
 	if o := ruling.Operation; o != nil {
 		v.Operation, v.Effect, v.Upstream = o.Name, o.Effect.String(), ruling.Upstream.Name
 	}
 	if why := ruling.Refusal; why != nil {
-		v.Reason, v.Detail, v.Choices = why.Code.Reason, why.Detail, why.Choices
+		v.Reason, v.Detail, v.Choices = why.Code.Reason, why.Message().In(r.words), why.Choices
 		return
 	}
 	v.Allowed = true

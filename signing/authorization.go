@@ -25,11 +25,11 @@ func parseAuthorization(value string) (c Claim, err error) {
 	names, err := parseNames(params[1])
 	switch {
 	case !validKeyID(params[0]):
-		return Claim{}, authorizationError("Access is not an access key: 1 to 128 of A-Z a-z 0-9 - _ .")
+		return Claim{}, authorizationError("error.authorization.access")
 	case err != nil:
 		return Claim{}, err
 	case !validSignature(params[2]):
-		return Claim{}, authorizationError("Signature must be 64 lower-case hex digits")
+		return Claim{}, authorizationError("error.authorization.signature")
 	}
 	return Claim{AccessKey: params[0], SignedHeaders: names, Signature: params[2]}, nil
 }
@@ -45,15 +45,15 @@ func splitParams(s string) (values [3]string, err error) {
 		i := slices.Index(names[:], name)
 		switch {
 		case i < 0:
-			return values, authorizationError("parameters must be Access, SignedHeaders and Signature, separated by commas")
+			return values, authorizationError("error.authorization.parameters")
 		case seen[i]:
-			return values, authorizationError(name + " occurs twice")
+			return values, authorizationError("error.authorization.parameter_twice", "Name", name)
 		}
 		values[i], seen[i] = value, true
 	}
 	for i, name := range names {
 		if !seen[i] {
-			return values, authorizationError(name + " is missing")
+			return values, authorizationError("error.authorization.parameter_missing", "Name", name)
 		}
 	}
 	return values, nil
@@ -61,21 +61,21 @@ func splitParams(s string) (values [3]string, err error) {
 
 func parseNames(list string) ([]string, error) {
 	if strings.Count(list, ";") >= maxHeaders {
-		return nil, authorizationError("SignedHeaders has more than 64 names")
+		return nil, authorizationError("error.authorization.many_headers")
 	}
 	names := strings.Split(list, ";")
 	for i, name := range names {
 		switch {
 		case name == "" || !all(name, lowerToken):
-			return nil, authorizationError("SignedHeaders must be lower-case header names, separated by semicolons")
+			return nil, authorizationError("error.authorization.header_names")
 		case i > 0 && name == names[i-1]:
-			return nil, authorizationError("SignedHeaders names a header twice")
+			return nil, authorizationError("error.authorization.header_twice")
 		case i > 0 && name < names[i-1]:
-			return nil, authorizationError("SignedHeaders is not sorted")
+			return nil, authorizationError("error.authorization.header_order")
 		}
 	}
 	if !slices.Contains(names, dateHeader) {
-		return nil, authorizationError("SignedHeaders does not contain x-sdk-date")
+		return nil, authorizationError("error.authorization.no_date")
 	}
 	return names, nil
 }

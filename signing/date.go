@@ -1,13 +1,14 @@
 package signing
 
 import (
-	"errors"
 	"time"
+
+	"tollgate/internal/words"
 )
 
 const dateLayout = "20060102T150405Z"
 
-var errDate = errors.New("x-sdk-date is not a UTC time of the form 20060102T150405Z")
+var errDate = words.Err("error.date.form")
 
 // FormatDate writes a time as X-Sdk-Date carries it: UTC, in whole seconds, "20240102T030405Z".
 func FormatDate(t time.Time) string { return t.UTC().Format(dateLayout) }
@@ -25,14 +26,14 @@ func parseDate(value string) (time.Time, error) {
 func readDate(values []string) (date time.Time, text string, err error) {
 	switch len(values) {
 	case 0:
-		return date, "", &DateError{true, "the " + dateName + " header is missing"}
+		return date, "", &DateError{true, words.Say("error.date.missing", "Header", dateName)}
 	case 1:
 		if date, err = parseDate(values[0]); err != nil {
-			return date, "", &DateError{Msg: err.Error()}
+			return date, "", &DateError{Msg: words.Of(err)}
 		}
 		return date, values[0], nil
 	}
-	return date, "", &DateError{Msg: "the " + dateName + " header is sent more than once"}
+	return date, "", &DateError{Msg: words.Say("error.date.twice", "Header", dateName)}
 }
 
 // isDate reports whether a text has the form of a date; there may be no such day.

@@ -3,6 +3,8 @@ package signing
 import (
 	"net/http"
 	"strings"
+
+	"tollgate/internal/words"
 )
 
 // SignedHeaders collects the headers that a caller says it signed, for [Request].Headers. The names are those of
@@ -24,17 +26,17 @@ func SignedHeaders(h http.Header, host string, names []string) ([]Header, error)
 func signedValue(h http.Header, host, name string) (string, error) {
 	if name == "host" {
 		if host == "" {
-			return "", &HeaderError{name, "it is signed, but the request has none"}
+			return "", &HeaderError{name, words.Say("error.header.missing")}
 		}
 		return host, nil
 	}
 	switch values := h[headerKey(name)]; len(values) {
 	case 0:
-		return "", &HeaderError{name, "it is signed, but the request has none"}
+		return "", &HeaderError{name, words.Say("error.header.missing")}
 	case 1:
 		return values[0], nil
 	}
-	return "", &HeaderError{name, "it occurs more than once"}
+	return "", &HeaderError{name, words.Say("error.header.twice")}
 }
 
 // headerKey is http.CanonicalHeaderKey without an allocation for the names that the SDKs sign.
@@ -64,7 +66,7 @@ func PayloadHash(scheme Scheme, headers []Header, bodyHash string) (string, erro
 			continue
 		}
 		if h.Value != UnsignedPayload && h.Value != bodyHash {
-			return "", &HeaderError{h.Name, "it is neither the lower-case hex SHA-256 of the body nor UNSIGNED-PAYLOAD"}
+			return "", &HeaderError{h.Name, words.Say("error.header.hash")}
 		}
 		return h.Value, nil
 	}

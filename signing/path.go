@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"tollgate/internal/words"
 )
 
 // maxPath bounds a path as received, in bytes. The longest path of the billing API has below 200.
@@ -14,9 +16,9 @@ const maxPath = 8 << 10
 func ParsePath(raw string) (decoded string, err error) {
 	switch {
 	case len(raw) > maxPath:
-		return "", pathError(maxPath, "the path is longer than 8192 bytes")
+		return "", pathError(maxPath, "error.target.long_path")
 	case raw == "" || raw[0] != '/':
-		return "", pathError(0, `the path does not start with "/"`)
+		return "", pathError(0, "error.target.start")
 	case raw == "/":
 		return raw, nil
 	}
@@ -60,11 +62,11 @@ func checkSegment(raw string, start, end int) (escaped bool, err error) {
 	}
 	switch {
 	case length == 0 && start == len(raw):
-		return false, pathError(start-1, "the path ends in a slash: leave it out")
+		return false, pathError(start-1, "error.target.slash")
 	case length == 0:
-		return false, pathError(start, "empty segment (two slashes in a row)")
+		return false, pathError(start, "error.target.empty")
 	case length <= 2 && dots == length:
-		return false, pathError(start, `"." and ".." segments are not allowed, escaped or not`)
+		return false, pathError(start, "error.target.dots")
 	}
 	return escaped, nil
 }
@@ -73,13 +75,13 @@ func pathEscape(raw string, i int) (byte, error) {
 	c, ok := unescape(raw, i)
 	switch {
 	case !ok:
-		return 0, pathError(i, `"%" is not followed by two hex digits`)
+		return 0, pathError(i, "error.target.percent")
 	case c == '/' || c == '\\':
-		return 0, pathError(i, "an escaped slash or backslash is not allowed: servers differ in whether it parts segments")
+		return 0, pathError(i, "error.target.escaped_slash")
 	case c == ';':
-		return 0, pathError(i, `";" is not allowed, escaped or not`)
+		return 0, pathError(i, "error.target.semicolon")
 	case isControl(c):
-		return 0, pathError(i, "an escaped control character is not allowed")
+		return 0, pathError(i, "error.target.escaped_control")
 	}
 	return c, nil
 }
@@ -87,15 +89,15 @@ func pathEscape(raw string, i int) (byte, error) {
 func rawProblem(c byte) string {
 	switch {
 	case c == ';':
-		return `";" is not allowed, escaped or not`
+		return "error.target.semicolon"
 	case c == '\\':
-		return "a backslash is not allowed, escaped or not"
+		return "error.target.backslash"
 	case c >= utf8.RuneSelf:
-		return "a character outside ASCII must be percent-escaped"
+		return "error.target.not_ascii"
 	case isControl(c):
-		return "a control character is not allowed"
+		return "error.target.control"
 	}
-	return "this character must be percent-escaped in a path"
+	return "error.target.escape"
 }
 
 // decodePath decodes a path whose escapes are known to be good.
@@ -117,11 +119,11 @@ func decodePath(raw string) string {
 // checkDecoded finds what shows only in the decoded text.
 func checkDecoded(raw, decoded string) error {
 	if at := badText(decoded); at >= 0 {
-		return pathError(rawOffset(raw, at), "the path is not UTF-8 text without control characters")
+		return pathError(rawOffset(raw, at), "error.target.path_text")
 	}
 	for i := range len(decoded) {
 		if _, again := unescape(decoded, i); again {
-			return pathError(rawOffset(raw, i), "the path is escaped twice")
+			return pathError(rawOffset(raw, i), "error.target.escaped_twice")
 		}
 	}
 	return nil
@@ -154,8 +156,8 @@ func rawOffset(raw string, decoded int) int {
 	return i
 }
 
-func pathError(offset int, msg string) error {
-	return &TargetError{Part: "path", Offset: offset, Msg: msg}
+func pathError(offset int, id string) error {
+	return &TargetError{Part: "path", Offset: offset, Msg: words.Say(id)}
 }
 
 // CanonicalPath escapes a decoded path as it is sent and, with a final slash, signed: A-Z a-z 0-9 - _ . ~ and "/" stay,

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"tollgate/internal/words"
 )
 
 // Bounds of a query as received.
@@ -30,7 +32,7 @@ func ParseQuery(raw string) (Query, error) {
 		return Query{}, nil
 	}
 	if len(raw) > maxQuery {
-		return Query{}, queryError(maxQuery, "the query is longer than 16384 bytes")
+		return Query{}, queryError(maxQuery, "error.target.long_query")
 	}
 	pairs := make([]Pair, 0, min(strings.Count(raw, "&")+1, maxPairs))
 	for start := 0; start <= len(raw); {
@@ -40,7 +42,7 @@ func ParseQuery(raw string) (Query, error) {
 		}
 		if start < end {
 			if len(pairs) == maxPairs {
-				return Query{}, queryError(start, "the query has more than 256 parameters")
+				return Query{}, queryError(start, "error.target.pairs")
 			}
 			pair, err := parsePair(raw, start, end)
 			if err != nil {
@@ -59,7 +61,7 @@ func parsePair(raw string, start, end int) (pair Pair, err error) {
 		equals = start + n
 	}
 	if equals == start {
-		return Pair{}, queryError(start, "a parameter has no name")
+		return Pair{}, queryError(start, "error.target.no_name")
 	}
 	if pair.Name, err = decodeQuery(raw, start, equals); err != nil || equals == end {
 		return pair, err
@@ -78,16 +80,16 @@ func decodeQuery(raw string, start, end int) (string, error) {
 		case c == '%':
 			var ok bool
 			if c, ok = unescape(raw[:end], i); !ok {
-				return "", queryError(i, `"%" is not followed by two hex digits`)
+				return "", queryError(i, "error.target.percent")
 			}
 			if isControl(c) {
-				return "", queryError(i, "an escaped control character is not allowed")
+				return "", queryError(i, "error.target.escaped_control")
 			}
 			i, changed = i+2, true
 		case c == '+':
 			changed = true
 		case c <= ' ' || c == 0x7f || c == ';' || c == '#':
-			return "", queryError(i, `";", "#", spaces and control characters must not stand unescaped in a query`)
+			return "", queryError(i, "error.target.unescaped")
 		}
 		ascii = ascii && c < utf8.RuneSelf
 	}
@@ -99,7 +101,7 @@ func decodeQuery(raw string, start, end int) (string, error) {
 		return text, nil
 	}
 	if at := badText(text); at >= 0 {
-		return "", queryError(start+rawOffset(raw[start:end], at), "the query is not UTF-8 text without control characters")
+		return "", queryError(start+rawOffset(raw[start:end], at), "error.target.query_text")
 	}
 	return text, nil
 }
@@ -148,8 +150,8 @@ func comparePairs(a, b Pair) int {
 	return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Value, b.Value))
 }
 
-func queryError(offset int, msg string) error {
-	return &TargetError{Part: "query", Offset: offset, Msg: msg}
+func queryError(offset int, id string) error {
+	return &TargetError{Part: "query", Offset: offset, Msg: words.Say(id)}
 }
 
 // All returns the decoded pairs in the order received. A name may occur more than once.

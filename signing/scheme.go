@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tollgate/internal/secret"
+	"tollgate/internal/words"
 )
 
 // maxAuthorization bounds an Authorization header, in bytes.
@@ -135,9 +136,9 @@ func (s *Schemes) ParseClaim(header http.Header) (Scheme, Claim, error) {
 	values := header[AuthorizationHeader]
 	switch {
 	case len(values) != 1:
-		return nil, Claim{}, &AuthorizationError{"the Authorization header is sent more than once"}
+		return nil, Claim{}, &AuthorizationError{words.Say("error.authorization.twice")}
 	case len(values[0]) > maxAuthorization:
-		return nil, Claim{}, authorizationError("longer than 4096 bytes")
+		return nil, Claim{}, authorizationError("error.authorization.long")
 	}
 	name, _, _ := strings.Cut(values[0], " ")
 	for _, scheme := range s.all {

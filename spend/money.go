@@ -1,7 +1,6 @@
 package spend
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -9,6 +8,7 @@ import (
 	"strings"
 
 	"tollgate/internal/decimal"
+	"tollgate/internal/words"
 )
 
 // Money is an amount in 1/10,000 of a currency's main unit, or a number of calls. It is never negative.
@@ -22,10 +22,10 @@ const MaxMoney Money = 1_000_000_000_000 * perUnit
 
 // Errors of [ParseMoney] and [Ceil].
 var (
-	ErrAmount   = errors.New("want an amount of money, such as 1000 or 99.99, with at most four digits behind the point")
-	ErrNegative = errors.New("an amount must not be negative")
-	ErrDigits   = errors.New("an amount has at most four digits behind the point")
-	ErrTooMuch  = errors.New("an amount must be at most 1000000000000")
+	ErrAmount   = words.Err("error.money.form")
+	ErrNegative = words.Err("error.money.negative")
+	ErrDigits   = words.Err("error.money.digits")
+	ErrTooMuch  = words.Err("error.money.most")
 )
 
 // ParseMoney reads an amount as bodies carry it (see [decimal.Parse]). Of more than four digits behind the point the further ones must be 0.

@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 	_ "time/tzdata" // zones by name, also in a container that has no files of them
 
 	"tollgate/internal/setting"
+	"tollgate/internal/words"
 )
 
 // Direction is which way money goes by an act.
@@ -166,15 +168,18 @@ type UncountableError struct {
 	Currency string // of NoCurrency
 }
 
-func (e *UncountableError) Error() string {
-	switch e.Reason {
-	case NoPrice:
-		return fmt.Sprintf("cap %q: what the call costs is not known beforehand", e.Cap)
-	case NoCurrency:
-		if e.Currency == "" {
-			return fmt.Sprintf("cap %q: the currency of what the call costs is not known", e.Cap)
-		}
-		return fmt.Sprintf("cap %q has no amount in %.3s", e.Cap, e.Currency)
+func (e *UncountableError) Error() string { return e.Message().String() }
+
+// Message returns the text.
+func (e *UncountableError) Message() words.Message {
+	capName := strconv.Quote(e.Cap)
+	switch {
+	case e.Reason == NoPrice:
+		return words.Say("error.cap.no_price", "Cap", capName)
+	case e.Reason == NoCurrency && e.Currency == "":
+		return words.Say("error.cap.no_currency", "Cap", capName)
+	case e.Reason == NoCurrency:
+		return words.Say("error.cap.other_currency", "Cap", capName, "Currency", fmt.Sprintf("%.3s", e.Currency))
 	}
-	return fmt.Sprintf("cap %q is counted by customer, and it is not known whose money moves", e.Cap)
+	return words.Say("error.cap.customer", "Cap", capName)
 }

@@ -74,7 +74,7 @@ func (w *walk) reserve() {
 	w.ids = append(w.ids, c.Call)
 	want, repeats := w.model.reserve(c)
 	r, err := w.memory.Reserve(w.t.Context(), c)
-	if got := words(r, err); got != want || err == nil && c.Repeats != repeats {
+	if got := texts(r, err); got != want || err == nil && c.Repeats != repeats {
 		w.t.Fatalf("%s: %q, repeats %q; want %q, repeats %q", c.Call, got, c.Repeats, want, repeats)
 	}
 	if err != nil { // it is not on record, so that a key is held longer by the records, if the clock is set back then
@@ -97,8 +97,8 @@ func recorded(c *Claim) *Claim {
 	return &r
 }
 
-// words says what a ledger answered.
-func words(r Report, err error) (says string) {
+// texts says what a ledger answered.
+func texts(r Report, err error) (says string) {
 	var held *HeldError
 	var full *FullError
 	switch {

@@ -68,7 +68,7 @@ func TestFlagsComplete(t *testing.T) {
 		"caller": "app", "credential": "acme", "operation": "PayOrders", "effect": "spend", "site": "intl", "class": "partner", "decision": "refused",
 		"outcome": "failed", "event": "credential_paused", "kind": "intent", "lang": "python", "policy": "huawei-high", "upstream": "bss",
 		"listener": "front", "month": time.Now().Format("2006-01"), "zone": "Asia/Shanghai", "currency": "CNY", "format": "json", "output": "wide", "by": "account",
-		"last": "7d", "since": "24h", "expires": "90d", "caps --name": "monthly", "audit show --lang": "zh-Hans",
+		"last": "7d", "since": "24h", "expires": "90d", "caps --name": "monthly", "audit show --lang": "zh", "audit report --lang": "zh", "audit verify --lang": "zh", "status --lang": "zh",
 	}
 	files := []string{"against", "body", "bundle", "ca", "cert", "index", "key-file", "audit export --out", "audit consistency --out", "since-checkpoint", "socket", "simulate --key", "seed"}
 	free := []string{"port", // what only the user can know

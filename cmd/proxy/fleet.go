@@ -11,6 +11,7 @@ import (
 
 	"tollgate/admin"
 	"tollgate/internal/cli"
+	"tollgate/internal/words"
 )
 
 func fleetCommand() *cobra.Command {
@@ -32,7 +33,7 @@ func fleetStatusCommand() *cobra.Command {
 // printFleet prints the state of a fleet.
 func printFleet(w io.Writer, f *admin.Fleet, wide bool, now time.Time) error {
 	var b strings.Builder
-	b.WriteString(fleetLine(f, now) + "\n")
+	b.WriteString(fleetLine(f, now).String() + "\n")
 	for _, c := range f.Closed {
 		fmt.Fprintf(&b, "  %s: %s", c.What, c.Means)
 		if c.Why != f.Why { // which stands in the first line
@@ -54,26 +55,26 @@ func printFleet(w io.Writer, f *admin.Fleet, wide bool, now time.Time) error {
 }
 
 // fleetLine says in one line how a member stands to Redis.
-func fleetLine(f *admin.Fleet, now time.Time) string {
-	line := fmt.Sprintf("fleet: member %s has ", f.Member)
+func fleetLine(f *admin.Fleet, now time.Time) words.Message {
+	since := spanOf(now.Sub(f.Since))
 	if !f.Up {
-		return line + fmt.Sprintf("been WITHOUT Redis for %s: %s", span(now.Sub(f.Since)), f.Why)
+		return words.Say("status.fleet_without", "Member", f.Member, "Span", since, "Why", f.Why)
 	}
-	line += fmt.Sprintf("reached Redis at %s for %s", f.Server, span(now.Sub(f.Since)))
+	var latency, trip, epoch, missing words.Message
 	if f.Latency != nil {
-		line += ", " + milliseconds(f.Latency) + " a question"
+		latency = words.Say("status.fleet_latency", "Latency", milliseconds(f.Latency))
 	}
 	if f.QuestionsPerTrip > 0 {
-		line += fmt.Sprintf(", %.1f in a round trip", f.QuestionsPerTrip)
+		trip = words.Say("status.fleet_trip", "Questions", fmt.Sprintf("%.1f", f.QuestionsPerTrip))
 	}
-	line += fmt.Sprintf("; epoch %d", f.Epoch.Number)
 	if !f.Epoch.Since.IsZero() {
-		line += " since " + stamp(f.Epoch.Since)
+		epoch = words.Say("status.fleet_since", "Time", stamp(f.Epoch.Since))
 	}
 	if !f.Epoch.Complete {
-		line += ", INCOMPLETE: without " + strings.Join(f.Epoch.Missing, ", ")
+		missing = words.Say("status.fleet_missing", "Members", strings.Join(f.Epoch.Missing, ", "))
 	}
-	return line
+	return words.Say("status.fleet", "Member", f.Member, "Server", f.Server, "Span", since, "Latency", latency, "Trip", trip,
+		"Epoch", f.Epoch.Number, "Since", epoch, "Missing", missing)
 }
 
 func memberTable(f *admin.Fleet) rows {

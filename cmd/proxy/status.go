@@ -15,17 +15,28 @@ import (
 	"tollgate/freeze"
 	"tollgate/internal/cli"
 	"tollgate/internal/text"
+	"tollgate/internal/words"
 )
 
 func statusCommand() *cobra.Command {
-	show := func(w io.Writer, s *admin.Status, wide bool) error { return printStatus(w, s, wide, time.Now()) }
-	return showing(&cobra.Command{
+	var lang cli.LangFlag
+	show := func(w io.Writer, s *admin.Status, wide bool) error {
+		chosen, err := lang.Words()
+		if err != nil {
+			return err
+		}
+		p := statusPrinter{s, chosen, time.Now()}
+		return p.print(w, wide)
+	}
+	cmd := showing(&cobra.Command{
 		Use: "status [--config FILE]", Short: "Show the state of the running gateway on one screen",
 		Long: "Show the state of the running gateway: readiness, freezes, configuration, log, fleet, listeners, upstreams, credentials, limits in use,\n" +
 			"certificates. It asks over the admin socket, so it needs root or the gateway's own user. It prints no secret. The exit code is 0 if\n" +
 			"the gateway answered, ready or not: scripts that ask whether it is ready use tollgate health.",
 		Example: "  tollgate status --config /etc/tollgate/tollgate.yaml\n  tollgate status --json --config /etc/tollgate/tollgate.yaml | jq .credentials",
 	}, (*admin.Client).Status, show)
+	lang.Register(cmd)
+	return cmd
 }
 
 // showing completes a command that asks the running gateway for something and prints the answer, as JSON or in words and tables.
@@ -84,36 +95,37 @@ func (r *runningGateway) client() (*admin.Client, error) {
 // stamp formats a time as logs do.
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// printStatus prints one screen.
-func printStatus(w io.Writer, s *admin.Status, wide bool, now time.Time) error {
-	ready := "ready"
-	if !s.Readiness.Ready {
-		ready = "NOT READY"
-	}
+// statusPrinter prints the state of a gateway on one screen. What the gateway says itself, such as reasons and warnings, is in English.
+type statusPrinter struct {
+	*admin.Status
+	words *words.Words
+	now   time.Time
+}
+
+func (p *statusPrinter) print(w io.Writer, wide bool) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "tollgate %s, process %d, since %s: %s\n", s.Version, s.PID, stamp(s.Started), ready)
-	for _, list := range []struct {
-		what  string
-		lines []string
-	}{{"not ready", s.Readiness.Reasons}, {"warning", s.Readiness.Warnings}, {"note", s.Readiness.Notes}} {
-		for _, line := range list.lines {
-			fmt.Fprintf(&b, "  %s: %s\n", list.what, line)
-		}
+	state := "status.ready"
+	if !p.Readiness.Ready {
+		state = "status.not_ready"
 	}
-	printConfiguration(&b, &s.Configuration)
-	if s.Log != nil {
-		printLog(&b, s.Log, now)
+	p.line(&b, "status.head", "Version", p.Version, "PID", p.PID, "Since", stamp(p.Started), "State", words.Say(state))
+	p.notes(&b, "status.reason", p.Readiness.Reasons)
+	p.notes(&b, "status.warning", p.Readiness.Warnings)
+	p.notes(&b, "status.note", p.Readiness.Notes)
+	p.configuration(&b)
+	if p.Log != nil {
+		p.log(&b)
 	}
-	if s.Spending != nil {
-		b.WriteString(spendingLine(s.Spending) + "\n")
+	if p.Spending != nil {
+		p.spending(&b)
 	}
-	if s.Fleet != nil {
-		b.WriteString(fleetLine(s.Fleet, now) + "\n")
+	if p.Fleet != nil {
+		b.WriteString(fleetLine(p.Fleet, p.now).In(p.words) + "\n")
 	}
 	if _, err := io.WriteString(w, printableLines(b.String())); err != nil {
 		return err
 	}
-	for _, t := range []rows{freezeTable(s), listenerTable(s), upstreamTable(s), credentialTable(s, now), limitTable(s), certificateTable(s, now)} {
+	for _, t := range []rows{p.freezes(), p.listeners(), p.upstreams(), p.credentials(), p.limits(), p.certificates()} {
 		if err := t.print(w, wide); err != nil {
 			return err
 		}
@@ -121,13 +133,24 @@ func printStatus(w io.Writer, s *admin.Status, wide bool, now time.Time) error {
 	return nil
 }
 
-// spendingLine says what is held and used. Readiness warns of what is wrong with it.
-func spendingLine(s *admin.SpendingStatus) string {
-	line := fmt.Sprintf("money: guard %s, %s held, %d of them unknown, %s", s.Guard, text.Count(s.Calls, "call"), s.Unknown, text.Count(s.Caps, "cap"))
-	if s.Saved != nil {
-		line += ", kept " + stamp(*s.Saved)
+func (p *statusPrinter) line(b *strings.Builder, id string, args ...any) {
+	b.WriteString(p.words.Text(id, args...) + "\n")
+}
+
+func (p *statusPrinter) notes(b *strings.Builder, what string, lines []string) {
+	for _, line := range lines {
+		p.line(b, "status.line", "What", words.Say(what), "Text", line)
 	}
-	return line
+}
+
+// spending says what is held and used. Readiness warns of what is wrong with it.
+func (p *statusPrinter) spending(b *strings.Builder) {
+	s, saved := p.Spending, words.Message{}
+	if s.Saved != nil {
+		saved = words.Say("status.saved", "Time", stamp(*s.Saved))
+	}
+	p.line(b, "status.money", "Guard", s.Guard, "Calls", words.Say("status.n_calls", "Count", s.Calls), "Unknown", s.Unknown,
+		"Caps", words.Say("status.n_caps", "Count", s.Caps), "Saved", saved)
 }
 
 // printableLines keeps what a terminal prints.
@@ -139,87 +162,96 @@ func printableLines(lines string) string {
 	return b.String()
 }
 
-func printConfiguration(w io.Writer, c *admin.ConfigurationStatus) {
-	fmt.Fprintf(w, "configuration %s", c.File)
+func (p *statusPrinter) configuration(b *strings.Builder) {
+	c, plan, reloaded := &p.Configuration, words.Message{}, words.Message{}
 	if c.Plan != "" {
-		fmt.Fprintf(w, ", plan %.16s", c.Plan)
+		plan = words.Say("status.plan", "Plan", fmt.Sprintf("%.16s", c.Plan))
 	}
 	if c.Reloaded != nil {
-		fmt.Fprintf(w, ", reloaded %s", stamp(c.Reloaded.At))
+		reloaded = words.Say("status.reloaded", "Time", stamp(c.Reloaded.At))
 	}
-	fmt.Fprintln(w)
+	p.line(b, "status.configuration", "File", c.File, "Plan", plan, "Reloaded", reloaded)
 	if c.Refused != nil {
-		fmt.Fprintf(w, "  refused %s: %s\n", stamp(c.Refused.At), strings.ReplaceAll(c.Refused.Error, "\n", "\n    "))
+		p.line(b, "status.refused", "Time", stamp(c.Refused.At), "Error", strings.ReplaceAll(c.Refused.Error, "\n", "\n    "))
 	}
-	for _, note := range c.Notes {
-		fmt.Fprintf(w, "  note: %s\n", note)
-	}
+	p.notes(b, "status.note", c.Notes)
 }
 
-func printLog(w io.Writer, l *admin.LogStatus, now time.Time) {
-	fmt.Fprintf(w, "log %s: record %d, durable to %d, %s", l.Dir, l.Seq, l.Durable, l.Segment)
+func (p *statusPrinter) log(b *strings.Builder) {
+	l, free, lasts := p.Log, words.Message{}, words.Message{}
 	if l.Free != nil {
-		fmt.Fprintf(w, "; %d MiB free", *l.Free>>20)
+		free = words.Say("status.free", "MiB", *l.Free>>20)
 	}
 	if l.Lasts != nil {
-		fmt.Fprintf(w, ", for %s", span(time.Duration(*l.Lasts*float64(time.Second))))
+		lasts = words.Say("status.lasts", "Span", spanOf(time.Duration(*l.Lasts*float64(time.Second))))
 	}
-	fmt.Fprintln(w)
+	p.line(b, "status.log", "Dir", l.Dir, "Seq", l.Seq, "Durable", l.Durable, "Segment", l.Segment, "Free", free, "Lasts", lasts)
 	if l.Error != "" {
-		fmt.Fprintf(w, "  takes no calls: %s\n", l.Error)
+		p.line(b, "status.no_calls", "Error", l.Error)
 	}
 	if l.CheckpointAt != nil {
-		fmt.Fprintf(w, "  checkpoint of %d records, %s ago\n", l.Checkpoint, span(now.Sub(*l.CheckpointAt)))
+		p.line(b, "status.checkpoint", "Records", l.Checkpoint, "Span", spanOf(p.now.Sub(*l.CheckpointAt)))
 	}
 	for _, c := range l.Copies {
-		fmt.Fprintf(w, "  copied to %s: %s\n", c.Place, cmp.Or(c.Error, "yes"))
+		p.line(b, "status.copied", "Place", c.Place, "State", cmp.Or(c.Error, p.words.Text("status.yes")))
 	}
 }
 
-// span shows a duration in its largest unit.
-func span(d time.Duration) string {
+// span shows a duration in its largest unit, in English.
+func span(d time.Duration) string { return spanOf(d).String() }
+
+func spanOf(d time.Duration) words.Message {
 	switch {
 	case d < 0:
-		return "-" + span(-d)
+		return words.Say("status.span_before", "Span", spanOf(-d))
 	case d >= 48*time.Hour:
-		return fmt.Sprintf("%d days", int(d/(24*time.Hour)))
+		return words.Say("status.span_days", "N", int(d/(24*time.Hour)))
 	case d >= 2*time.Hour:
-		return fmt.Sprintf("%d h", int(d/time.Hour))
+		return words.Say("status.span_hours", "N", int(d/time.Hour))
 	case d >= 2*time.Minute:
-		return fmt.Sprintf("%d min", int(d/time.Minute))
+		return words.Say("status.span_minutes", "N", int(d/time.Minute))
 	}
-	return fmt.Sprintf("%d s", int(d/time.Second))
+	return words.Say("status.span_seconds", "N", int(d/time.Second))
+}
+
+// whole, part and number return columns of those kinds.
+func (p *statusPrinter) whole(id string) cli.Column {
+	return whole(p.words.Text("status.column." + id))
+}
+func (p *statusPrinter) part(id string) cli.Column { return part(p.words.Text("status.column." + id)) }
+func (p *statusPrinter) number(id string) cli.Column {
+	return number(p.words.Text("status.column." + id))
 }
 
 // shownFreezes is how many freezes fit on the screen: the oldest.
 const shownFreezes = 10
 
-func freezeTable(s *admin.Status) rows {
-	t := rows{columns: []cli.Column{whole("FREEZE"), part("STOPS"), whole("SINCE"), whole("UNTIL"), part("BY"), part("REASON")}}
-	for _, f := range s.Freezes[:min(len(s.Freezes), shownFreezes)] {
-		until := "it is lifted"
+func (p *statusPrinter) freezes() rows {
+	t := rows{columns: []cli.Column{p.whole("freeze"), p.part("stops"), p.whole("since"), p.whole("until"), p.part("by"), p.part("reason")}}
+	for _, f := range p.Freezes[:min(len(p.Freezes), shownFreezes)] {
+		until := p.words.Text("status.until_lifted")
 		if !f.Until.IsZero() {
 			until = stamp(f.Until)
 		}
-		t.add(f.ID, freeze.Subject{Kind: freeze.Kind(f.Kind), Name: f.Name}.String(), stamp(f.Since), until, f.By, f.Reason)
+		t.add(f.ID, freeze.Subject{Kind: freeze.Kind(f.Kind), Name: f.Name}.Message().In(p.words), stamp(f.Since), until, f.By, f.Reason)
 	}
-	if more := len(s.Freezes) - shownFreezes; more > 0 {
-		t.add(fmt.Sprintf("and %d later", more), "", "", "", "", "")
+	if more := len(p.Freezes) - shownFreezes; more > 0 {
+		t.add(p.words.Text("status.later", "N", more), "", "", "", "", "")
 	}
 	return t
 }
 
-func listenerTable(s *admin.Status) rows {
-	t := rows{columns: []cli.Column{part("LISTENER"), part("ADDRESS"), part("TLS POLICY"), number("CONNECTIONS")}}
-	for _, l := range s.Listeners {
+func (p *statusPrinter) listeners() rows {
+	t := rows{columns: []cli.Column{p.part("listener"), p.part("address"), p.part("policy"), p.number("connections")}}
+	for _, l := range p.Listeners {
 		t.add(l.Name, l.Address, l.TLS, strconv.Itoa(l.Connections))
 	}
 	return t
 }
 
-func upstreamTable(s *admin.Status) rows {
-	t := rows{columns: []cli.Column{part("UPSTREAM"), part("URL"), part("TLS POLICY"), number("IN USE"), number("OPEN"), number("MOST"), number("CLOCK AHEAD")}}
-	for _, u := range s.Upstreams {
+func (p *statusPrinter) upstreams() rows {
+	t := rows{columns: []cli.Column{p.part("upstream"), p.part("url"), p.part("policy"), p.number("in_use"), p.number("open"), p.number("most"), p.number("ahead")}}
+	for _, u := range p.Upstreams {
 		ahead := ""
 		if u.ClockAhead != nil {
 			ahead = strconv.FormatFloat(*u.ClockAhead, 'f', 1, 64) + " s"
@@ -229,10 +261,10 @@ func upstreamTable(s *admin.Status) rows {
 	return t
 }
 
-func credentialTable(s *admin.Status, now time.Time) rows {
-	t := rows{columns: []cli.Column{part("CREDENTIAL"), part("CLASS"), part("UPSTREAM"), part("ACCESS KEY"), number("GENERATION"), part("STATE")}}
-	for _, c := range s.Credentials {
-		for _, state := range credentialStates(&c, now) {
+func (p *statusPrinter) credentials() rows {
+	t := rows{columns: []cli.Column{p.part("credential"), p.part("class"), p.part("upstream"), p.part("access_key"), p.number("generation"), p.part("state")}}
+	for _, c := range p.Credentials {
+		for _, state := range p.credentialStates(&c) {
 			t.add(c.Name, c.Class, c.Upstream, c.AccessKey, text.NotZero(c.Generation), state)
 		}
 	}
@@ -240,35 +272,35 @@ func credentialTable(s *admin.Status, now time.Time) rows {
 }
 
 // credentialStates returns what holds of a credential, for a row each.
-func credentialStates(c *admin.CredentialStatus, now time.Time) (states []string) {
-	for _, p := range c.Pauses {
-		who := ""
-		if p.Caller != "" {
-			who = " for " + p.Caller
+func (p *statusPrinter) credentialStates(c *admin.CredentialStatus) (states []string) {
+	for _, pause := range c.Pauses {
+		id := "status.paused"
+		if pause.Caller != "" {
+			id = "status.paused_caller"
 		}
-		states = append(states, fmt.Sprintf("PAUSED%s for %s: %s", who, span(now.Sub(p.Since)), p.Reason))
+		states = append(states, p.words.Text(id, "Caller", pause.Caller, "Span", spanOf(p.now.Sub(pause.Since)), "Reason", pause.Reason))
 	}
 	if c.Trial != nil {
-		states = append(states, "on trial: "+cmp.Or(c.Trial.Reason, "not accepted yet"))
+		states = append(states, p.words.Text("status.trial", "Reason", cmp.Or(c.Trial.Reason, p.words.Text("status.not_accepted"))))
 	}
 	if c.ReadError != "" {
-		states = append(states, "cannot be read again: "+c.ReadError)
+		states = append(states, p.words.Text("status.unreadable", "Error", c.ReadError))
 	}
 	if len(states) == 0 {
-		return []string{"accepted"}
+		return []string{p.words.Text("status.accepted")}
 	}
 	return states
 }
 
-func limitTable(s *admin.Status) rows {
-	t := rows{columns: []cli.Column{part("LIMIT IN USE"), part("COUNTS"), number("LEFT"), number("OF"), part("ALLOWS"), number("WAITING")}}
-	for _, l := range s.Limits.Fullest {
+func (p *statusPrinter) limits() rows {
+	t := rows{columns: []cli.Column{p.part("limit"), p.part("counts"), p.number("left"), p.number("of"), p.part("allows"), p.number("waiting")}}
+	for _, l := range p.Limits.Fullest {
 		counts := strings.Join(notEmpty(l.Caller, l.Operation, l.Credential, l.Upstream), " ")
 		left := strconv.FormatFloat(max(l.Left, 0), 'f', 1, 64)
-		t.add(l.Name, cmp.Or(counts, "all"), left, strconv.Itoa(l.Burst), l.Allows, strconv.Itoa(l.Waiting))
+		t.add(l.Name, cmp.Or(counts, p.words.Text("status.all")), left, strconv.Itoa(l.Burst), l.Allows, strconv.Itoa(l.Waiting))
 	}
-	if more := s.Limits.InUse - len(s.Limits.Fullest); more > 0 {
-		t.add(fmt.Sprintf("and %d more", more), "", "", "", "", "")
+	if more := p.Limits.InUse - len(p.Limits.Fullest); more > 0 {
+		t.add(p.words.Text("status.more", "N", more), "", "", "", "", "")
 	}
 	return t
 }
@@ -285,17 +317,17 @@ func notEmpty(texts ...string) (all []string) {
 // shownCertificates is how many certificates fit on the screen: the first to expire.
 const shownCertificates = 10
 
-func certificateTable(s *admin.Status, now time.Time) rows {
-	t := rows{columns: []cli.Column{part("CERTIFICATE"), part("OF"), whole("EXPIRES"), whole("IN")}}
-	for _, c := range s.Certificates[:min(len(s.Certificates), shownCertificates)] {
-		of := "listener " + c.Listener
+func (p *statusPrinter) certificates() rows {
+	t := rows{columns: []cli.Column{p.part("certificate"), p.part("holder"), p.whole("expires"), p.whole("in")}}
+	for _, c := range p.Certificates[:min(len(p.Certificates), shownCertificates)] {
+		of := words.Say("status.of_listener", "Name", c.Listener)
 		if c.Upstream != "" {
-			of = "upstream " + c.Upstream
+			of = words.Say("status.of_upstream", "Name", c.Upstream)
 		}
-		t.add(c.Name, of, stamp(c.NotAfter), span(c.NotAfter.Sub(now)))
+		t.add(c.Name, of.In(p.words), stamp(c.NotAfter), spanOf(c.NotAfter.Sub(p.now)).In(p.words))
 	}
-	if more := len(s.Certificates) - shownCertificates; more > 0 {
-		t.add(fmt.Sprintf("and %d later", more), "", "", "")
+	if more := len(p.Certificates) - shownCertificates; more > 0 {
+		t.add(p.words.Text("status.later", "N", more), "", "", "")
 	}
 	return t
 }

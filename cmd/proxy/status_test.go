@@ -18,6 +18,7 @@ import (
 	"tollgate/admin"
 	"tollgate/config"
 	"tollgate/internal/testcli"
+	"tollgate/internal/words"
 )
 
 var now = time.Date(2026, 10, 3, 12, 0, 0, 0, time.UTC)
@@ -62,13 +63,16 @@ func TestStatusScreen(t *testing.T) {
 	for name, s := range map[string]*admin.Status{
 		"full": fullStatus(), "starting": {Version: "1.2.3", PID: 1, Started: now, Readiness: admin.Readiness{Reasons: []string{"reading the log, 40 %"}}, Configuration: admin.ConfigurationStatus{File: "/gw.yaml"}},
 	} {
-		var out bytes.Buffer
-		if err := printStatus(&out, s, false, now); err != nil {
-			t.Fatal(err)
-		}
-		testcli.Golden(t, filepath.Join("testdata", "status-"+name+".txt"), "status", out.String())
-		if strings.ContainsRune(out.String(), '\x1b') {
-			t.Error("an escape sequence is printed")
+		for lang, file := range map[words.Language]string{words.English: "status-" + name + ".txt", words.Chinese: "status-" + name + "-zh.txt"} {
+			var out bytes.Buffer
+			p := statusPrinter{s, words.In(lang), now}
+			if err := p.print(&out, false); err != nil {
+				t.Fatal(err)
+			}
+			testcli.Golden(t, filepath.Join("testdata", file), "status", out.String())
+			if strings.ContainsRune(out.String(), '\x1b') {
+				t.Error("an escape sequence is printed")
+			}
 		}
 	}
 }

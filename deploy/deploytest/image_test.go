@@ -226,7 +226,7 @@ func TestImage(t *testing.T) {
 	checkFiles(t, folder)
 	checkConfig(t, config)
 	c := newContainer(t, folder, config)
-	if got := c.command("version"); got != "tollgate 1.2.3\n" {
+	if got := c.command("version"); !strings.HasPrefix(got, "tollgate 1.2.3\ncommit 0123456789abcdef0123456789abcdef01234567\n") {
 		t.Errorf("version prints %q", got)
 	}
 	if got := c.command("check", "--config", "/etc/tollgate/tollgate.yaml"); !strings.Contains(got, "the configuration is good") {

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tollgate/internal/moment"
+	"tollgate/internal/words"
 )
 
 // TimeFlags are the flags that choose a time range, and the zone in which times are read and printed.
@@ -65,15 +66,15 @@ func (f *TimeFlags) Parse(now time.Time) error {
 }
 
 // Text describes the times that the flags choose.
-func (f *TimeFlags) Text() string {
-	text := "from the log's beginning"
+func (f *TimeFlags) Text() words.Message {
+	from := words.Say("report.from_begin")
 	if !f.Since.IsZero() {
-		text = "from " + f.Since.In(f.Zone).Format(time.DateTime)
+		from = words.Say("report.from", "Time", f.Since.In(f.Zone).Format(time.DateTime))
 	}
 	if f.Until.IsZero() {
-		return text + " to its end (" + f.Zone.String() + ")"
+		return words.Say("report.to_end", "From", from, "Zone", f.Zone)
 	}
-	return text + " to before " + f.Until.In(f.Zone).Format(time.DateTime) + " (" + f.Zone.String() + ")"
+	return words.Say("report.to", "From", from, "Time", f.Until.In(f.Zone).Format(time.DateTime), "Zone", f.Zone)
 }
 
 // FlagError returns err as a usage error of a flag; nil if err is nil.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
+
+	"tollgate/internal/words"
 )
 
 // Decimal is an exact decimal number: amounts are neither rounded nor made floats. The zero value is 0. Decimals are values:
@@ -27,7 +29,11 @@ const (
 func Parse(text string) (Decimal, error) {
 	n, problem := split(text)
 	if problem != "" {
-		return Decimal{}, fmt.Errorf(problem, text)
+		shown := MaxText
+		if problem == tooLong {
+			shown = 20
+		}
+		return Decimal{}, words.Err(problem, "Text", fmt.Sprintf("%.*q", shown, text))
 	}
 	digits, _ := new(big.Int).SetString(n.whole+n.fraction, 10)
 	if n.negative {
@@ -49,11 +55,11 @@ type number struct {
 	exponent        int
 }
 
-// What is wrong with a text, as formats.
+// What is wrong with a text, as messages.
 const (
-	tooLong     = "%.20q… is longer than the 64 bytes that a number may have"
-	noNumber    = "%q is no decimal number, such as 99.99"
-	farExponent = "the exponent of %q is beyond ±40"
+	tooLong     = "error.decimal.long"
+	noNumber    = "error.decimal.none"
+	farExponent = "error.decimal.exponent"
 )
 
 func split(text string) (n number, problem string) {

@@ -59,7 +59,13 @@ func source(t *testing.T) *program {
 	return p
 }
 
-// code finds calls of Text and Said whose id stands there, or begins there.
+// adds are the values that functions which are called with an id add to those that stand there.
+var adds = map[string][]string{"problem": {"Byte"}, "Join": {"First", "Next"}}
+
+// speakers are the functions whose first argument that is a text is the id of a message.
+var speakers = []string{"Text", "Said", "Say", "line"}
+
+// code finds calls of those functions whose id stands there, and all calls with the id of a refusal's message, or its beginning.
 func (p *program) code(name string) error {
 	set := token.NewFileSet()
 	file, err := parser.ParseFile(set, name, nil, parser.SkipObjectResolution)
@@ -74,15 +80,33 @@ func (p *program) code(name string) error {
 		if !ok || len(call.Args) == 0 || call.Ellipsis.IsValid() {
 			return true
 		}
-		if f, ok := call.Fun.(*ast.SelectorExpr); !ok || f.Sel.Name != "Text" && f.Sel.Name != "Said" {
-			return true
-		}
-		if id, ok := call.Args[0].(*ast.BasicLit); ok {
-			p.uses = append(p.uses, use{set.Position(n.Pos()).String(), p.named(id.Value), false, p.names(call.Args[1:])})
+		f, _ := call.Fun.(*ast.SelectorExpr)
+		for i, arg := range call.Args {
+			id, part := p.begins(arg)
+			if f != nil && slices.Contains(speakers, f.Sel.Name) && id != "" && !part || strings.HasPrefix(id, "error.") {
+				u := use{set.Position(n.Pos()).String(), id, part, p.names(call.Args[i+1:])}
+				if f != nil {
+					u.values = append(u.values, adds[f.Sel.Name]...)
+				}
+				p.uses = append(p.uses, u)
+				break
+			}
 		}
 		return true
 	})
 	return nil
+}
+
+// begins returns the text that an argument is, or begins with.
+func (p *program) begins(arg ast.Expr) (text string, part bool) {
+	if sum, ok := arg.(*ast.BinaryExpr); ok {
+		text, _ = p.begins(sum.X)
+		return text, true
+	}
+	if literal, ok := arg.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+		return p.named(literal.Value), false
+	}
+	return "", false
 }
 
 func (p *program) names(args []ast.Expr) (names []string) {

@@ -1,18 +1,18 @@
-// Package words has the texts of pages in the languages that people read them in: en.yaml and zh.yaml.
+// Package words has the texts of pages, commands and refusals in the languages that people read them in: en.yaml and zh.yaml.
 //
 // A message is text with the names of its values, as in "{{.Calls}} calls", or has forms by number ("one", "other"). Values of messages are
 // never parsed as part of them. A test holds that each language has each message, with the same values.
 package words
 
 import (
-	"embed"
+	_ "embed" // for the files of messages
 	"fmt"
-	"regexp"
+	"iter"
+	"math"
 	"slices"
 	"strings"
+	"sync"
 
-	"github.com/goccy/go-yaml"
-	"github.com/nicksnyder/go-i18n/v2/i18n"
 	"golang.org/x/text/language"
 )
 
@@ -37,75 +37,76 @@ func Match(accepted ...string) Language {
 	return Languages()[index]
 }
 
-//go:embed en.yaml zh.yaml
-var files embed.FS
-
-// names are the files of messages.
-var names = map[Language]string{English: "en.yaml", Chinese: "zh.yaml"}
+// The files of messages.
+var (
+	//go:embed en.yaml
+	english string
+	//go:embed zh.yaml
+	chinese string
+)
 
 // Words are the texts in one language. Safe for concurrent use.
 type Words struct {
-	Language  Language
-	localizer *i18n.Localizer
-	values    map[string][]string // of each message, by its id
+	Language Language
+	messages map[string]forms
 }
 
-var all = load()
+// The texts are read when they are first asked for: most commands print none in Chinese.
+var (
+	inEnglish = sync.OnceValue(func() *Words { return load(English, english) })
+	inChinese = sync.OnceValue(func() *Words { return load(Chinese, chinese) })
+)
 
-// load reads the messages. They are part of the program: one that cannot be read is a fault that each test shows.
-func load() map[Language]*Words {
-	bundle := i18n.NewBundle(language.English)
-	bundle.RegisterUnmarshalFunc("yaml", yaml.Unmarshal)
-	words, values := map[Language]*Words{}, map[string][]string{}
-	for lang, name := range names {
-		text, err := files.ReadFile(name)
-		if err == nil {
-			err = parse(bundle, text, string(lang)+".yaml", values)
-		}
-		if err != nil {
-			panic(fmt.Errorf("%s: %w", name, err))
-		}
-		words[lang] = &Words{lang, i18n.NewLocalizer(bundle, string(lang)), values}
-	}
-	return words
-}
-
-// valueName finds the values of a message.
-var valueName = regexp.MustCompile(`{{\.(\w+)}}`)
-
-// parse reads a file of messages, whose name says their language, and notes the values that each has. They are the same in each language.
-func parse(bundle *i18n.Bundle, text []byte, name string, values map[string][]string) error {
-	file, err := bundle.ParseMessageFileBytes(text, name)
+// load reads messages. They are part of the program: one that cannot be read is a fault that each test shows.
+func load(lang Language, file string) *Words {
+	messages, err := parse(file)
 	if err != nil {
-		return err
+		panic(fmt.Errorf("messages in %s: %w", lang, err))
 	}
-	for _, m := range file.Messages {
-		values[m.ID] = nil
-		for _, found := range valueName.FindAllStringSubmatch(m.Other, -1) {
-			if !slices.Contains(values[m.ID], found[1]) {
-				values[m.ID] = append(values[m.ID], found[1])
-			}
-		}
-	}
-	return nil
+	return &Words{lang, messages}
 }
-
-// Values returns the names of the values of a message.
-func (w *Words) Values(id string) []string { return w.values[id] }
 
 // In returns the texts in a language; of one that there is not, English.
 func In(lang Language) *Words {
-	if w := all[lang]; w != nil {
-		return w
+	if lang == Chinese {
+		return inChinese()
 	}
-	return all[English]
+	return inEnglish()
+}
+
+// Has reports whether there is a message.
+func (w *Words) Has(id string) bool {
+	_, ok := w.messages[id]
+	return ok
+}
+
+// Values returns the names of the values of a message.
+func (w *Words) Values(id string) (names []string) {
+	for name, value := range partsOf(w.messages[id].other) {
+		if value && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // Text returns a message with its values: names and values by turns. The value named Count chooses the form by number, if it is an int, an
-// int64 or a uint64. A message that there is not is its id, so that a page can be read without it.
+// int64 or a uint64. A value that is a [Message] is read in the same language. A message that there is not is its id, so that a page can be
+// read without it.
 func (w *Words) Text(id string, args ...any) string {
-	values, count := valuesOf(args)
-	return w.localize(id, values, count)
+	text, ok := w.form(id, args)
+	if !ok || !strings.Contains(text, open) {
+		return text
+	}
+	var b strings.Builder
+	b.Grow(2 * len(text))
+	for part, value := range partsOf(text) {
+		if value {
+			part = w.value(args, part)
+		}
+		b.WriteString(part)
+	}
+	return b.String()
 }
 
 // Part is a part of a message: its own words, or a value.
@@ -115,76 +116,84 @@ type Part struct {
 }
 
 // Said returns a message in parts, for the values to be set apart from the words: values may be texts of unauthenticated peers.
-func (w *Words) Said(id string, args ...any) []Part {
-	values, count := valuesOf(args)
-	var texts []string
-	for name, value := range values {
-		values[name] = string(mark(len(texts)))
-		texts = append(texts, fmt.Sprint(value))
-	}
-	return split(w.localize(id, values, count), texts)
-}
-
-// Marks stand for values while a message is made: characters of private use, which no message has.
-const (
-	firstMark = '\uE000'
-	maxValues = 64
-)
-
-func mark(i int) rune { return firstMark + rune(i) }
-
-func split(text string, values []string) (parts []Part) {
-	for text != "" {
-		at := strings.IndexFunc(text, func(r rune) bool { return r >= firstMark && int(r-firstMark) < len(values) })
-		if at < 0 {
-			return append(parts, Part{Text: text})
+func (w *Words) Said(id string, args ...any) (parts []Part) {
+	text, _ := w.form(id, args)
+	for part, value := range partsOf(text) {
+		if value {
+			part = w.value(args, part)
 		}
-		if at > 0 {
-			parts = append(parts, Part{Text: text[:at]})
-		}
-		r := []rune(text[at:][:3])[0]
-		parts, text = append(parts, Part{values[r-firstMark], true}), text[at+3:]
+		parts = append(parts, Part{part, value})
 	}
 	return parts
 }
 
-// valuesOf returns names and values by name, and the one that counts.
-func valuesOf(args []any) (values map[string]any, count any) {
-	if len(args)%2 != 0 || len(args) > 2*maxValues {
-		panic(fmt.Sprintf("%d arguments are no names and values", len(args)))
+// form returns the text of a message for the number among its values; ok is false, and text the id, if there is no such message.
+func (w *Words) form(id string, args []any) (text string, ok bool) {
+	if len(args)%2 != 0 {
+		panic(fmt.Sprintf("%s: %d arguments are no names and values", id, len(args)))
 	}
-	values = make(map[string]any, len(args)/2)
+	message, ok := w.messages[id]
+	if !ok {
+		return id, false
+	}
 	for i := 0; i < len(args); i += 2 {
-		values[args[i].(string)] = args[i+1]
+		if args[i] == "Count" {
+			return message.of(countOf(args[i+1])), true
+		}
 	}
-	return values, countOf(values["Count"])
+	return message.other, true
 }
 
-// countOf returns a number as the library takes it: an int.
-func countOf(value any) any {
+// countOf returns a number; of what is none, one that has no form of its own.
+func countOf(value any) int64 {
 	switch n := value.(type) {
 	case int:
-		return n
+		return int64(n)
 	case int64:
-		return int(n)
+		return n
 	case uint64:
-		return int(n)
+		return int64(min(n, math.MaxInt64))
 	}
-	return nil
+	return -1
 }
 
-func (w *Words) localize(id string, values map[string]any, count any) string {
-	text, err := w.localizer.Localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: values, PluralCount: count})
-	if text == "" && err != nil {
-		return id
+// value returns the text of a value, by its name.
+func (w *Words) value(args []any, name string) string {
+	for i := 0; i < len(args); i += 2 {
+		if args[i] != name {
+			continue
+		}
+		switch v := args[i+1].(type) {
+		case string:
+			return v
+		case Message:
+			return v.In(w)
+		default:
+			return fmt.Sprint(v)
+		}
 	}
-	return text
+	return "<no value>"
 }
 
-// Has reports whether there is a message.
-func (w *Words) Has(id string) bool {
-	_, tag, err := w.localizer.LocalizeWithTag(&i18n.LocalizeConfig{MessageID: id, PluralCount: 2})
-	_, wanted := language.MatchStrings(matcher, string(w.Language))
-	_, found := language.MatchStrings(matcher, tag.String())
-	return err == nil && wanted == found
+// open and end stand around the name of a value.
+const (
+	open = "{{."
+	end  = "}}"
+)
+
+// partsOf yields the parts of a text: words, and names of values.
+func partsOf(text string) iter.Seq2[string, bool] {
+	return func(yield func(part string, value bool) bool) {
+		for text != "" {
+			words, rest, found := strings.Cut(text, open)
+			if words != "" && !yield(words, false) || !found {
+				return
+			}
+			name, after, _ := strings.Cut(rest, end)
+			if !yield(name, true) {
+				return
+			}
+			text = after
+		}
+	}
 }

@@ -88,6 +88,34 @@ func TestText(t *testing.T) {
 	}
 }
 
+// TestValues holds that a value is never read as a part of a message, and that one which is a message is in the same language.
+func TestValues(t *testing.T) {
+	zh := words.In(words.Chinese)
+	if got := zh.Text("frame.log", "Log", "{{.To}}", "To", 7); got != "日志 {{.To}}，截至第 7 条记录" {
+		t.Error(got)
+	}
+	joined := words.Join("error.or", []string{"a", "{{.Next}}", "c"})
+	if got := words.Say("error.header", "Header", "x", "Why", joined); got.In(zh) != "已签名的标头 x：a 或 {{.Next}} 或 c" || got.String() != "signed header x: a or {{.Next}} or c" {
+		t.Error(got, got.In(zh))
+	}
+	if got := words.Of(words.Err("error.money.negative")).In(zh); got != "金额不得为负数" {
+		t.Error(got)
+	}
+}
+
+// TestForms holds that the value Count chooses the form.
+func TestForms(t *testing.T) {
+	en := words.In(words.English)
+	for _, one := range []any{1, int64(1), uint64(1)} {
+		if got := en.Text("error.cap.calls", "Count", one); got != "1 call" {
+			t.Errorf("%T: %s", one, got)
+		}
+	}
+	if got := en.Text("error.cap.calls", "Count", 0); got != "0 calls" {
+		t.Error(got)
+	}
+}
+
 // TestSaid holds that values stay values, whatever they are made of.
 func TestSaid(t *testing.T) {
 	hostile := "{{.To}} <b> \uE000\uE001"

@@ -17,12 +17,12 @@
 package acts
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	"tollgate/bss"
 	"tollgate/catalog"
+	"tollgate/internal/words"
 	"tollgate/spend"
 )
 
@@ -67,11 +67,14 @@ type Part struct {
 }
 
 // Error says, for the caller to read, why a call is no act that can be distinguished from others.
-type Error struct{ Msg string }
+type Error struct{ Msg words.Message }
 
-func (e *Error) Error() string { return e.Msg }
+func (e *Error) Error() string { return e.Msg.String() }
 
-func refuse(format string, args ...any) error { return &Error{fmt.Sprintf(format, args...)} }
+// Message returns the text.
+func (e *Error) Message() words.Message { return e.Msg }
+
+func refuse(id string, args ...any) error { return &Error{words.Say(id, args...)} }
 
 // Hash is the keyed hash of the canonical text of a key.
 type Hash func(text []byte) [16]byte
@@ -82,8 +85,8 @@ func Read(op *catalog.Operation, upstream string, request *bss.Request, hash Has
 	if op.Act == nil {
 		return nil, nil
 	}
-	if why := request.Accounts.Ambiguous; op.Site == "" && why != "" {
-		return nil, refuse("what the call does is not clear: %s", why)
+	if why := request.Accounts.Ambiguous; op.Site == "" && !why.IsZero() {
+		return nil, refuse("error.act.unclear", "Why", why)
 	}
 	a := &Act{Name: op.Act.Name, Direction: op.Act.Direction, Unit: op.Act.Unit, PriceFrom: op.Act.Price, of: op.Act}
 	if op.Site != "" { // of answers of a declared endpoint it is not known how they say what failed

@@ -7,6 +7,7 @@ import (
 
 	"tollgate/catalog"
 	"tollgate/internal/decimal"
+	"tollgate/internal/words"
 	"tollgate/spend"
 )
 
@@ -14,11 +15,11 @@ import (
 func (r *reader) readAmount(field, text string) (spend.Money, string, error) {
 	d, err := decimal.Parse(text)
 	if err != nil {
-		return 0, "", refuse("%s: %v", field, err)
+		return 0, "", refuse("error.act.field", "Field", field, "Why", words.Of(err))
 	}
 	m, err := spend.ParseMoney(d.Shift(r.power).String())
 	if err != nil {
-		return 0, "", refuse("%s: %v", field, err)
+		return 0, "", refuse("error.act.field", "Field", field, "Why", words.Of(err))
 	}
 	return m, strconv.FormatInt(int64(m), 10), nil
 }
@@ -51,7 +52,7 @@ func (r *reader) currency() (string, error) {
 			continue
 		}
 		if len(f.Values) != 1 || !isCurrency(f.Values[0]) {
-			return "", refuse("%s must be a code of three letters, such as CNY", f.Name)
+			return "", refuse("error.act.currency", "Field", f.Name)
 		}
 		return strings.ToUpper(f.Values[0]), nil
 	}
@@ -75,7 +76,7 @@ func (r *reader) amounts() (each spend.Money, all *spend.Money) {
 func (r *reader) customers(each spend.Money) (parts []Part, err error) {
 	for _, text := range r.customersNamed() {
 		if !isID(text) {
-			return nil, noID("the id of a customer")
+			return nil, noID(words.Say("error.act.customer_id"))
 		}
 		part := Part{strings.ToLower(text), each}
 		if !slices.Contains(parts, part) {

@@ -7,6 +7,7 @@ import (
 
 	"tollgate/bss"
 	"tollgate/catalog"
+	"tollgate/internal/words"
 	"tollgate/spend"
 )
 
@@ -50,9 +51,9 @@ func (r *reader) readParts() (err error) {
 	for i := range r.request.Fields {
 		switch f := &r.request.Fields[i]; {
 		case f.Omitted > 0:
-			return refuse("%s has more than 100 values, or one that is longer than 1 KiB", f.Name)
+			return refuse("error.act.values", "Field", f.Name)
 		case f.InQuery && r.inBody() && !slices.Contains(r.op.Query, f.Name):
-			return refuse("%s stands in the query of a %s, where the provider does not look for it", f.Name, r.op.Method)
+			return refuse("error.act.in_query", "Field", f.Name, "Method", r.op.Method)
 		}
 	}
 	if err = r.readMeasure(); err != nil {
@@ -80,7 +81,7 @@ func (r *reader) readMeasure() error {
 	for _, v := range said {
 		power, known := catalog.Measure(v)
 		if !known || v == "" || v != said[0] {
-			return refuse("%s must be 1, 2 or 3: it says in which unit the amount is", r.of.Measure[0])
+			return refuse("error.act.measure", "Field", r.of.Measure[0])
 		}
 		r.power = power
 	}
@@ -102,13 +103,13 @@ func (r *reader) readPart(p *catalog.Part) ([]value, error) {
 	all := r.read[start:len(r.read):len(r.read)]
 	switch {
 	case len(all) > 1 && p.Kind == catalog.FieldAmount:
-		return nil, refuse("%s is given twice, with different amounts", p.Fields[0])
+		return nil, refuse("error.act.amounts", "Field", p.Fields[0])
 	case len(all) > 0 || p.Optional:
 		return all, nil
 	case p.Default != "":
 		return []value{{text: p.Default, same: strings.ToLower(p.Default)}}, nil
 	}
-	return nil, refuse("%s must be given, since it identifies what is done", p.Fields[0])
+	return nil, refuse("error.act.missing", "Field", p.Fields[0])
 }
 
 // readField reads the values of one field of a part, whose values begin at start. A value that it has twice would be done twice, or is a
@@ -126,7 +127,7 @@ func (r *reader) readField(p *catalog.Part, f *bss.Value, start int) (err error)
 			return err
 		}
 		if slices.ContainsFunc(f.Values[:i], func(other string) bool { return strings.EqualFold(other, text) }) {
-			return refuse("%s names %s twice", f.Name, text)
+			return refuse("error.act.twice", "Field", f.Name, "Value", text)
 		}
 		if !slices.ContainsFunc(r.read[start:], func(other value) bool { return other.same == v.same }) { // in another spelling
 			r.read = append(r.read, v)
@@ -140,17 +141,17 @@ func readID(p *catalog.Part, f *bss.Value, text string) (string, error) {
 	same := strings.ToLower(text)
 	switch {
 	case f.Inexact > 0:
-		return "", refuse("%s must be given as a string, since readers turn such numbers into different texts", f.Name)
+		return "", refuse("error.act.string", "Field", f.Name)
 	case !isID(text):
-		return "", noID(f.Name)
+		return "", noID(words.Plain(f.Name))
 	case len(p.Values) > 0 && !slices.ContainsFunc(p.Values, func(v string) bool { return strings.ToLower(v) == same }):
-		return "", refuse("%s must be %s", f.Name, strings.Join(p.Values, " or "))
+		return "", refuse("error.act.choice", "Field", f.Name, "Values", words.Join("error.or", p.Values))
 	}
 	return same, nil
 }
 
-func noID(name string) error {
-	return refuse("%s must be of 1 to %d letters, digits, and _ . -", name, maxID)
+func noID(name words.Message) error {
+	return refuse("error.act.id", "Field", name, "Most", maxID)
 }
 
 func isID(text string) bool {
@@ -168,7 +169,7 @@ func (r *reader) makeKeys(upstream string, hash Hash) error {
 		count += r.number(&r.of.Keys[i])
 	}
 	if count > maxKeys {
-		return refuse("the call names more than %d things that are done at once", maxKeys)
+		return refuse("error.act.keys", "Most", maxKeys)
 	}
 	r.Keys = slices.Grow(r.space.keys[:0], count)
 	head := appendHead(r.space.text[:0], r.op, upstream)

@@ -103,7 +103,9 @@ func TestAuditGolden(t *testing.T) {
 		"records.json":     "records --kind outcome --json",
 		"show.txt":         "show c-2 --zone Asia/Shanghai",
 		"show-refused.txt": "show c-3",
-		"show-zh.txt":      "show c-2 --zone Asia/Shanghai --lang zh-Hans",
+		"show-zh.txt":      "show c-2 --zone Asia/Shanghai --lang zh",
+		"report-zh.txt":    "report --month 2026-10 --zone Asia/Shanghai --lang zh",
+		"report-zh-w.txt":  "report -o wide --by caller,customer --lang zh",
 		"show.json":        "show c-2 --json",
 		"records-wide.txt": "records -o wide --from-seq 4",
 		"tail.txt":         "tail -n 2",
@@ -116,6 +118,32 @@ func TestAuditGolden(t *testing.T) {
 			t.Errorf("%s: exit %d, %s", args, code, stderr)
 		}
 		testcli.Golden(t, filepath.Join("testdata", name), "audit "+args, strings.ReplaceAll(stdout, dir, "DIR"))
+	}
+}
+
+// TestLangIsForPeople holds that what programs read is the same in each language, that the environment does not choose one, and that a
+// language that there is not is refused.
+func TestLangIsForPeople(t *testing.T) {
+	dir := reviewed(t)
+	for _, args := range []string{"report --json", "report -o csv", "show c-2 --json", "verify --json --allow-unsigned"} {
+		command := append([]string{"audit"}, append(strings.Fields(args), "--dir", dir)...)
+		code, stdout, stderr := run(t, command...)
+		again, same, said := run(t, append(command, "--lang", "zh")...)
+		if again != code || same != stdout || said != stderr || stdout == "" {
+			t.Errorf("%s: exit %d and %d, and prints\n%s%s\n%s%s", args, code, again, stdout, stderr, same, said)
+		}
+	}
+	_, english, _ := run(t, "audit", "report", "--dir", dir)
+	t.Setenv("LANG", "zh_CN.UTF-8")
+	t.Setenv("LC_ALL", "zh_CN.UTF-8")
+	if _, same, _ := run(t, "audit", "report", "--dir", dir); same != english {
+		t.Errorf("the environment has changed\n%s", same)
+	}
+	for _, command := range []string{"report", "show c-2", "verify"} {
+		args := append([]string{"audit"}, append(strings.Fields(command), "--dir", dir, "--lang", "fr")...)
+		if code, _, stderr := run(t, args...); code != cli.ExitUsage || !strings.Contains(stderr, "the languages are en and zh") {
+			t.Errorf("%s: exit %d, %s", command, code, stderr)
+		}
 	}
 }
 

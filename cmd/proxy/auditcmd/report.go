@@ -12,12 +12,15 @@ import (
 
 	"tollgate/audit/calls"
 	"tollgate/internal/cli"
+	"tollgate/internal/words"
 )
 
 type reportFlags struct {
 	listFlags
 	byText string
 	by     []calls.Dimension
+	lang   cli.LangFlag
+	words  *words.Words
 }
 
 func reportCommand() *cobra.Command {
@@ -25,7 +28,7 @@ func reportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "report (--dir DIR | --bundle BUNDLE)", Short: "Sum calls and money up by caller, operation, credential, account and customer",
 		Long: "Sum calls up: how many there were, how they ended, and how much money they moved, by currency. A report reads the log, unless\n" +
-			"--index says otherwise.\n\n" + indexRule + "\n\n" + moneyRules,
+			"--index says otherwise.\n\n" + indexRule + "\n\n" + words.In(words.English).Text("report.rules"),
 		Example: "  tollgate audit report --dir /var/lib/tollgate/audit --month 2026-10 --zone Asia/Shanghai\n" +
 			"  tollgate audit report --dir D --month 2026-10 --by caller -o csv > october.csv\n" +
 			"  tollgate audit report --dir D --month 2026-10 --by account --effect spend          # who paid\n" +
@@ -45,6 +48,7 @@ func reportCommand() *cobra.Command {
 		"in a table, else all)")
 	f.calls.Register(cmd)
 	f.format.Register(cmd, cli.AsCSV)
+	f.lang.Register(cmd)
 	return cmd
 }
 
@@ -53,6 +57,9 @@ const narrowBy = "caller,operation"
 
 func (f *reportFlags) parse(cmd *cobra.Command, now time.Time) (err error) {
 	if err := f.listFlags.parse(cmd, now); err != nil {
+		return err
+	}
+	if f.words, err = f.lang.Words(); err != nil {
 		return err
 	}
 	switch {
@@ -65,29 +72,6 @@ func (f *reportFlags) parse(cmd *cobra.Command, now time.Time) (err error) {
 	}
 	return cli.FlagError("by", err)
 }
-
-// moneyRules stand under each report, so that its sums are not taken for more than they are.
-const moneyRules = `calls is the sum of succeeded to refused. Refusals that the log only counts (kind refusals) are
- not among them.
-moved: amounts of operations with effect spend that succeeded, paid and taken back alike, as
- decimals that are not rounded. Coupons and coupon quotas count once for each recipient. Budgets
- and credit limits move nothing.
-moved_partly, moved_perhaps: what calls asked for that ended partial, and that ended unknown or
- have no outcome. Not in moved.
-from: where these come from. request, answer: of the call. order, renewal: the price that the
- gateway read before, for a cap; the provider may have charged otherwise. refund: what a caller's
- own read of the refund order showed.
-no_amount: calls of these three kinds whose records have no amount, as payments that no cap of
- money covers.
-unsummed: calls, refused ones left out, with an amount that is in no sum: it is no plain decimal
- number, in an unknown unit, or left out of the record. See them with: tollgate audit list
- --min-amount 1e40
-currency: what the call says, else that of its site (cn CNY, intl USD); XXX where neither is
- known.
-A call that names several customers is in the row of each, and once in the totals.
-TOTAL counts all calls; MONEY is what they moved, each currency apart.
-A table leaves out columns without a value; -o wide has all, by caller, operation, credential,
- account and customer.`
 
 func (f *reportFlags) report(ctx context.Context, w io.Writer, from *reading) error {
 	r, err := from.report(ctx, &f.calls.Filter, f.by)

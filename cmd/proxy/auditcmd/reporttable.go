@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"tollgate/audit/calls"
 	"tollgate/internal/cli"
@@ -13,7 +12,7 @@ import (
 
 // tables prints a report for people: in one table if it is wide, else the counts and the money apart, so that both fit.
 func (f *reportFlags) tables(w io.Writer, r *calls.Report) error {
-	if _, err := fmt.Fprintf(w, "Calls %s\n\n", f.times.Text()); err != nil {
+	if _, err := fmt.Fprintf(w, "%s\n\n", f.words.Text("report.calls", "Times", f.times.Text())); err != nil {
 		return err
 	}
 	var err error
@@ -23,7 +22,7 @@ func (f *reportFlags) tables(w io.Writer, r *calls.Report) error {
 		err = errors.Join(f.counts(w, r), f.money(w, r))
 	}
 	if err == nil {
-		_, err = fmt.Fprintf(w, "\n%s\n", moneyRules)
+		_, err = fmt.Fprintf(w, "\n%s\n", f.words.Text("report.rules"))
 	}
 	return err
 }
@@ -41,7 +40,6 @@ type sums struct {
 }
 
 func (s *sums) add(index int, column cli.Column) {
-	column.Name = strings.ToUpper(calls.SumColumns[index])
 	s.columns, s.cells = append(s.columns, column), append(s.cells, index)
 }
 
@@ -54,12 +52,12 @@ func (s *sums) of(m *calls.Money, n *calls.Counts) []string {
 }
 
 // newSums returns the columns that choose chooses. Those that always has are there also without a value.
-func newSums(choose func(index int) bool, always ...string) *sums {
+func (f *reportFlags) newSums(choose func(index int) bool, always ...string) *sums {
 	s := new(sums)
 	for i, name := range calls.SumColumns {
 		if choose(i) {
 			text := name == "currency" || name == "from"
-			s.add(i, cli.Column{Number: !text, Whole: text, Sparse: !slices.Contains(always, name)})
+			s.add(i, cli.Column{Name: f.columnName(name), Number: !text, Whole: text, Sparse: !slices.Contains(always, name)})
 		}
 	}
 	return s
@@ -69,37 +67,40 @@ func newSums(choose func(index int) bool, always ...string) *sums {
 func (f *reportFlags) table(w io.Writer, s *sums) *cli.Table {
 	t := f.format.Table(w)
 	for _, d := range f.by {
-		t.Columns = append(t.Columns, cli.Column{Name: strings.ToUpper(string(d))})
+		t.Columns = append(t.Columns, cli.Column{Name: f.columnName(string(d))})
 	}
 	t.Columns = append(t.Columns, s.columns...)
 	return t
 }
 
+// columnName returns the name of a column for people. CSV and JSON have the names themselves.
+func (f *reportFlags) columnName(name string) string { return f.words.Text("report.column." + name) }
+
 // total returns the names of a row that is of all calls.
-func (f *reportFlags) total(name string) []string {
+func (f *reportFlags) total(id string) []string {
 	names := make([]string, len(f.by))
-	names[0] = name
+	names[0] = f.words.Text(id)
 	return names
 }
 
 // wide prints all sums. One row counts all calls, and one has the money of each currency: currencies do not add up.
 func (f *reportFlags) wide(w io.Writer, r *calls.Report) error {
-	s := newSums(func(int) bool { return true })
+	s := f.newSums(func(int) bool { return true })
 	t := f.table(w, s)
 	var err error
 	for _, g := range r.Groups() {
 		err = errors.Join(err, t.Row(slices.Concat(g.Names, s.of(&g.Money, &g.Counts))))
 	}
-	err = errors.Join(err, t.Row(slices.Concat(f.total("TOTAL"), s.of(nil, r.Total()))))
+	err = errors.Join(err, t.Row(slices.Concat(f.total("report.total"), s.of(nil, r.Total()))))
 	for _, m := range r.Money() {
-		err = errors.Join(err, t.Row(slices.Concat(f.total("MONEY"), s.of(m, nil))))
+		err = errors.Join(err, t.Row(slices.Concat(f.total("report.money"), s.of(m, nil))))
 	}
 	return errors.Join(err, t.Flush())
 }
 
 // counts prints how many calls there were, in one row for all currencies.
 func (f *reportFlags) counts(w io.Writer, r *calls.Report) error {
-	s := newSums(func(index int) bool { return index >= firstCount && index <= lastCount }, "calls", "succeeded")
+	s := f.newSums(func(index int) bool { return index >= firstCount && index <= lastCount }, "calls", "succeeded")
 	t := f.table(w, s)
 	var err error
 	groups := r.Groups()
@@ -116,7 +117,7 @@ func (f *reportFlags) counts(w io.Writer, r *calls.Report) error {
 		}
 		err = errors.Join(err, t.Row(slices.Concat(g.Names, s.of(nil, &n))))
 	}
-	return errors.Join(err, t.Row(slices.Concat(f.total("TOTAL"), s.of(nil, r.Total()))), t.Flush())
+	return errors.Join(err, t.Row(slices.Concat(f.total("report.total"), s.of(nil, r.Total()))), t.Flush())
 }
 
 // plus adds counts up.
@@ -129,7 +130,7 @@ func plus(a, b calls.Counts) calls.Counts {
 
 // money prints what calls moved or may have moved, of which how much is known, and how many calls are in no sum.
 func (f *reportFlags) money(w io.Writer, r *calls.Report) error {
-	s := newSums(func(index int) bool { return index < firstCount || index > lastCount }, "currency", "moved")
+	s := f.newSums(func(index int) bool { return index < firstCount || index > lastCount }, "currency", "moved")
 	t := f.table(w, s)
 	var err error
 	rows := 0
@@ -140,11 +141,11 @@ func (f *reportFlags) money(w io.Writer, r *calls.Report) error {
 		}
 	}
 	if rows == 0 {
-		_, none := fmt.Fprintln(w, "\nNone of these calls moved money, or may have.")
+		_, none := fmt.Fprintf(w, "\n%s\n", f.words.Text("report.no_money"))
 		return errors.Join(err, none)
 	}
 	for _, m := range r.Money() {
-		err = errors.Join(err, t.Row(slices.Concat(f.total("MONEY"), s.of(m, nil))))
+		err = errors.Join(err, t.Row(slices.Concat(f.total("report.money"), s.of(m, nil))))
 	}
 	_, blank := fmt.Fprintln(w)
 	return errors.Join(err, blank, t.Flush())

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -23,9 +22,10 @@ import (
 
 type showFlags struct {
 	place
-	zone, lang string
-	json       bool
-	words      *words.Words
+	zone  string
+	lang  cli.LangFlag
+	json  bool
+	words *words.Words
 }
 
 func showCommand() *cobra.Command {
@@ -45,10 +45,7 @@ func showCommand() *cobra.Command {
 	}
 	f.place.register(cmd)
 	cli.ZoneFlag(cmd, &f.zone, "printing times")
-	cmd.Flags().StringVar(&f.lang, "lang", string(words.English), "`language` of the sentences: "+string(words.English)+" or "+string(words.Chinese))
-	if err := cmd.RegisterFlagCompletionFunc("lang", cobra.FixedCompletions([]string{string(words.English), string(words.Chinese)}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // the flag was registered above
-	}
+	f.lang.Register(cmd)
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the records as they are, one JSON line each")
 	return cmd
 }
@@ -62,10 +59,9 @@ func (f *showFlags) run(cmd *cobra.Command, part string) error {
 	if err != nil {
 		return cli.FlagError("zone", err)
 	}
-	if !slices.Contains(words.Languages(), words.Language(f.lang)) {
-		return cli.UsageError("--lang %s: the languages are %s and %s", text.EscapeUnprintable(f.lang), words.English, words.Chinese)
+	if f.words, err = f.lang.Words(); err != nil {
+		return err
 	}
-	f.words = words.In(words.Language(f.lang))
 	id, err := f.chosenCall(part)
 	if err != nil {
 		return err

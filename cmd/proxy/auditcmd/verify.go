@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,7 +13,7 @@ import (
 	"tollgate/audit/export"
 	"tollgate/audit/verify"
 	"tollgate/internal/cli"
-	"tollgate/internal/text"
+	"tollgate/internal/words"
 )
 
 // What audit.checkpoints of a configuration can be.
@@ -31,6 +29,8 @@ type verifyFlags struct {
 	every               time.Duration
 	records             uint64
 	allowUnsigned, json bool
+	lang                cli.LangFlag
+	words               *words.Words
 }
 
 func verifyCommand() *cobra.Command {
@@ -58,6 +58,7 @@ func verifyCommand() *cobra.Command {
 	flags.DurationVar(&f.every, "checkpoint-every", verify.DefaultCheckpointEvery, "audit.checkpoints.every of the configuration: a `duration`")
 	flags.Uint64Var(&f.records, "checkpoint-records", verify.DefaultCheckpointRecords, "audit.checkpoints.records of the configuration: a `number`")
 	flags.BoolVar(&f.json, "json", false, "print the report as JSON")
+	f.lang.Register(cmd)
 	return cmd
 }
 
@@ -69,6 +70,9 @@ func (f *verifyFlags) run(cmd *cobra.Command) error {
 		return cli.UsageError("--checkpoint-every is up to %v, and --checkpoint-records 1 to %d, as in the configuration", mostEvery, mostRecords)
 	}
 	keys, err := parseKeys(f.keys)
+	if err == nil {
+		f.words, err = f.lang.Words()
+	}
 	if err != nil {
 		return err
 	}
@@ -156,122 +160,5 @@ func (f *verifyFlags) print(w io.Writer, r *verify.Report, source cli.Source) er
 	if err == nil && !r.Whole() {
 		err = cli.ExitCode(cli.ExitFailure)
 	}
-	return err
-}
-
-func (f *verifyFlags) table(w io.Writer, r *verify.Report) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, row := range f.rows(r) {
-		fmt.Fprintf(t, "%s\t%s\n", row[0], text.Printable(row[1], '\uFFFD'))
-	}
-	err := t.Flush()
-	if len(r.Faults) > 0 {
-		fmt.Fprintln(w)
-	}
-	for _, fault := range r.Faults {
-		fmt.Fprintf(w, "FAULT (%s) %s:\n  %s\n", fault.Kind, where(&fault), strings.Join(wrap(text.Printable(fault.Text, '\uFFFD'), cli.MaxWidth-2), "\n  "))
-	}
-	if more := r.FaultCount - len(r.Faults); more > 0 {
-		fmt.Fprintf(w, "and %d more\n", more)
-	}
-	return errors.Join(err, f.proves(w, r))
-}
-
-// where returns the place of a fault: that of a record, or the records among which it is, and where those begin.
-func where(f *verify.Fault) string {
-	at, offset := fmt.Sprintf("at record %d", f.Seq), fmt.Sprintf("byte %d", f.Offset)
-	if f.Last > 0 {
-		at, offset = fmt.Sprintf("among records %d to %d", f.Seq, f.Last), "from "+offset
-	}
-	if f.File == "" {
-		return at
-	}
-	return at + ", " + f.File + ", " + offset
-}
-
-func (f *verifyFlags) rows(r *verify.Report) [][2]string {
-	var rows [][2]string
-	row := func(name, format string, args ...any) {
-		if value := fmt.Sprintf(format, args...); value != "" {
-			rows = append(rows, [2]string{name, value})
-		}
-	}
-	row("log", "%s", r.Log)
-	row("records", "%d to %d, %d read from %s", r.First, r.Last, r.Records, text.Count(r.Segments, "segment"))
-	for _, p := range r.Pruned {
-		row("pruned", "%d to %d: their hashes are there", p.First, p.Last)
-	}
-	if !r.From.IsZero() {
-		row("time", "%s to %s", r.From.UTC().Format(time.RFC3339), r.To.UTC().Format(time.RFC3339))
-	}
-	row("root", "%s", r.Root)
-	for i, s := range r.Signers {
-		row("key", "%s", s.Key)
-		row("", "signed %s, at records %d to %d%s", text.Count(s.Checkpoints, "checkpoint"), s.First, s.Last, introduced(i, s))
-	}
-	row("checkpoints", "%d, the last one of %s", r.Checkpoints, orNever(r.LastSigned))
-	if r.Unsigned > 0 || r.Partial > 0 {
-		since := ""
-		if !r.UnsignedSince.IsZero() {
-			since = ", since " + orNever(r.UnsignedSince)
-		}
-		row("unsigned", "%s%s, and %s of an incomplete one, behind the last checkpoint", text.Count(r.Unsigned, "record"), since, text.Count(r.Partial, "byte"))
-	}
-	if r.Crashes > 0 {
-		row("crashes", "%d of %s found unsigned records, %d in all, and signed them", r.Crashes, text.Count(r.Starts, "start"), r.LateSigned)
-	}
-	if r.Open > 0 {
-		row("open calls", "%d: %s", r.Open, map[bool]string{true: "in flight", false: "the next start closes them as unknown"}[r.InUse])
-	}
-	if f.since != "" {
-		row("kept checkpoints", "%d in agreement with this log%s", r.Witnessed,
-			leftOut(r.WitnessesSkipped, "checkpoint", "older than the bundle")+leftOut(r.WitnessesPartial, "line", "incomplete, from a crash or a full disk"))
-	}
-	return rows
-}
-
-// introduced returns how the key before leads to a signer.
-func introduced(i int, s verify.Signer) string {
-	switch {
-	case i == 0:
-		return ""
-	case s.Chained:
-		return ", and the key before signed for it"
-	}
-	return "; NO SIGNATURE LEADS TO IT from the key before"
-}
-
-func orNever(t time.Time) string {
-	if t.IsZero() {
-		return "never"
-	}
-	return t.UTC().Format(time.RFC3339)
-}
-
-func leftOut(n int, noun, why string) string {
-	if n == 0 {
-		return ""
-	}
-	return ", " + text.Are(n, noun) + " " + why + ", and not compared"
-}
-
-// proves ends the summary with what it is worth.
-func (f *verifyFlags) proves(w io.Writer, r *verify.Report) error {
-	if !r.Whole() {
-		_, err := fmt.Fprintf(w, "\nThe log is NOT whole: %s.\n", text.Count(r.FaultCount, "fault"))
-		return err
-	}
-	verdict := "\nThe log is whole.\n"
-	if r.Unsigned > 0 || r.Partial > 0 {
-		verdict = "\nThe log is whole up to its last checkpoint. What stands behind it is not proven.\n"
-	}
-	if len(f.keys) == 0 {
-		verdict += "It was checked with the keys that it names itself: it may have been replaced as a whole, and signed\n" +
-			"with another key. Check it with the public key that you have from elsewhere: --key.\n"
-	}
-	if f.since == "" {
-		verdict += "That its end was not cut is not proven: that takes a checkpoint kept elsewhere, --since-checkpoint.\n"
-	}
-	_, err := io.WriteString(w, verdict)
 	return err
 }

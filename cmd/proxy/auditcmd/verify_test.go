@@ -124,7 +124,16 @@ func TestAuditVerifyFaults(t *testing.T) {
 	if code != cli.ExitFailure || !strings.Contains(stdout, "FAULT (root) among records 4 to 9, 00000000000000000001.jsonl, from byte ") || !strings.Contains(stdout, "NOT whole: 1 fault.") {
 		t.Errorf("exit %d\n%s", code, stdout)
 	}
+	_, chinese, _ := run(t, "audit", "verify", "--dir", dir, "--lang", "zh")
+	for _, want := range []string{"错误（root）第 4 至 9 条记录之间，00000000000000000001.jsonl，自第 ", "两个检查点之间有内容被改动", "日志不完整：发现 1 处错误。"} {
+		if !strings.Contains(chinese, want) {
+			t.Errorf("no %q in\n%s", want, chinese)
+		}
+	}
 	code, stdout, _ = run(t, "audit", "verify", "--dir", dir, "--json")
+	if _, same, _ := run(t, "audit", "verify", "--dir", dir, "--json", "--lang", "zh"); same != stdout {
+		t.Errorf("JSON has a language:\n%s", same)
+	}
 	var report struct {
 		Whole  bool
 		Last   uint64
