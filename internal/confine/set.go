@@ -116,14 +116,13 @@ func (s *Set) Folders() (read, write []string) {
 }
 
 // What a process needs of the system, to read it: addresses and names of hosts, groups, zones of time, and what the kernel says of it. In
-// /proc/sys/net/core is the longest queue of a listener, of which the standard library makes its own, and /proc/stat has the start of the machine,
-// from which the kernel counts when a process started.
+// /proc/sys/net/core is the longest queue of a listener, of which the standard library makes its own.
 var (
 	systemFolders = []string{"/usr/share/zoneinfo", "/proc/self", "/proc/sys/net/core"}
 	systemFiles   = []string{
 		"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/services", "/etc/group", "/etc/localtime",
-		"/proc/stat",
 		"/dev/urandom", // SQLite
+		"/proc/stat",   // when the system started, for process_start_time_seconds
 	}
 )
 
