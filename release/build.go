@@ -94,11 +94,12 @@ func (r *release) withoutTests() (string, error) {
 	return file, os.WriteFile(file, []byte(`{"Replace": {`+strings.Join(replaced, ", ")+`}}`), 0o600)
 }
 
-// command is one of Go, in the tree, which depends on no setting of this machine that changes what is built.
+// command is one of Go, in the tree, which depends on no setting of this machine that changes what is built. GOFLAGS is not empty, since `go env -w`
+// would be asked for it then.
 func (r *release) command(p platform, args ...string) *exec.Cmd {
 	cmd := exec.Command("go", args...)
 	cmd.Dir = r.root
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+p.os, "GOARCH="+p.arch, "GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=", "GOFLAGS=", "GOWORK=off")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+p.os, "GOARCH="+p.arch, "GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=", "GOFIPS140=off", "GOFLAGS=-buildvcs=false", "GOWORK=off")
 	return cmd
 }
 

@@ -59,3 +59,19 @@ func withoutBodies(file *ast.File) {
 		}
 	}
 }
+
+// TestSettings: what is built does not depend on how Go is set on this machine, in the environment or by `go env -w`.
+func TestSettings(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "env")
+	if err := os.WriteFile(file, []byte("GOFLAGS=-tags=other\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{"GOENV": file, "GOFLAGS": "-race", "GOFIPS140": "latest", "GOAMD64": "v3", "CGO_ENABLED": "1", "GOWORK": file} {
+		t.Setenv(name, value)
+	}
+	r := release{root: t.TempDir()}
+	out, err := r.command(platform{"linux", "amd64"}, "env", "GOFLAGS", "GOFIPS140", "GOAMD64", "CGO_ENABLED", "GOWORK").Output()
+	if want := "-buildvcs=false\noff\nv1\n0\noff\n"; err != nil || string(out) != want {
+		t.Errorf("%q (%v), want %q", out, err, want)
+	}
+}
