@@ -52,7 +52,7 @@ func TestChartKnowsRestarts(t *testing.T) {
 	}
 	slices.Sort(keys)
 	known := []string{
-		"admin", "audit", "bounds.replay", "bounds.unauthenticated_records", "fleet.name", "fleet.redis", "http_challenge", "log.format",
+		"admin", "audit", "bounds.replay", "bounds.unauthenticated_records", "fleet.name", "fleet.redis", "hardening", "http_challenge", "log.format",
 		"metrics.address", "metrics.bearer_token", "metrics.tls", "review",
 	}
 	if !slices.Equal(keys, known) {

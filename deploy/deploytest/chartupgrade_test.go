@@ -71,6 +71,7 @@ func TestChartRestarts(t *testing.T) {
 		"{bounds: {replay: 2000001}}", "{bounds: {unauthenticated_records: 65MiB}}",
 		"{fleet: {redis: {address: 'other.redis.svc:6379'}}}", "{fleet: {redis: {prefix: other}}}",
 		"{audit: {dir: /var/lib/tollgate/other}}", "{audit: {keep: 401d}}", "{audit: {checkpoints: {every: 11s}}}", "{audit: {deadline: 3s}}",
+		"{hardening: {landlock: require}}", "{hardening: {paths: [{path: /etc/tollgate-later}]}}",
 		"{callers: {finance-reports: {grants: []}}}", "{limits: {max_wait: 3s}}", "{bounds: {bodies: 128MiB}}", "{bounds: {drain: 80s}}", "{reload: null}",
 		"{fleet: {members: [tollgate-0, tollgate-1, tollgate-2]}}", "{fleet: {patience: 6ms}}", "{metrics: {callers: 100}}", "{log: {level: debug}}",
 		"{upstreams: {bss: {deprecated: allow}}}", "{identities: {li-wei: {roles: [reviewer]}}}",
@@ -81,7 +82,7 @@ func TestChartRestarts(t *testing.T) {
 	}
 	const acme = `config: {http_challenge: {address: ":8080"}, listeners: [{address: ":8443", hosts: [gateway.corp.example], tls: {certificate: {acme: {
 		directory: "https://ca.corp.example/directory", hosts: [gateway.corp.example], email: ops@corp.example, dir: /var/lib/tollgate/acme, challenge: http-01}}}}]}`
-	if !restarted(t, "central", acme, strings.ReplaceAll(acme, "8080", "8081")) || restarts < 12 {
+	if !restarted(t, "central", acme, strings.ReplaceAll(acme, "8080", "8081")) || restarts < 15 {
 		t.Errorf("%d changes need a restart, and that of http_challenge", restarts)
 	}
 }

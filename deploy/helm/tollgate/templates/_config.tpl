@@ -118,7 +118,7 @@ How long the pod may take to stop: until the Service has left it out, the drain,
 {{/* The parts of the configuration that a running gateway does not take: a change of them, and of them alone, makes new pods. */}}
 {{- define "tollgate.restarts" -}}
 {{- $config := .Values.config -}}
-{{- $parts := pick $config "admin" "review" "http_challenge" "audit" -}}
+{{- $parts := pick $config "admin" "review" "http_challenge" "audit" "hardening" -}}
 {{- with $config.metrics -}}
 {{- $_ := set $parts "metrics" (omit . "callers") -}}
 {{- end -}}
