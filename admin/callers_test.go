@@ -103,6 +103,19 @@ func TestLabelsStay(t *testing.T) {
 	}
 }
 
+// TestSeriesAreForgotten: of callers without labels of their own nothing stays behind a reload that removes them.
+func TestSeriesAreForgotten(t *testing.T) {
+	m := NewMetrics(prometheus.NewRegistry())
+	for i := range 10 {
+		names := []string{"a", fmt.Sprint("later-", i)}
+		m.Follow(names, 1)
+		everyoneCalls(m, names)
+	}
+	if len(m.series) != 2 {
+		t.Errorf("calls of %d callers are remembered, and two are left", len(m.series))
+	}
+}
+
 func split(letters string) (all []string) {
 	for _, letter := range letters {
 		all = append(all, string(letter))

@@ -41,6 +41,14 @@ func TestMetricsPage(t *testing.T) {
 	}
 }
 
+// TestBuildMetric: the metric has the version and the commit that the process was given, since the linker may know what Go does not record.
+func TestBuildMetric(t *testing.T) {
+	build := seriesOf(t, run(t).registry)["tollgate_build_info"]
+	if len(build) != 1 || build[0]["version"] != "test" || build[0]["revision"] != "0123abcd" {
+		t.Errorf("%v", build)
+	}
+}
+
 // TestRefusedScraper: what the metrics listener refuses is counted by reasons that exist from the start.
 func TestRefusedScraper(t *testing.T) {
 	reasons := seriesOf(t, run(t).registry)["tollgate_refusal_reasons_total"]

@@ -44,6 +44,7 @@ import (
 // Process is what a service takes of the process that it is in.
 type Process struct {
 	Version   string // of the program, for the log
+	Commit    string // that the program was built from
 	Logger    *zap.Logger
 	Level     *zap.AtomicLevel  // of Logger, which follows log.level; nil: it stays as it is
 	Manager   systemd.Manager   // learns when the gateway is ready, reloads and stops
@@ -156,7 +157,7 @@ func (s *Service) start(ctx context.Context) error {
 	}
 	s.background(s.pressure.watch)
 	s.metrics = admin.NewMetrics(s.registry)
-	admin.RegisterBuild(s.registry, s.process.Version)
+	admin.RegisterBuild(s.registry, s.process.Version, s.process.Commit)
 	if err := s.listenAdmin(ctx); err != nil {
 		return err
 	}

@@ -108,7 +108,7 @@ func (g *running) startAgain(t *testing.T, changes ...string) (err error) {
 	t.Helper()
 	g.machine = newMachine()
 	g.Service, err = Start(t.Context(), g.load(t, changes...), Process{
-		Version: "test", Logger: zap.NewNop(), LookupEnv: keyOf, Machine: g.machine, Load: func(config.Options) (*config.Config, error) { return g.onDisk, g.unreadable },
+		Version: "test", Commit: "0123abcd", Logger: zap.NewNop(), LookupEnv: keyOf, Machine: g.machine, Load: func(config.Options) (*config.Config, error) { return g.onDisk, g.unreadable },
 	})
 	return err
 }

@@ -41,7 +41,7 @@ func runCommand() *cobra.Command {
 			ctx, hangUps, stop := serving(cmd.Context())
 			defer stop()
 			return service.Run(ctx, c, service.Process{
-				Version: programVersion(), Logger: logger, Level: &level, Manager: systemd.Find(),
+				Version: programVersion(), Commit: programCommit(), Logger: logger, Level: &level, Manager: systemd.Find(),
 				Load: func(o config.Options) (*config.Config, error) { return config.Load(file, o) },
 			}, hangUps)
 		},
