@@ -47,10 +47,13 @@ test: tools
 	cd deploy/deploytest && $(GO) test -timeout 15m -count=1 ./...
 	cd release && $(GO) test -timeout 15m -count=1 ./...
 
+# staticcheck reads the libraries of a module, too: those of deploy/deploytest, Kubernetes and Helm, would take minutes. Vulnerabilities are
+# looked for in what is shipped, and in what builds it.
 lint:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted by gofmt:" $$unformatted; exit 1; fi
-	for module in $(MODULES); do (cd $$module && $(GO) vet ./... && $(GO) run $(STATICCHECK) ./...) || exit 1; done
-	for module in $(MODULES); do (cd $$module && GO=$(GO) $(CURDIR)/.ci/vulncheck $(GOVULNCHECK)) || exit 1; done
+	for module in $(MODULES); do (cd $$module && $(GO) vet ./...) || exit 1; done
+	for module in . e2e bench release; do (cd $$module && $(GO) run $(STATICCHECK) ./...) || exit 1; done
+	for module in . release; do (cd $$module && GO=$(GO) $(CURDIR)/.ci/vulncheck $(GOVULNCHECK)) || exit 1; done
 
 # The long forms of the random tests: more rounds, a new seed each time, which a failure prints. First a fleet under load for LENGTH, with
 # everything around it failing and changing (e2e/chaos).

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"tollgate/internal/soaktest"
 	"tollgate/review/reviewtest"
 )
 
@@ -32,8 +33,12 @@ func figure(t *testing.T, text, pattern string) string {
 // TestPagesAgree holds that pages about the same calls have the same figures, in zones of half hours and of days with other lengths, too.
 func TestPagesAgree(t *testing.T) {
 	pages := inboxPages(large())
-	for _, period := range []string{"2026-10", "2026-11", "2026-10-25", "2026"} {
-		for _, zone := range []string{"Asia/Shanghai", "Asia/Kathmandu", "Europe/Berlin"} {
+	zones := []string{"Asia/Shanghai", "Asia/Kathmandu", "Europe/Berlin"}
+	for i, period := range []string{"2026-10", "2026-11", "2026-10-25", "2026"} {
+		for j, zone := range zones {
+			if j != i%len(zones) && !soaktest.On() {
+				continue
+			}
 			month, list := pageText(t, pages, "/period/"+period+"?zone="+zone), pageText(t, pages, "/calls?period="+period+"&zone="+zone)
 			if a, b := figure(t, month, `([\d,]+) calls by`), figure(t, list, `([\d,]+) calls `); a != b {
 				t.Errorf("%s in %s: %s calls in the month, %s in the list", period, zone, a, b)

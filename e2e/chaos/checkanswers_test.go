@@ -100,6 +100,7 @@ var causes = map[string]string{
 	"TG.4008": "the act was attempted before",
 	"TG.6001": "a disk is full",
 	"TG.6004": "cloud keys are rotated",
+	"TG.6006": "the caller left",
 	"TG.6009": "the gateway is stopped",
 	"TG.6010": "cloud keys are rotated",
 	"TG.6012": "Redis is away",
@@ -119,7 +120,8 @@ func (c *evidence) answered(n *note) string {
 		return "the answer is not that of the grants"
 	case n.code != "" && causes[n.code] == "":
 		return "nothing that happened is a reason for this answer"
-	case n.code == "TG.4003" && !n.copied, n.code == "TG.4008" && !n.repeated, (n.code == "TG.3011" || n.code == "TG.3012") && n.kind.where != alone:
+	case n.code == "TG.4003" && !n.copied, n.code == "TG.4008" && !n.repeated, n.code == "TG.6006" && n.leaves == 0,
+		(n.code == "TG.3011" || n.code == "TG.3012") && n.kind.where != alone:
 		return "the reason is not that of the request"
 	case h == nil:
 		return "" // checkRecords says whether it may be missing

@@ -37,19 +37,23 @@ func (c *evidence) checkRecords() {
 // checkKnown: each call id that a caller got is on record. Refusals that the log could not take one by one, since a disk was full, are
 // counted in its summaries.
 func (c *evidence) checkKnown(f *faults) {
-	missing := map[refused]int{}
+	missing, example := map[refused]int{}, map[refused]*note{}
 	for _, n := range c.notes {
 		switch {
 		case n.call == "" || c.calls[n.call] != nil || c.lostInKill(n):
 		case n.code == "" || strings.HasPrefix(n.code, "TG.7"):
 			f.add("call %s of %s, answered %d %s by %s at %v, is not on record", n.call, n.act, n.status, n.code, n.life.name, n.ended)
 		default:
-			missing[refused{n.life.replica, n.kind.caller, reasons[n.code]}]++
+			at := refused{n.life.replica, n.kind.caller, reasons[n.code]}
+			missing[at]++
+			example[at] = n
 		}
 	}
 	for at, n := range missing {
 		if n > c.summed[at] {
-			f.add("%d refusals by %s for %s of %s are not on record, and summaries count %d", n, at.replica.name, at.reason, at.caller, c.summed[at])
+			one := example[at]
+			f.add("%d refusals by %s for %s of %s are not on record, and summaries count %d; the last is %s of %s by process %d (%s) at %v", n, at.replica.name,
+				at.reason, at.caller, c.summed[at], one.call, one.act, one.life.number, one.life.how, one.ended)
 		}
 	}
 }
@@ -86,14 +90,20 @@ func (c *evidence) intendedBefore(at subject, then time.Time) (n int) {
 	return n
 }
 
-// lostInKill reports whether the record of a refusal was lost with the gateway: it was killed before the log had the next record, or the
-// summary that would have counted it.
+// lostInKill reports whether the record of a refusal was lost with the gateway: it was killed before the log had the next record, or before the
+// summary that would have counted it. The log of a gateway whose disk is full or slow takes no refusals for a while: those counts are in
+// memory only.
 func (c *evidence) lostInKill(n *note) bool {
 	if n.code == "" || strings.HasPrefix(n.code, "TG.7") || n.life.how != killed {
 		return false
 	}
 	later := func(at time.Time) bool { return at.After(n.ended) && at.Before(n.life.ended) }
-	return !slices.ContainsFunc(c.times[n.life.replica], later) || !slices.ContainsFunc(c.summaries[n.life.replica], later) && n.life.full
+	return !slices.ContainsFunc(c.times[n.life.replica], later) || !slices.ContainsFunc(c.summaries[n.life.replica], later) && c.hadTrouble(n.life)
+}
+
+// hadTrouble reports whether the log of a process took nothing for a while, by what was done to it or by an answer.
+func (c *evidence) hadTrouble(l *life) bool {
+	return l.stalled || slices.ContainsFunc(c.notes, func(n *note) bool { return n.life == l && n.code == "TG.6001" })
 }
 
 // checkCredentials: each request is signed with a current key of the account that its kind of call is granted, and what no grant allows

@@ -42,7 +42,7 @@ func fillSegment(w *world, random *rand.Rand) error {
 // disk has the gateway write no file beyond so many bytes for a while. Reloads go on meanwhile, and are refused.
 func (r *replica) disk(random *rand.Rand, room uint64) error {
 	l := r.current()
-	l.full = true
+	l.stalled = true
 	r.w.happened("  %s writes no file beyond %d bytes", r.name, room)
 	if err := l.limitFiles(room); err != nil {
 		return err
@@ -56,7 +56,7 @@ func fillAndKill(w *world, random *rand.Rand) error {
 	r := w.any(random)
 	return r.while(func() error {
 		l := r.current()
-		l.full = true
+		l.stalled = true
 		w.happened("  %s writes nothing, and is killed", r.name)
 		if err := l.limitFiles(1); err != nil {
 			return err

@@ -26,15 +26,15 @@ const raceOptions = "GORACE=halt_on_error=1 exitcode=66 atexit_sleep_ms=0"
 // life is one process of a replica.
 type life struct {
 	*replica
-	number int
-	binary string
-	began  time.Time
-	cmd    *exec.Cmd
-	up     chan struct{} // closed when the gateway says that it is up
-	exited chan struct{} // closed when it has ended and its log is read
-	log    *os.File
-	before resources // when it was up
-	full   bool      // its disk was, for a while
+	number  int
+	binary  string
+	began   time.Time
+	cmd     *exec.Cmd
+	up      chan struct{} // closed when the gateway says that it is up
+	exited  chan struct{} // closed when it has ended and its log is read
+	log     *os.File
+	before  resources // when it was up
+	stalled bool      // its log took nothing for a while: the disk was full, or the process suspended
 
 	mu        sync.Mutex
 	addresses map[string]string // of listeners by name; of the admin listener by "admin"

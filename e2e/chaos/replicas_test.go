@@ -52,6 +52,7 @@ func killTwo(w *world, random *rand.Rand) error {
 // suspendOne has a gateway do nothing for a while, as on a machine that stands still.
 func suspendOne(w *world, random *rand.Rand) error {
 	l := w.any(random).current()
+	l.stalled = true // a commit that is under way takes longer than its deadline
 	w.happened("  %s is suspended", l.name)
 	if err := l.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		return err

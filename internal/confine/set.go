@@ -122,7 +122,7 @@ var (
 	systemFiles   = []string{
 		"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/services", "/etc/group", "/etc/localtime",
 		"/dev/urandom", // SQLite
-		"/proc/stat",   // when the machine was started, from which the metric process_start_time_seconds is made
+		"/proc/stat",   // when the system started, for process_start_time_seconds
 	}
 )
 
