@@ -2,7 +2,6 @@ package admin
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,7 +11,7 @@ import (
 const otherCallers = "(other)"
 
 // Follow takes the callers of a configuration, and how many of them have a label of their own: first those that had one, then by name. The
-// series of labels that are no more are removed, so that reloads cannot make them many.
+// series of labels that are no more are removed, and what was remembered of calls is forgotten, so that reloads cannot make them many.
 func (m *Metrics) Follow(callers []string, most int) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
@@ -24,9 +23,6 @@ func (m *Metrics) Follow(callers []string, most int) {
 		labels[name] = true
 	}
 	m.series = map[labelsOfCall]*series{} // those of callers without a label may be gone as well
-	if maps.Equal(labels, m.callers) {
-		return
-	}
 	for name := range m.callers {
 		if !labels[name] {
 			m.calls.DeletePartialMatch(prometheus.Labels{"caller": name})

@@ -28,9 +28,9 @@ func (MemorySources) Describe(to chan<- *prometheus.Desc) {
 
 // Collect implements [prometheus.Collector].
 func (s MemorySources) Collect(to chan<- prometheus.Metric) {
-	to <- prometheus.MustNewConstMetric(memoryBusy, prometheus.GaugeValue, flag(s.Busy()))
+	to <- gaugeOf(memoryBusy, flag(s.Busy()))
 	if limit, inUse, ok := s.Now(); ok {
-		to <- prometheus.MustNewConstMetric(memoryLimit, prometheus.GaugeValue, float64(limit))
-		to <- prometheus.MustNewConstMetric(memoryInUse, prometheus.GaugeValue, float64(inUse))
+		to <- gaugeOf(memoryLimit, float64(limit))
+		to <- gaugeOf(memoryInUse, float64(inUse))
 	}
 }

@@ -77,7 +77,7 @@ func (b *builder) needPath(path string, n confine.Need, shown string) {
 		b.problem(path, "move it to a folder of its own, or set hardening.landlock: off", "%s stands in /, and its folder has to be allowed: the gateway could use everything", shown)
 	case b.options.Allowed != nil && !strings.HasPrefix(n.Key, extras) && !b.options.Allowed(n.Path, n.Write): // a change of those needs a restart in any case
 		b.problem(path, "restart the gateway; or let hardening.paths name the folder, before the next start",
-			"%s is outside of the folders that the gateway gave itself when it started (hardening.landlock)", shown)
+			"%s is outside of the folders that the gateway may use since its start (hardening.landlock)", shown)
 	default:
 		b.config.Needs = append(b.config.Needs, n)
 	}

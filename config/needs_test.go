@@ -175,7 +175,7 @@ hardening: {landlock: require, paths: [{path: /elsewhere}]}
 	for _, p := range problems.Problems {
 		got = append(got, fmt.Sprintf("%s:%d %s %s", filepath.Base(p.File), p.Line, p.Path, p.Message))
 	}
-	const outside = " is outside of the folders that the gateway gave itself when it started (hardening.landlock)"
+	const outside = " is outside of the folders that the gateway may use since its start (hardening.landlock)"
 	want := []string{
 		"tollgate.yaml:2 listeners[0].address /elsewhere/app.sock" + outside,
 		"tollgate.yaml:4 callers.one.auth[0].access_key.secret.file /elsewhere/sk" + outside,

@@ -86,7 +86,7 @@ func firstConfig(t testing.TB) string {
 func (f *firstLog) days(ago int) *process {
 	f.t.Helper()
 	f.binary, f.env = f.clocked, append(f.env, fmt.Sprintf("%s=-%dh", firstversion.ClockVariable, ago*24))
-	f.configure(replaceOnce(f.t, firstConfig(f.t), "  name: first.example/billing\n", "  name: first.example/billing\n  keep: 40d\n  keep_less_than_180_days: true\n"))
+	f.configure(replaceOnce(f.t, firstConfig(f.t), "  name: first.example/billing\n", "  name: first.example/billing\n  keep: 40d\n  keep_less_than_180_days: true\n") + unhardened)
 	return f.start()
 }
 
@@ -253,7 +253,7 @@ func (f *firstLog) operators(p *process) {
 // afterwards the binary as it was released takes the log over, without an end to how long it is kept.
 func (f *firstLog) afterwards() {
 	f.binary = f.real
-	f.configure(firstConfig(f.t))
+	f.configure(firstConfig(f.t) + unhardened)
 	p := f.start()
 	f.does(p, paying(asShop, 0, "CS-T7"))
 	f.fault("PayOrders", bsssim.CloseAfterRead)

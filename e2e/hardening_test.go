@@ -48,7 +48,7 @@ func TestHardened(t *testing.T) {
 	}
 	named := replaceOnce(t, text, "{file: office.sk}", fmt.Sprintf("{file: %q}", key))
 	line := strings.Count(named[:strings.Index(named, key)], "\n") + 1
-	says := key + " is outside of the folders that the gateway gave itself when it started (hardening.landlock)"
+	says := key + " is outside of the folders that the gateway may use since its start (hardening.landlock)"
 	refused(fmt.Sprintf("tollgate.yaml line %d: %s", line, says), named)
 	// The same by a link that stands where the gateway may read.
 	if err := os.Symlink(key, w.file("linked.sk")); err != nil {

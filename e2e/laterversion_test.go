@@ -62,7 +62,7 @@ func TestLogOfALaterVersion(t *testing.T) {
 	t.Parallel()
 	for name, version := range versions(t) {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, bsssim.Config{}).configure(standard)
+			w := newWorld(t, bsssim.Config{}).configure(standard + unhardened)
 			w.binary = version
 			w.laterLog(additions)
 			w.readsLaterLog()
@@ -121,7 +121,7 @@ func TestUnknownKindsAreRefused(t *testing.T) {
 	} {
 		for of, version := range versions(t) {
 			t.Run(name+" for "+of, func(t *testing.T) {
-				w := newWorld(t, bsssim.Config{}).configure(standard)
+				w := newWorld(t, bsssim.Config{}).configure(standard + unhardened)
 				w.laterLog(c.write)
 				w.refusesLog(version, c.says)
 			})

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"crypto/x509"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net"
@@ -172,7 +173,25 @@ func TestRulesAndDashboard(t *testing.T) {
 	}
 	had.checkDashboard(t, "../deploy/grafana/tollgate.json")
 	lint(t, page)
+	had.checkBuild(t)
 	p.stop()
+}
+
+// checkBuild compares the metric of the build with what the program itself says.
+func (s scrape) checkBuild(t *testing.T) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), binary, "version", "--json").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var program struct{ Version, Commit string }
+	if err := json.Unmarshal(out, &program); err != nil {
+		t.Fatal(err)
+	}
+	build := s["tollgate_build_info"][0]
+	if build["version"] != program.Version || build["revision"] != program.Commit {
+		t.Errorf("tollgate_build_info has %v; tollgate version says %+v", build, program)
+	}
 }
 
 // addSlow adds the metric that no gateway has in its first ten minutes: without labels, as the manual has it.

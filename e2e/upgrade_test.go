@@ -20,7 +20,7 @@ const upgradeConfig = moneyConfig + `
 include: [callers.d]
 reload: {watch: true}
 bounds: {drain: 20s}
-`
+` + unhardened
 
 // TestUpgradeAndRollback runs the two versions in turn over one folder, each ended in good order or killed with a payment in flight. What one
 // has written the other goes on from: numbers, open calls, what is held, what caps have counted, signatures, freezes.

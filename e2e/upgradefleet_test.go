@@ -19,7 +19,7 @@ func TestFleetOfTwoVersions(t *testing.T) {
 	redis := redistest.Start(t, redistest.Options{})
 	m := &mixedFleet{
 		fleet: &fleet{world: newWorld(t, bsssim.Config{Unthrottled: true, PayAgain: true}), transport: &http.Transport{DisableKeepAlives: true}},
-		more:  overRedis(redis.Address(), time.Second) + "limits: {published: false, max_wait: 0s, rules: [{name: few, callers: [busy], rate: 1/h, burst: 4}]}\n",
+		more:  overRedis(redis.Address(), time.Second) + "limits: {published: false, max_wait: 0s, rules: [{name: few, callers: [busy], rate: 1/h, burst: 4}]}\n" + unhardened,
 	}
 	first := firstversion.Binary(t)
 	m.add("a", first)

@@ -154,14 +154,17 @@ func (w *world) writeConfig(name, text string) string {
 	return w.write(name, harden(filled.String()))
 }
 
-// harden makes the gateway of a configuration give up the files that it does not name, as all gateways of these tests do: what they do must be
-// possible so.
+// harden makes the gateway of a configuration give up the files that it does not name, as all gateways of these tests do whose configuration
+// does not say anything else of hardening: what they do must be possible so.
 func harden(text string) string {
-	if strings.Contains(text, "\nhardening:") {
+	if strings.Contains(text, "hardening:") {
 		return text
 	}
 	return strings.TrimRight(text, "\n") + "\nhardening: {landlock: require}\n"
 }
+
+// unhardened ends a configuration that the first version reads, too.
+const unhardened = "\n# hardening: not known to the first version\n"
 
 // hardened is how a gateway is confined whose reloads name folders below that of its configuration which it is to write to.
 const hardened = "hardening: {landlock: require, paths: [{path: {{.Dir}}, write: true}]}\n"

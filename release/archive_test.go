@@ -67,7 +67,7 @@ func packed(t *testing.T) map[string]file {
 func TestArchive(t *testing.T) {
 	files, r := packed(t), made(t)
 	for name, want := range map[string]fs.FileMode{
-		"tollgate": 0o755, "LICENSE": 0o644, "README.md": 0o644, "THIRD-PARTY-LICENSES": 0o644, "man/tollgate.1": 0o644, "completions/_tollgate": 0o644,
+		"tollgate": 0o755, "LICENSE": 0o644, "README.md": 0o644, "README.zh-CN.md": 0o644, "THIRD-PARTY-LICENSES": 0o644, "man/tollgate.1": 0o644, "completions/_tollgate": 0o644,
 		"completions/tollgate.bash": 0o644, "completions/tollgate.fish": 0o644, "deploy/sidecar.yaml": 0o644, "deploy/central.yaml": 0o644,
 		"deploy/tollgate.service": 0o644, "docs/operations.md": 0o644, "docs/tasks/": fs.ModeDir | 0o755,
 	} {

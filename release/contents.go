@@ -29,7 +29,7 @@ func (c contents) of(p platform) []pack.Entry {
 
 // common reads the files, and makes those that are made. README's links into the folders of the manual lead somewhere in each archive.
 func (r *release) common() (c contents, err error) {
-	for _, name := range []string{"LICENSE", "README.md", "CHANGELOG.md", "SECURITY.md"} {
+	for _, name := range []string{"LICENSE", "README.md", "README.zh-CN.md", "CHANGELOG.md", "SECURITY.md"} {
 		data, err := os.ReadFile(filepath.Join(r.root, name))
 		if err != nil {
 			return c, err

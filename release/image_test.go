@@ -141,7 +141,7 @@ type contained struct {
 func contain(t *testing.T) contained {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Fatal("only root can lock a process into a folder: run this test as root")
+		t.Skip("only root can lock a process into a folder")
 	}
 	layers, err := laidOut(t, "amd64").Layers()
 	if err != nil || len(layers) != 1 {

@@ -39,7 +39,7 @@ write() { mkdir -p "$secrets/$1" && printf '%s\n' "$3" >"$secrets/$1/$2"; }
 put gateway.crt gateway tls.crt
 put gateway.key gateway tls.key
 put ca.pem gateway ca.pem
-# The keys of the simulator, which everybody knows.
+# The keys of the simulator, which are public.
 write gateway partner.json '{"Version": 1, "AccessKeyId": "SIMPARTNER0001", "SecretAccessKey": "simulated-partner-secret-0001"}'
 write gateway customer.json '{"Version": 1, "AccessKeyId": "SIMCUSTOMER0017", "SecretAccessKey": "simulated-customer-secret-0017"}'
 write gateway redis_password "$redis"

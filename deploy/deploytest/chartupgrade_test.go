@@ -81,7 +81,7 @@ func TestChartRestarts(t *testing.T) {
 	}
 	const acme = `config: {http_challenge: {address: ":8080"}, listeners: [{address: ":8443", hosts: [gateway.corp.example], tls: {certificate: {acme: {
 		directory: "https://ca.corp.example/directory", hosts: [gateway.corp.example], email: ops@corp.example, dir: /var/lib/tollgate/acme, challenge: http-01}}}}]}`
-	if !restarted(t, "central", acme, strings.ReplaceAll(acme, "8080", "8081")) || restarts < 12 {
+	if !restarted(t, "central", acme, strings.ReplaceAll(acme, "8080", "8081")) || restarts < 15 {
 		t.Errorf("%d changes need a restart, and that of http_challenge", restarts)
 	}
 }
