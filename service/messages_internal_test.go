@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -80,35 +81,52 @@ func callsOf(where string, function ast.Node, visit func(where string, call *ast
 // eachFunction calls visit for each function of the product, and for each other declaration, which has no name.
 func eachFunction(t *testing.T, visit func(where string, function ast.Node)) {
 	t.Helper()
-	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
-		switch name := entry.Name(); {
-		case err != nil:
-			return err
-		case entry.IsDir() && (name == "e2e" || name == "bench" || name == "testdata" || strings.HasPrefix(name, ".") && name != ".."):
-			return fs.SkipDir
-		case strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go"):
-			return functionsOf(path, visit)
-		}
-		return nil
-	})
+	all, err := declarations()
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, d := range all {
+		visit(d.where, d.node)
+	}
 }
 
-func functionsOf(path string, visit func(where string, function ast.Node)) error {
+// declaration is one of the product; where has its file, and its name if it is a function.
+type declaration struct {
+	where string
+	node  ast.Node
+}
+
+// declarations reads the product's sources once for all tests.
+var declarations = sync.OnceValues(func() (all []declaration, err error) {
+	err = filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		switch name := entry.Name(); {
+		case err != nil:
+			return err
+		case entry.IsDir() && (slices.Contains([]string{"e2e", "bench", "deploy", "release", "testdata"}, name) || strings.HasPrefix(name, ".") && name != ".."):
+			return fs.SkipDir
+		case strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go"):
+			some, err := declarationsOf(path)
+			all = append(all, some...)
+			return err
+		}
+		return nil
+	})
+	return all, err
+})
+
+func declarationsOf(path string) (all []declaration, err error) {
 	source, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, declared := range source.Decls {
 		name := ""
 		if function, ok := declared.(*ast.FuncDecl); ok {
 			name = function.Name.Name
 		}
-		visit(strings.TrimPrefix(filepath.ToSlash(path), "../")+" "+name, declared)
+		all = append(all, declaration{strings.TrimPrefix(filepath.ToSlash(path), "../") + " " + name, declared})
 	}
-	return nil
+	return all, nil
 }
 
 // messages collects those of calls.
