@@ -33,12 +33,12 @@ release:
 
 # Packages whose tests read much in one goroutine, for which the race detector takes minutes and finds nothing to watch: make soak has it for
 # them, too.
-PLAIN = tollgate/(audit/(export|proof|verify)|cmd/proxy(/reviewcmd)?|review/inbox)
+PLAIN = tollgate/(audit/(checkpoint|export|proof|verify)|cmd/proxy(/.*)?|config/strictyaml|review/(inbox|reviewtest))
 
 # All tests with the race detector, the seeds of the fuzz targets among them, but for those packages. Without it once more where a test makes
 # every change there is, and the detector lets it make a part of them only. Those in e2e build the product themselves,
 # of which Go's test cache knows nothing: they always run. Four packages at a time, and four
-# tests of e2e, since many wait for disks and peers. The test cache does not follow files outside of a module either, such as the samples that
+# tests of e2e, since many wait for disks and peers; the gateways that they start are built with the detector. The test cache does not follow files outside of a module either, such as the samples that
 # deploy/deploytest is about: its tests always run, too.
 test: tools
 	@[ -e .git ] || [ -n "$$TOLLGATE_FIRST_BINARY" ] || echo "NO GIT HISTORY: the tests of upgrades from the first version are skipped" >&2
@@ -46,7 +46,7 @@ test: tools
 	CGO_ENABLED=1 $(GO) test -race -p 4 -timeout 15m $$($(GO) list ./... | grep -vxE '$(PLAIN)')
 	$(GO) test -p 4 -timeout 15m $$($(GO) list ./... | grep -xE '$(PLAIN)')
 	$(GO) test -timeout 15m -run 'TestFaults' ./audit
-	cd e2e && CGO_ENABLED=1 $(GO) test -race -parallel 4 -timeout 15m -count=1 ./...
+	cd e2e && $(GO) test -parallel 4 -timeout 15m -count=1 ./...
 	cd bench && $(GO) test ./...
 	cd deploy/deploytest && $(GO) test -timeout 15m -count=1 ./...
 	cd release && $(GO) test -timeout 15m -count=1 ./...

@@ -28,7 +28,7 @@ import (
 // verified by package verify and by this package's own reader, and compared with what was acknowledged and published.
 func TestSoak(t *testing.T) {
 	t.Parallel()
-	eachSeed(t, 3, soakOnce)
+	eachSeed(t, 2, soakOnce)
 }
 
 // eachSeed makes runs of a random test, the same ones each time, in bubbles of synctest. TOLLGATE_SEED begins with another run,
