@@ -1,5 +1,5 @@
 // Package confine takes from the process, for good, the files that its configuration does not name, with Landlock (landlock(7), Linux). A
-// confined process opens, makes, renames and removes files in some folders only, whatever its user may do elsewhere, and executes none. From ABI 6
+// confined process opens, makes, renames and removes files in some folders only, regardless of what its user may do elsewhere, and executes none. From ABI 6
 // on it does not connect to abstract sockets of other processes, and from where the kernel lets threads of one process signal each other in
 // spite of it, it signals no other process. There is no way back but another process.
 //
