@@ -88,7 +88,7 @@ func (k kernel) found() (r Result, err error) {
 	case errors.Is(err, syscall.ENOSYS):
 		err = errors.New("this kernel has no Landlock (ABI 3 is needed, Linux 6.2), or a filter of system calls hides it")
 	case errors.Is(err, syscall.EOPNOTSUPP):
-		err = errors.New("Landlock is not enabled in this kernel (its parameter lsm=)")
+		err = errors.New("this kernel has Landlock not enabled (its parameter lsm=)")
 	case err != nil:
 		err = fmt.Errorf("asking the kernel for Landlock (a filter of system calls may forbid it): %w", err)
 	default:
