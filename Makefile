@@ -31,15 +31,14 @@ release:
 	rm -rf dist
 	cd release && $(GO) run . -out ../dist $(RELEASE)
 
-# Packages whose tests read much in one goroutine, for which the race detector takes minutes and finds nothing to watch: make soak has it for
-# them, too.
+# Packages whose tests mostly compute: the race detector makes minutes of them. make soak has it for them, too.
 PLAIN = tollgate/(audit/(checkpoint|export|proof|verify)|cmd/proxy(/.*)?|config/strictyaml|review/(inbox|reviewtest))
 
 # All tests with the race detector, the seeds of the fuzz targets among them, but for those packages. Without it once more where a test makes
 # every change there is, and the detector lets it make a part of them only. Those in e2e build the product themselves,
-# of which Go's test cache knows nothing: they always run. Four packages at a time, and four
-# tests of e2e, since many wait for disks and peers; the gateways that they start are built with the detector. The test cache does not follow files outside of a module either, such as the samples that
-# deploy/deploytest is about: its tests always run, too.
+# of which Go's test cache knows nothing: they always run; the gateways that they start are built with the detector. Four packages at a time,
+# and four tests of e2e, since many wait for disks and peers. The test cache does not follow files outside of a module either, such as the
+# samples that deploy/deploytest is about: its tests always run, too.
 test: tools
 	@[ -e .git ] || [ -n "$$TOLLGATE_FIRST_BINARY" ] || echo "NO GIT HISTORY: the tests of upgrades from the first version are skipped" >&2
 	@[ "$$(id -u)" = 0 ] || echo "NOT ROOT: the tests that run images and deployments as users of their own are skipped" >&2
